@@ -1,0 +1,128 @@
+use super::Quality;
+use crate::ids::DeviceId;
+use crate::name::Name;
+use crate::time::UtcMillis;
+use crate::units::{PicoUsd, Tokens};
+
+/// Eight bytes of BLAKE3 over the agent's kind and the message's id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MessageId(pub [u8; 8]);
+
+impl MessageId {
+    /// `source` is the agent's kind (`claude-code`); `parts` is what identifies the message there.
+    /// Each part is preceded by its length, so that no two lists of parts read alike.
+    pub fn of(source: &str, parts: &[&[u8]]) -> Self {
+        let mut out = [0; 8];
+        hash(source, parts, &mut out);
+        Self(out)
+    }
+}
+
+/// Two bytes of BLAKE3 over the request's id; where there is none, over the session's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub [u8; 2]);
+
+impl RequestId {
+    /// As [`MessageId::of`].
+    pub fn of(source: &str, parts: &[&[u8]]) -> Self {
+        let mut out = [0; 2];
+        hash(source, parts, &mut out);
+        Self(out)
+    }
+}
+
+fn hash(source: &str, parts: &[&[u8]], out: &mut [u8]) {
+    let mut hasher = blake3::Hasher::new();
+    for part in std::iter::once(source.as_bytes()).chain(parts.iter().copied()) {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    out.copy_from_slice(&hasher.finalize().as_bytes()[..out.len()]);
+}
+
+/// What the log states about the price class of a call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum Tier {
+    /// The list price.
+    #[default]
+    Standard = 0,
+    /// A faster variant of the model at another price.
+    Fast = 1,
+    /// Priority processing.
+    Priority = 2,
+    /// Flexible processing.
+    Flex = 3,
+    /// Batch processing.
+    Batch = 4,
+    /// One that a newer version knows.
+    Unknown = 255,
+}
+
+impl Tier {
+    /// The stored number's meaning.
+    pub fn from_u8(n: u8) -> Self {
+        match n {
+            0 => Self::Standard,
+            1 => Self::Fast,
+            2 => Self::Priority,
+            3 => Self::Flex,
+            4 => Self::Batch,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The size class of one call's prompt. Long-context prices depend on the single call, so the
+/// class is kept when calls are summed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ContextClass(pub u8);
+
+impl ContextClass {
+    /// Thresholds, in prompt tokens, that price tables use.
+    pub const THRESHOLDS: [u64; 5] = [128_000, 200_000, 256_000, 272_000, 512_000];
+
+    /// The class of a prompt: how many thresholds it is above.
+    pub fn of(prompt: u64) -> Self {
+        Self(Self::THRESHOLDS.iter().filter(|t| prompt > **t).count() as u8)
+    }
+
+    /// Whether every prompt of this class is above `threshold`.
+    pub fn is_above(self, threshold: u64) -> bool {
+        self.0 > 0 && Self::THRESHOLDS.get(usize::from(self.0) - 1).is_some_and(|t| *t >= threshold)
+    }
+}
+
+/// One model call seen in a local log. Additive; a copied log counts once, which the fold decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The agent's kind: `claude-code`, `codex`, `gemini`, `opencode`.
+    pub source: Name,
+    /// Which message.
+    pub message: MessageId,
+    /// Which of the message's requests.
+    pub request: RequestId,
+    /// Whether the line is a side question's copy, which drops where a main copy is held.
+    pub sidechain: bool,
+    /// When the call ended, by the log.
+    pub time: UtcMillis,
+    /// The model as the log names it.
+    pub model: Name,
+    /// The session as the log names it.
+    pub session: Name,
+    /// What was used.
+    pub tokens: Tokens,
+    /// Web searches that the provider ran for the call.
+    pub web_searches: u64,
+    /// The price class.
+    pub tier: Tier,
+    /// How far the figure can be trusted.
+    pub quality: Quality,
+    /// Who paid, where the log states it.
+    pub payer: Option<Name>,
+    /// What the log itself says the call cost; kept beside the derived cost, never mixed with it.
+    pub stated_cost: Option<PicoUsd>,
+    /// The project's hash, where the user opted in.
+    pub project: Option<[u8; 8]>,
+    /// Who observed it, where the batch's own device only passed it on.
+    pub origin: Option<DeviceId>,
+}

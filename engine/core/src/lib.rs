@@ -1,0 +1,27 @@
+//! The sans-IO core of AI Monitor.
+//!
+//! ```text
+//! collectors, pollers ──► Event ──► batch ──► segment (an Automerge document) ──► history
+//! ```
+//!
+//! * [`event`]: one immutable observation: a [`Record`](event::Record) of one model call seen in a
+//!   local log, or an [`Answer`](event::Answer) of a provider.
+//! * [`batch`]: events of one commit as one byte value, columnar and delta-encoded.
+//! * [`segment`]: one device's events of one UTC day, a list of batches in an Automerge document.
+//! * [`history`]: the fold of a *set* of batches into figures, and the reports cut from it.
+//! * [`prices`]: what tokens cost, from a dated table, at read time.
+//! * [`retention`]: which days are kept, and when a day may expire.
+//!
+//! Nothing here opens a file, sleeps, asks the time or draws a random number: time, entropy and
+//! bytes come in as arguments and values go out. It compiles for `wasm32-unknown-unknown`.
+
+pub mod batch;
+pub mod event;
+pub mod history;
+pub mod ids;
+pub mod name;
+pub mod prices;
+pub mod retention;
+pub mod segment;
+pub mod time;
+pub mod units;
