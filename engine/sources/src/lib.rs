@@ -1,1 +1,18 @@
-//! placeholder
+//! Collectors: what coding agents log locally, read incrementally into events.
+//!
+//! * [`collector`]: the two traits that an agent implements.
+//! * [`json`]: a structural scanner for one line of JSON.
+//!
+//! An agent is added by adding a folder and its line in [`collectors`].
+
+pub mod collector;
+mod env;
+pub mod json;
+mod out;
+
+use collector::Collector;
+
+/// Every agent that is known.
+pub fn collectors() -> &'static [&'static dyn Collector] {
+    &[]
+}

@@ -1,0 +1,121 @@
+use std::borrow::Cow;
+
+use super::scanner::Scanner;
+use super::text;
+
+/// What a JSON value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    pub(super) fn of(first: u8) -> Option<Self> {
+        Some(match first {
+            b'n' => Self::Null,
+            b't' | b'f' => Self::Bool,
+            b'-' | b'0'..=b'9' => Self::Number,
+            b'"' => Self::String,
+            b'[' => Self::Array,
+            b'{' => Self::Object,
+            _ => return None,
+        })
+    }
+}
+
+/// The span of one complete value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Value<'a> {
+    kind: Kind,
+    raw: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(kind: Kind, raw: &'a [u8]) -> Self {
+        Self { kind, raw }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its bytes, quotes and brackets included.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// A cursor over it, to enter it (again).
+    pub fn scan(&self) -> Scanner<'a> {
+        Scanner::new(self.raw)
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.kind == Kind::Null
+    }
+
+    /// The string's text, borrowed unless it has escapes. `None` if it is no string, or a string
+    /// that stands for no text (a wrong escape, a lone surrogate, a bare control character).
+    #[inline]
+    pub fn str(&self) -> Option<Cow<'a, str>> {
+        if self.kind != Kind::String {
+            return None;
+        }
+        let inner = self.raw.get(1..self.raw.len() - 1)?;
+        // Ids, models and times are short: looking at each byte is cheaper than a search.
+        if inner.iter().any(|b| *b == b'\\' || *b < 0x20) {
+            return text::unescape(inner).map(Cow::Owned);
+        }
+        std::str::from_utf8(inner).ok().map(Cow::Borrowed)
+    }
+
+    /// The number's own text, with all its digits.
+    pub fn number(&self) -> Option<&'a str> {
+        if self.kind != Kind::Number {
+            return None;
+        }
+        std::str::from_utf8(self.raw).ok()
+    }
+
+    /// The number, if it is written as a whole one from 0 to 2⁶⁴ − 1. `1.0` and `1e3` are not.
+    #[inline]
+    pub fn u64(&self) -> Option<u64> {
+        if self.kind != Kind::Number {
+            return None;
+        }
+        self.raw.iter().try_fold(0_u64, |n, b| {
+            let digit = b.checked_sub(b'0').filter(|d| *d < 10)?;
+            n.checked_mul(10)?.checked_add(u64::from(digit))
+        })
+    }
+
+    /// The number, if it is written as a whole one that an i64 holds. `-0` is none: it has no
+    /// meaning that an integer could keep.
+    pub fn i64(&self) -> Option<i64> {
+        match self.number()? {
+            "-0" => None,
+            number => number.parse().ok(),
+        }
+    }
+
+    /// The truth value.
+    pub fn bool(&self) -> Option<bool> {
+        match self.raw {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        }
+    }
+}

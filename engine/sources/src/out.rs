@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use aimon_core::event::Event;
+use aimon_core::name::Name;
+use aimon_core::time::UtcDay;
+
+/// Why a line that looks like usage was not taken. Lines that are no usage are not counted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SkipReason {
+    /// It is not one complete JSON value.
+    Broken,
+    /// It is longer than the limit.
+    TooLong,
+    /// A number is negative, fractional, or beyond what a log can mean.
+    AbsurdNumber,
+    /// It has no time, or one that can't be read.
+    NoTime,
+    /// It names no model.
+    NoModel,
+    /// Its shape is not one that this version knows.
+    UnknownShape,
+}
+
+impl SkipReason {
+    /// The word that reports show.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::TooLong => "line-too-long",
+            Self::AbsurdNumber => "absurd-number",
+            Self::NoTime => "no-time",
+            Self::NoModel => "no-model",
+            Self::UnknownShape => "unknown-shape",
+        }
+    }
+}
+
+/// Counts of skipped lines by reason.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Skipped(pub BTreeMap<SkipReason, u64>);
+
+impl Skipped {
+    /// Counts one line.
+    pub fn add(&mut self, reason: SkipReason) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (reason, count) in &other.0 {
+            *self.0.entry(*reason).or_default() += count;
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+/// Where a decoder puts what it found.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// Events, in the order of the lines.
+    pub events: Vec<Event>,
+    /// Lines that look like usage and could not be taken.
+    pub skipped: Skipped,
+    /// Events of days that are not kept any more, which were dropped.
+    pub expired: u64,
+    first_day: Option<UtcDay>,
+    names: Vec<Name>,
+}
+
+/// Models and sessions change rarely from line to line; the last few are worth sharing.
+const NAMES: usize = 8;
+
+impl Out {
+    /// Takes everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Drops, and counts, what lies before a day.
+    pub fn since(first_day: Option<UtcDay>) -> Self {
+        Self { first_day, ..Self::default() }
+    }
+
+    /// Takes an event.
+    pub fn event(&mut self, event: Event) {
+        if self.first_day.is_some_and(|first| event.day() < first) {
+            self.expired += 1;
+        } else {
+            self.events.push(event);
+        }
+    }
+
+    /// Counts a line that could not be taken.
+    pub fn skip(&mut self, reason: SkipReason) {
+        self.skipped.add(reason);
+    }
+
+    /// A shared name; the one that was used last is found at once.
+    pub fn name(&mut self, text: &str) -> Name {
+        if let Some(at) = self.names.iter().position(|name| name.as_str() == text) {
+            if at > 0 {
+                self.names.swap(at, at - 1);
+                return self.names[at - 1].clone();
+            }
+            return self.names[0].clone();
+        }
+        let name = Name::from(text);
+        if self.names.len() >= NAMES {
+            self.names.pop();
+        }
+        self.names.push(name.clone());
+        name
+    }
+}
