@@ -1,1 +1,200 @@
-//! (being written)
+//! Batches: the events of one commit as one byte value, columnar and delta-encoded.
+//!
+//! ```text
+//! batch   = version:u8=1  section*
+//! section = kind:varint  rows:varint  length:varint  column*
+//! column  = id:varint  encoding:u8  length:varint  values
+//! ```
+//!
+//! A batch decodes by itself. What a newer version of the product writes into it (another section,
+//! another column of a known section) is carried: decoding and encoding gives it back.
+
+mod answers;
+mod column;
+mod names;
+mod records;
+mod varint;
+
+pub use column::{Carried, MAX_ROWS, Values};
+
+/// The columns that batches are made of, for derived tables.
+pub(crate) mod columns {
+    pub(crate) use super::column::{Columns, Encoding, Writer};
+    pub(crate) use super::names::{Dictionary, Names};
+    pub(crate) use super::varint::{Reader, put};
+}
+
+use crate::event::{Answer, Event, Record, Unchanged};
+use names::{Dictionary, Names};
+use varint::{Reader, put, unzigzag, zigzag};
+
+/// The format's version; the batch's first byte.
+pub const VERSION: u8 = 1;
+
+const NAMES: u64 = 1;
+const CLOCK: u64 = 2;
+const RECORDS: u64 = 3;
+const ANSWERS: u64 = 4;
+const UNCHANGED: u64 = 5;
+
+/// Why bytes are no batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// The bytes end too early.
+    #[error("the batch ends too early")]
+    Short,
+    /// A newer version of the product wrote it, in a format that this one cannot read.
+    #[error("the batch has format {0}; this version reads format {VERSION}")]
+    Version(u8),
+    /// It breaks a rule of the format.
+    #[error("the batch has {0}")]
+    Malformed(&'static str),
+}
+
+/// A section of a kind that this version does not know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownSection {
+    kind: u64,
+    rows: u64,
+    body: Vec<u8>,
+}
+
+/// The events of one commit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Batch {
+    /// How far the device's clock was ahead of the last clock that it measured itself against, in
+    /// milliseconds, where it has measured.
+    pub clock_offset_ms: Option<i64>,
+    /// Calls seen in local logs.
+    pub records: Vec<Record>,
+    /// Answers of providers.
+    pub answers: Vec<Answer>,
+    /// Notes that an answer was seen again.
+    pub unchanged: Vec<Unchanged>,
+    /// Columns of `records`, then of `answers`, then of `unchanged`, that this version does not know.
+    pub carried: [Vec<Carried>; 3],
+    /// Sections that this version does not know.
+    pub unknown: Vec<UnknownSection>,
+    /// Names that carried columns may refer to: the dictionary keeps its order.
+    dictionary: Vec<crate::name::Name>,
+}
+
+impl Batch {
+    /// Sorts events into a batch.
+    pub fn new(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut batch = Self::default();
+        for event in events {
+            match event {
+                Event::Record(r) => batch.records.push(r),
+                Event::Answer(a) => batch.answers.push(a),
+                Event::Unchanged(u) => batch.unchanged.push(u),
+            }
+        }
+        batch
+    }
+
+    /// Whether it holds anything, known or not.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.answers.is_empty() && self.unchanged.is_empty() && self.unknown.is_empty()
+    }
+
+    /// How many events that this version knows.
+    pub fn len(&self) -> usize {
+        self.records.len() + self.answers.len() + self.unchanged.len()
+    }
+
+    /// Keeps the records for which `keep` holds, carried columns included.
+    pub fn retain_records(&mut self, keep: impl Fn(&Record) -> bool) {
+        let kept: Vec<bool> = self.records.iter().map(&keep).collect();
+        self.carried[0].iter_mut().for_each(|c| c.retain(|i| kept.get(i).copied().unwrap_or(false)));
+        self.records.retain(keep);
+    }
+
+    /// The batch's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut names = Names::default();
+        self.dictionary.iter().for_each(|n| {
+            names.place(n);
+        });
+        let mut body = Vec::new();
+        let mut sections = Vec::new();
+        let section = |sections: &mut Vec<u8>, kind, rows: usize, body: &mut Vec<u8>| {
+            if rows > 0 {
+                put(sections, kind);
+                put(sections, rows as u64);
+                put(sections, body.len() as u64);
+                sections.append(body);
+            }
+            body.clear();
+        };
+        records::write(&self.records, &self.carried[0], &mut names, &mut body);
+        section(&mut sections, RECORDS, self.records.len(), &mut body);
+        answers::write(&self.answers, &self.carried[1], &mut names, &mut body);
+        section(&mut sections, ANSWERS, self.answers.len(), &mut body);
+        answers::write_unchanged(&self.unchanged, &self.carried[2], &mut names, &mut body);
+        section(&mut sections, UNCHANGED, self.unchanged.len(), &mut body);
+        for u in &self.unknown {
+            put(&mut sections, u.kind);
+            put(&mut sections, u.rows);
+            put(&mut sections, u.body.len() as u64);
+            sections.extend_from_slice(&u.body);
+        }
+
+        let mut out = vec![VERSION];
+        names.write(&mut body);
+        section(&mut out, NAMES, names.len(), &mut body);
+        if let Some(offset) = self.clock_offset_ms {
+            put(&mut body, zigzag(offset));
+            section(&mut out, CLOCK, 1, &mut body);
+        }
+        out.append(&mut sections);
+        out
+    }
+
+    /// Reads what [`Batch::encode`] wrote, in this version or a newer one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        let mut r = Reader::new(bytes);
+        let version = r.byte()?;
+        if version != VERSION {
+            return Err(BatchError::Version(version));
+        }
+        let mut batch = Self::default();
+        let mut names = Dictionary::empty();
+        while !r.is_empty() {
+            let kind = r.varint()?;
+            let rows = r.varint()?;
+            let len = r.len_of(1)?;
+            let body = r.bytes(len)?;
+            if rows > MAX_ROWS as u64 {
+                return Err(BatchError::Malformed("too many rows"));
+            }
+            let count = rows as usize;
+            let twice = match kind {
+                NAMES => !names.all().is_empty(),
+                RECORDS => !batch.records.is_empty(),
+                ANSWERS => !batch.answers.is_empty(),
+                UNCHANGED => !batch.unchanged.is_empty(),
+                _ => false,
+            };
+            if twice {
+                return Err(BatchError::Malformed("a section twice"));
+            }
+            match kind {
+                NAMES => names = Dictionary::read(body, count)?,
+                CLOCK => batch.clock_offset_ms = Some(unzigzag(Reader::new(body).varint()?)),
+                RECORDS => (batch.records, batch.carried[0]) = records::read(body, count, &names)?,
+                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(body, count, &names)?,
+                UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(body, count, &names)?,
+                _ => batch.unknown.push(UnknownSection { kind, rows, body: body.to_vec() }),
+            }
+        }
+        // Only what this version does not understand can refer to names that it does not see.
+        if !batch.unknown.is_empty() || batch.carried.iter().any(|c| !c.is_empty()) {
+            batch.dictionary = names.all().to_vec();
+        }
+        Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,24 @@ pub struct Unchanged {
     /// By whose clock.
     pub clock: Clock,
 }
+
+impl Answer {
+    /// The hash that a note about this answer carries.
+    pub fn hash(&self) -> AnswerHash {
+        let mut hasher = blake3::Hasher::new();
+        let mut text = |t: &str| {
+            hasher.update(&(t.len() as u64).to_le_bytes()).update(t.as_bytes());
+        };
+        for row in &self.rows {
+            text("row");
+            row.values.iter().for_each(|v| text(v));
+            for (name, value) in &row.measures {
+                text(name);
+                text(&value.to_string());
+            }
+        }
+        let mut out = [0; 8];
+        out.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        AnswerHash(out)
+    }
+}

@@ -70,6 +70,18 @@ impl Tier {
             _ => Self::Unknown,
         }
     }
+
+    /// The word that reports show.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Fast => "fast",
+            Self::Priority => "priority",
+            Self::Flex => "flex",
+            Self::Batch => "batch",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The size class of one call's prompt. Long-context prices depend on the single call, so the

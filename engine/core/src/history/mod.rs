@@ -1,1 +1,17 @@
-//! (being written)
+//! The history: the fold of all events into the figures that people look at.
+//!
+//! The fold is a function of a set of events. [`standing`] decides which copy of a call counts,
+//! [`DayCells`] sums what stands of one UTC day, [`Report`] cuts rows out of cells in any time
+//! zone; [`answers`] decides which of a provider's answers counts.
+
+pub mod answers;
+mod cells;
+mod identity;
+mod report;
+
+pub use cells::{CellKey, DayCells, Sums};
+pub use identity::{Copy, standing};
+pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! Columns: one field of all rows of a section, in one of five encodings.
+//!
+//! A column says its encoding and length, so a reader that does not know the column still carries
+//! it row by row. A column whose rows are all 0 (or all absent) is left out.
+
+use super::BatchError;
+use super::varint::{Reader, put, put_signed, unzigzag, zigzag};
+
+/// The most rows that one section may have. Run-length columns cost nothing a row, so without a
+/// limit a few damaged bytes would ask for terabytes.
+pub const MAX_ROWS: usize = 1 << 16;
+
+/// How a column's values are laid out. The numbers are part of the format.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Encoding {
+    /// A varint a row.
+    Plain = 0,
+    /// The zigzag varint of the wrapping difference to the row before (to 0 for the first).
+    Delta = 1,
+    /// Pairs of varints: a value, and how many rows have it.
+    Runs = 2,
+    /// A varint w, then w bytes a row.
+    Fixed = 3,
+    /// For each row that has a value: the number of rows skipped since the last, then the value as
+    /// a zigzag varint of up to 128 bits.
+    Sparse = 4,
+}
+
+/// A column's values, decoded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Values {
+    /// Plain, delta and run-length columns.
+    Numbers(Vec<u64>),
+    /// Fixed-width bytes, concatenated.
+    Bytes {
+        /// Bytes a row.
+        width: usize,
+        /// All rows' bytes.
+        bytes: Vec<u8>,
+    },
+    /// A value where there is one.
+    Sparse(Vec<Option<i128>>),
+}
+
+impl Values {
+    /// Keeps the rows for which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        match self {
+            Self::Numbers(v) => retain_at(v, keep),
+            Self::Sparse(v) => retain_at(v, keep),
+            Self::Bytes { width, bytes } => {
+                let w = (*width).max(1);
+                *bytes = bytes.chunks(w).enumerate().filter(|(i, _)| keep(*i)).flat_map(|(_, c)| c).copied().collect();
+            }
+        }
+    }
+}
+
+fn retain_at<T>(v: &mut Vec<T>, keep: impl Fn(usize) -> bool) {
+    let mut i = 0;
+    v.retain(|_| {
+        i += 1;
+        keep(i - 1)
+    });
+}
+
+/// A column of a newer version: carried as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Carried {
+    pub(crate) id: u64,
+    pub(crate) encoding: Encoding,
+    pub(crate) values: Values,
+}
+
+impl Carried {
+    /// Keeps the rows for which `keep` holds, as the known columns' rows are kept.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        self.values.retain(keep);
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        match (&self.values, self.encoding) {
+            (Values::Numbers(v), e) => encode_numbers(v.iter().copied(), e, &mut body),
+            (Values::Bytes { width, bytes }, _) => {
+                put(&mut body, *width as u64);
+                body.extend_from_slice(bytes);
+            }
+            (Values::Sparse(v), _) => encode_sparse(v.iter().copied(), &mut body),
+        }
+        frame(out, self.id, self.encoding, &body);
+    }
+}
+
+fn frame(out: &mut Vec<u8>, id: u64, encoding: Encoding, body: &[u8]) {
+    put(out, id);
+    out.push(encoding as u8);
+    put(out, body.len() as u64);
+    out.extend_from_slice(body);
+}
+
+fn encode_numbers(values: impl Iterator<Item = u64>, encoding: Encoding, out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Delta => {
+            let mut before = 0u64;
+            for v in values {
+                put(out, zigzag(v.wrapping_sub(before) as i64));
+                before = v;
+            }
+        }
+        Encoding::Runs => {
+            let mut run: Option<(u64, u64)> = None;
+            for v in values {
+                match &mut run {
+                    Some((value, n)) if *value == v => *n += 1,
+                    _ => {
+                        if let Some((value, n)) = run {
+                            put(out, value);
+                            put(out, n);
+                        }
+                        run = Some((v, 1));
+                    }
+                }
+            }
+            if let Some((value, n)) = run {
+                put(out, value);
+                put(out, n);
+            }
+        }
+        _ => values.for_each(|v| put(out, v)),
+    }
+}
+
+fn encode_sparse(values: impl Iterator<Item = Option<i128>>, out: &mut Vec<u8>) {
+    let mut skipped = 0;
+    for v in values {
+        match v {
+            Some(n) => {
+                put(out, skipped);
+                put_signed(out, n);
+                skipped = 0;
+            }
+            None => skipped += 1,
+        }
+    }
+}
+
+/// Writes a section's columns.
+pub(crate) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, body: Vec::new() }
+    }
+
+    /// A column of numbers; left out where all are 0.
+    pub(crate) fn numbers(&mut self, id: u64, encoding: Encoding, values: impl Iterator<Item = u64> + Clone) {
+        if values.clone().all(|v| v == 0) {
+            return;
+        }
+        self.body.clear();
+        encode_numbers(values, encoding, &mut self.body);
+        frame(self.out, id, encoding, &self.body);
+    }
+
+    /// A column of `W` bytes a row.
+    pub(crate) fn fixed<const W: usize>(&mut self, id: u64, values: impl Iterator<Item = [u8; W]>) {
+        self.body.clear();
+        put(&mut self.body, W as u64);
+        values.for_each(|v| self.body.extend_from_slice(&v));
+        frame(self.out, id, Encoding::Fixed, &self.body);
+    }
+
+    /// A column in which most rows have nothing; left out where none has.
+    pub(crate) fn sparse(&mut self, id: u64, values: impl Iterator<Item = Option<i128>> + Clone) {
+        if values.clone().all(|v| v.is_none()) {
+            return;
+        }
+        self.body.clear();
+        encode_sparse(values, &mut self.body);
+        frame(self.out, id, Encoding::Sparse, &self.body);
+    }
+
+    /// A signed value a row, all present.
+    pub(crate) fn signed(&mut self, id: u64, values: impl Iterator<Item = i128> + Clone) {
+        self.sparse(id, values.map(|v| (v != 0).then_some(v)));
+    }
+
+    /// A column that this version does not know.
+    pub(crate) fn carried(&mut self, column: &Carried) {
+        column.write(self.out);
+    }
+}
+
+/// The columns of one section, by id.
+pub(crate) struct Columns<'a> {
+    raw: Vec<(u64, Encoding, &'a [u8], bool)>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, BatchError> {
+        let mut r = Reader::new(body);
+        let mut raw: Vec<(u64, Encoding, &[u8], bool)> = Vec::new();
+        while !r.is_empty() {
+            let id = r.varint()?;
+            let encoding = match r.byte()? {
+                0 => Encoding::Plain,
+                1 => Encoding::Delta,
+                2 => Encoding::Runs,
+                3 => Encoding::Fixed,
+                4 => Encoding::Sparse,
+                // Encodings are fixed for the batch's version: a new one is a new version.
+                _ => return Err(BatchError::Malformed("an unknown column encoding")),
+            };
+            let len = r.len_of(1)?;
+            if raw.iter().any(|(i, ..)| *i == id) {
+                return Err(BatchError::Malformed("a column twice"));
+            }
+            raw.push((id, encoding, r.bytes(len)?, false));
+        }
+        Ok(Self { raw })
+    }
+
+    fn take(&mut self, id: u64) -> Option<(Encoding, &'a [u8])> {
+        self.raw.iter_mut().find(|(i, ..)| *i == id).map(|(_, e, body, taken)| {
+            *taken = true;
+            (*e, *body)
+        })
+    }
+
+    /// `rows` numbers; zeros where the column was left out.
+    pub(crate) fn numbers(&mut self, id: u64, rows: usize) -> Result<Vec<u64>, BatchError> {
+        match self.take(id) {
+            None => Ok(vec![0; rows]),
+            Some((encoding, body)) => match decode(encoding, body, rows)? {
+                Values::Numbers(v) => Ok(v),
+                _ => Err(BatchError::Malformed("a column of another type")),
+            },
+        }
+    }
+
+    /// `rows` times `W` bytes.
+    pub(crate) fn fixed<const W: usize>(&mut self, id: u64, rows: usize) -> Result<Vec<[u8; W]>, BatchError> {
+        match self.take(id) {
+            None => Ok(vec![[0; W]; rows]),
+            Some((encoding, body)) => match decode(encoding, body, rows)? {
+                Values::Bytes { width, bytes } if width == W => Ok(bytes.as_chunks::<W>().0.to_vec()),
+                _ => Err(BatchError::Malformed("a column of another type")),
+            },
+        }
+    }
+
+    /// A value for those of `rows` rows that have one.
+    pub(crate) fn sparse(&mut self, id: u64, rows: usize) -> Result<Vec<Option<i128>>, BatchError> {
+        match self.take(id) {
+            None => Ok(vec![None; rows]),
+            Some((encoding, body)) => match decode(encoding, body, rows)? {
+                Values::Sparse(v) => Ok(v),
+                _ => Err(BatchError::Malformed("a column of another type")),
+            },
+        }
+    }
+
+    /// The inverse of [`Writer::signed`].
+    pub(crate) fn signed(&mut self, id: u64, rows: usize) -> Result<Vec<i128>, BatchError> {
+        Ok(self.sparse(id, rows)?.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// What nobody asked for, as values of `rows` rows.
+    pub(crate) fn carried(self, rows: usize) -> Result<Vec<Carried>, BatchError> {
+        self.raw
+            .into_iter()
+            .filter(|(.., taken)| !taken)
+            .map(|(id, encoding, body, _)| Ok(Carried { id, encoding, values: decode(encoding, body, rows)? }))
+            .collect()
+    }
+}
+
+fn decode(encoding: Encoding, body: &[u8], rows: usize) -> Result<Values, BatchError> {
+    let mut r = Reader::new(body);
+    let values = match encoding {
+        Encoding::Plain => Values::Numbers((0..rows).map(|_| r.varint()).collect::<Result<_, _>>()?),
+        Encoding::Delta => {
+            let mut before = 0u64;
+            let mut v = Vec::with_capacity(rows.min(r.len()));
+            for _ in 0..rows {
+                before = before.wrapping_add(unzigzag(r.varint()?) as u64);
+                v.push(before);
+            }
+            Values::Numbers(v)
+        }
+        Encoding::Runs => {
+            let mut v = Vec::with_capacity(rows);
+            while v.len() < rows {
+                let value = r.varint()?;
+                let run = r.varint()?;
+                if run == 0 || run > (rows - v.len()) as u64 {
+                    return Err(BatchError::Malformed("a run of the wrong length"));
+                }
+                v.resize(v.len() + run as usize, value);
+            }
+            Values::Numbers(v)
+        }
+        Encoding::Fixed => {
+            let width = r.varint()?;
+            if width == 0 || width.checked_mul(rows as u64) != Some(r.len() as u64) {
+                return Err(BatchError::Short);
+            }
+            Values::Bytes { width: width as usize, bytes: r.bytes(r.len())?.to_vec() }
+        }
+        Encoding::Sparse => {
+            let mut v = vec![None; rows];
+            let mut at = 0usize;
+            while !r.is_empty() {
+                let skip = r.varint()?;
+                let n = r.signed()?;
+                at = at.checked_add(usize::try_from(skip).unwrap_or(usize::MAX)).unwrap_or(usize::MAX);
+                *v.get_mut(at).ok_or(BatchError::Malformed("a value behind the last row"))? = Some(n);
+                at += 1;
+            }
+            Values::Sparse(v)
+        }
+    };
+    if r.is_empty() { Ok(values) } else { Err(BatchError::Malformed("bytes behind a column's last row")) }
+}

@@ -1,0 +1,194 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::*;
+use crate::ids::DeviceId;
+use crate::name::Name;
+use crate::time::UtcMillis;
+use crate::units::{PicoUsd, Tokens};
+
+fn name() -> impl Strategy<Value = Name> {
+    prop_oneof![
+        "[a-z]{0,6}".prop_map(Name::from),
+        Just(Name::from("018f6a54-7b0e-7c3e-9d2e-3f8a6b1c2d4e")),
+        Just(Name::from("018F6A54-7B0E-7C3E-9D2E-3F8A6B1C2D4E")),
+        Just(Name::from("日本")),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    (
+        (name(), any::<[u8; 8]>(), any::<[u8; 2]>(), any::<bool>(), any::<i64>(), name(), name()),
+        any::<[u64; 6]>(),
+        (any::<u64>(), 0u8..6, 0u8..6, proptest::option::of(name()), proptest::option::of(any::<i128>())),
+        (proptest::option::of(any::<[u8; 8]>()), proptest::option::of(any::<[u8; 16]>())),
+    )
+        .prop_map(|((source, m, r, sidechain, t, model, session), k, (web, tier, quality, payer, cost), (p, o))| Record {
+            source,
+            message: MessageId(m),
+            request: RequestId(r),
+            sidechain,
+            time: UtcMillis(t),
+            model,
+            session,
+            tokens: Tokens::from_kinds(k),
+            web_searches: web,
+            tier: Tier::from_u8(tier),
+            quality: Quality::from_u8(quality),
+            payer,
+            stated_cost: cost.map(PicoUsd),
+            project: p,
+            origin: o.map(DeviceId),
+        })
+}
+
+fn key() -> impl Strategy<Value = (AnswerKey, UtcMillis, Clock)> {
+    (name(), name(), proptest::collection::vec(name(), 0..3), any::<i64>(), any::<u32>(), any::<i64>(), any::<bool>())
+        .prop_map(|(account, metric, dimensions, start, width, seen, provider)| {
+            (
+                AnswerKey { account, metric, dimensions, bucket: Bucket { start: UtcMillis(start), width } },
+                UtcMillis(seen),
+                if provider { Clock::Provider } else { Clock::Device },
+            )
+        })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let measures = proptest::collection::btree_map(name(), any::<i128>(), 0..3);
+    (key(), proptest::collection::vec((proptest::collection::vec(name(), 2), measures), 0..4)).prop_map(
+        |((key, observed, clock), rows)| {
+            let rows = rows
+                .into_iter()
+                .map(|(mut values, measures)| {
+                    values.resize(key.dimensions.len(), Name::default());
+                    Row { values, measures }
+                })
+                .collect();
+            Answer { key, observed, clock, rows }
+        },
+    )
+}
+
+prop_compose! {
+    fn batch()(
+        clock_offset_ms in proptest::option::of(any::<i64>()),
+        records in proptest::collection::vec(record(), 0..20),
+        answers in proptest::collection::vec(answer(), 0..6),
+        unchanged in proptest::collection::vec((key(), any::<[u8; 8]>()), 0..6),
+    ) -> Batch {
+        let unchanged = unchanged
+            .into_iter()
+            .map(|((key, seen, clock), hash)| Unchanged { key, answer: AnswerHash(hash), seen, clock })
+            .collect();
+        Batch { clock_offset_ms, records, answers, unchanged, ..Batch::default() }
+    }
+}
+
+proptest! {
+    #[test]
+    fn decoding_is_the_inverse_of_encoding(batch in batch()) {
+        prop_assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_and_never_a_panic(batch in batch(), at in any::<prop::sample::Index>(), with in any::<u8>()) {
+        let mut bytes = batch.encode();
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        let _ = Batch::decode(&bytes);
+        let _ = Batch::decode(&bytes[..at]);
+    }
+}
+
+/// What a newer version adds: a section of its own, and a column in each encoding to a known one.
+#[test]
+fn what_a_newer_version_writes_is_carried() {
+    let mut batch = Batch::decode(&vector_batch().encode()).unwrap();
+    batch.unknown.push(UnknownSection { kind: 77, rows: 3, body: b"from the future".to_vec() });
+    batch.carried[0] = vec![
+        Carried { id: 900, encoding: column::Encoding::Plain, values: Values::Numbers(vec![1, 2]) },
+        Carried { id: 901, encoding: column::Encoding::Delta, values: Values::Numbers(vec![9, 3]) },
+        Carried { id: 902, encoding: column::Encoding::Runs, values: Values::Numbers(vec![4, 4]) },
+        Carried { id: 903, encoding: column::Encoding::Fixed, values: Values::Bytes { width: 3, bytes: vec![1; 6] } },
+        Carried { id: 904, encoding: column::Encoding::Sparse, values: Values::Sparse(vec![None, Some(-5)]) },
+    ];
+    let bytes = batch.encode();
+    let mut again = Batch::decode(&bytes).unwrap();
+    assert_eq!(again.encode(), bytes, "decoding and encoding gives back every byte");
+
+    // Dropping a row drops its carried values with it.
+    let first = again.records[0].message;
+    again.retain_records(|r| r.message != first);
+    let kept = Batch::decode(&again.encode()).unwrap();
+    assert_eq!(kept.carried[0][0].values, Values::Numbers(vec![2]));
+    assert_eq!(kept.carried[0][3].values, Values::Bytes { width: 3, bytes: vec![1; 3] });
+    assert_eq!(kept.carried[0][4].values, Values::Sparse(vec![Some(-5)]));
+    assert_eq!(kept.unknown, again.unknown);
+}
+
+#[test]
+fn a_newer_format_is_named() {
+    assert_eq!(Batch::decode(&[9, 1, 2]), Err(BatchError::Version(9)));
+}
+
+/// A few bytes must not ask for terabytes.
+#[test]
+fn a_section_of_too_many_rows_is_refused() {
+    let mut bytes = vec![VERSION];
+    varint::put(&mut bytes, RECORDS);
+    varint::put(&mut bytes, u64::MAX >> 1);
+    varint::put(&mut bytes, 0);
+    assert!(Batch::decode(&bytes).is_err());
+}
+
+fn vector_batch() -> Batch {
+    let record = |n: u8| Record {
+        source: "claude-code".into(),
+        message: MessageId([n; 8]),
+        request: RequestId([n; 2]),
+        sidechain: n == 2,
+        time: UtcMillis(1_780_000_000_000 + i64::from(n)),
+        model: "claude-sonnet-4-5-20250929".into(),
+        session: "018f6a54-7b0e-7c3e-9d2e-3f8a6b1c2d4e".into(),
+        tokens: Tokens { input: 3, output: 250, cache_write_5m: 1200, cache_read: 45_000, ..Tokens::default() },
+        web_searches: 0,
+        tier: Tier::Standard,
+        quality: Quality::Log,
+        payer: None,
+        stated_cost: (n == 2).then_some(PicoUsd(12_300_000_000)),
+        project: None,
+        origin: None,
+    };
+    let key = AnswerKey {
+        account: "codex".into(),
+        metric: "window".into(),
+        dimensions: vec!["window".into()],
+        bucket: Bucket { start: UtcMillis(1_780_000_000_000), width: 0 },
+    };
+    let row = Row {
+        values: vec!["5h".into()],
+        measures: [("used_ppm".into(), 425_000), ("resets_at_s".into(), 1_780_010_000)].into(),
+    };
+    let answer = Answer { key: key.clone(), observed: UtcMillis(1_780_000_000_000), clock: Clock::Device, rows: vec![row] };
+    let unchanged =
+        Unchanged { key, answer: answer.hash(), seen: UtcMillis(1_780_000_060_000), clock: Clock::Device };
+    Batch {
+        clock_offset_ms: Some(-1500),
+        records: vec![record(1), record(2)],
+        answers: vec![answer],
+        unchanged: vec![unchanged],
+        ..Batch::default()
+    }
+}
+
+/// The format is frozen: these bytes stand in schema/ and other programs read them.
+#[test]
+fn the_published_vector_holds() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../schema/vectors/batch.json")).unwrap();
+    let hex = vectors["vectors"][0]["hex"].as_str().unwrap();
+    let bytes: Vec<u8> = vector_batch().encode();
+    assert_eq!(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>(), hex);
+}

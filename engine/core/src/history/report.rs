@@ -1,0 +1,327 @@
+//! Reports: rows cut out of cells, in a time zone, with what they cost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use super::cells::{CellKey, DayCells, Sums};
+use crate::event::{Quality, Tier};
+use crate::name::Name;
+use crate::time::{Quarter, UtcDay};
+use crate::units::{PicoUsd, Tokens};
+
+/// What one row is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Period {
+    /// A local day.
+    Day,
+    /// A local week, named by its first day.
+    Week(Weekday),
+    /// A local month.
+    Month,
+    /// A session, over all its days.
+    Session,
+}
+
+/// What a row's figures can be divided by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dimension {
+    /// The model.
+    Model,
+    /// The agent's kind.
+    Source,
+    /// Who observed.
+    Device,
+    /// The session.
+    Session,
+    /// How far the figure can be trusted.
+    Quality,
+    /// The price class.
+    Tier,
+    /// Who paid, where stated.
+    Account,
+    /// The project, where opted in.
+    Project,
+}
+
+/// Where costs come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CostMode {
+    /// From tokens and the price table.
+    #[default]
+    Calculate,
+    /// From what the log states; unknown where it states nothing.
+    Display,
+    /// What the log states, where it does; else from tokens.
+    Auto,
+}
+
+/// What a report is asked for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// What one row is about.
+    pub period: Period,
+    /// The zone whose days, weeks and months are meant.
+    pub zone: TimeZone,
+    /// First local day, inclusive.
+    pub since: Option<Date>,
+    /// Last local day, inclusive.
+    pub until: Option<Date>,
+    /// Only these sources; all if empty.
+    pub sources: Vec<String>,
+    /// Only these models; all if empty.
+    pub models: Vec<String>,
+    /// Only these devices' ids; all if empty.
+    pub devices: Vec<String>,
+    /// What rows are divided by besides the model.
+    pub by: Option<Dimension>,
+    /// Where costs come from.
+    pub mode: CostMode,
+}
+
+impl Query {
+    /// All days of `zone`, by day.
+    pub fn daily(zone: TimeZone) -> Self {
+        Self {
+            period: Period::Day,
+            zone,
+            since: None,
+            until: None,
+            sources: Vec::new(),
+            models: Vec::new(),
+            devices: Vec::new(),
+            by: None,
+            mode: CostMode::default(),
+        }
+    }
+
+    /// The UTC days whose cells can matter to the rows asked for; zones reach 14 hours east and 12
+    /// west, so a day more on either side is enough.
+    pub fn utc_days(&self) -> (UtcDay, UtcDay) {
+        (
+            self.since.map_or(UtcDay(i32::MIN), |d| UtcDay::of(d).plus(-1)),
+            self.until.map_or(UtcDay(i32::MAX), |d| UtcDay::of(d).plus(1)),
+        )
+    }
+
+    fn takes(&self, key: &CellKey) -> bool {
+        let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
+        any(&self.sources, &key.source)
+            && (self.models.is_empty() || any(&self.models, &key.model) || any(&self.models, &shown_model(key)))
+            && (self.devices.is_empty() || any(&self.devices, &key.device.to_string()))
+    }
+}
+
+/// Sums with what they cost.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Tokens, calls, and what the log states.
+    pub sums: Sums,
+    /// The cost of all calls whose price is known.
+    pub cost: PicoUsd,
+    /// How many calls have no known price: their cost is unknown, not 0.
+    pub unpriced_calls: u64,
+    /// Calls by quality.
+    pub qualities: BTreeMap<Quality, u64>,
+}
+
+impl Figures {
+    fn add(&mut self, sums: &Sums, quality: Quality, cost: Option<PicoUsd>) {
+        self.sums.calls += sums.calls;
+        self.sums.tokens += sums.tokens;
+        self.sums.web_searches = self.sums.web_searches.saturating_add(sums.web_searches);
+        self.sums.stated_cost += sums.stated_cost;
+        self.sums.stated_calls += sums.stated_calls;
+        self.sums.unstated += sums.unstated;
+        match cost {
+            Some(cost) => self.cost += cost,
+            None => self.unpriced_calls += sums.calls,
+        }
+        *self.qualities.entry(quality).or_default() += sums.calls;
+    }
+
+    /// The cost, if the price of at least one call is known.
+    pub fn known_cost(&self) -> Option<PicoUsd> {
+        (self.unpriced_calls == 0 || self.unpriced_calls < self.sums.calls).then_some(self.cost)
+    }
+
+    /// The least trusted quality of any call.
+    pub fn quality(&self) -> Option<Quality> {
+        self.qualities.keys().next_back().copied()
+    }
+
+    /// Tokens of all kinds.
+    pub fn tokens(&self) -> Tokens {
+        self.sums.tokens
+    }
+}
+
+/// A part of a row: one value of the dimension that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// A stable id.
+    pub id: String,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// One row.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Row {
+    /// `2026-11-24`, a week's first day, `2026-11`, or a session's id.
+    pub period: String,
+    /// Its figures.
+    pub figures: Figures,
+    /// By model, as shown: `-fast` behind the name where the fast variant was used.
+    pub models: BTreeMap<String, Figures>,
+    /// By the dimension that was asked for, the most expensive and largest first.
+    pub groups: Vec<Group>,
+    /// The sources that the row has.
+    pub sources: BTreeSet<Name>,
+    /// The first and the last local day.
+    pub days: Option<(Date, Date)>,
+}
+
+/// Rows and their sum.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// By period, ascending; sessions by their last day.
+    pub rows: Vec<Row>,
+    /// The sum of the rows.
+    pub total: Figures,
+    /// By model over all rows.
+    pub models: BTreeMap<String, Figures>,
+    /// Models whose price is unknown.
+    pub unpriced_models: BTreeSet<String>,
+}
+
+/// What a cell's tokens cost; `None` if the model has no known price. The tokens are the cell's, or
+/// those of its calls without a stated cost.
+pub type Price<'a> = dyn Fn(&CellKey, UtcDay, &Tokens) -> Option<PicoUsd> + 'a;
+
+impl Report {
+    /// Cuts a report.
+    pub fn cut(query: &Query, days: impl IntoIterator<Item = DayCells>, price: &Price<'_>) -> Self {
+        let mut rows: BTreeMap<String, Building> = BTreeMap::new();
+        let mut report = Self::default();
+        for day in days {
+            let local = LocalDays::of(day.day, &query.zone);
+            for (key, sums) in &day.cells {
+                let Some(date) = local.date(key.quarter) else { continue };
+                if query.since.is_some_and(|d| date < d) || query.until.is_some_and(|d| date > d) || !query.takes(key) {
+                    continue;
+                }
+                let cost = cost(query.mode, key, day.day, sums, price);
+                let model = shown_model(key);
+                if cost.is_none() {
+                    report.unpriced_models.insert(model.clone());
+                }
+                let period = period_of(query.period, date, key);
+                let row = rows.entry(period).or_default();
+                let quality = key.quality;
+                row.figures.add(sums, quality, cost);
+                report.total.add(sums, quality, cost);
+                report.models.entry(model.clone()).or_default().add(sums, quality, cost);
+                if let Some(by) = query.by {
+                    row.groups.entry(group_of(by, key)).or_default().add(sums, quality, cost);
+                }
+                row.models.entry(model).or_default().add(sums, quality, cost);
+                row.sources.insert(key.source.clone());
+                row.days = Some(row.days.map_or((date, date), |(a, b)| (a.min(date), b.max(date))));
+            }
+        }
+        report.rows = rows.into_iter().map(|(period, b)| b.row(period)).collect();
+        if query.period == Period::Session {
+            report.rows.sort_by(|a, b| (a.days.map(|d| d.1), &a.period).cmp(&(b.days.map(|d| d.1), &b.period)));
+        }
+        report
+    }
+}
+
+#[derive(Default)]
+struct Building {
+    figures: Figures,
+    models: BTreeMap<String, Figures>,
+    groups: BTreeMap<String, Figures>,
+    sources: BTreeSet<Name>,
+    days: Option<(Date, Date)>,
+}
+
+impl Building {
+    fn row(self, period: String) -> Row {
+        let mut groups: Vec<Group> = self.groups.into_iter().map(|(id, figures)| Group { id, figures }).collect();
+        groups.sort_by(|a, b| {
+            let size = |g: &Group| (g.figures.cost, g.figures.sums.tokens.total());
+            size(b).cmp(&size(a)).then_with(|| a.id.cmp(&b.id))
+        });
+        Row { period, figures: self.figures, models: self.models, groups, sources: self.sources, days: self.days }
+    }
+}
+
+/// The model's name with its price variant, as ccusage shows it.
+fn shown_model(key: &CellKey) -> String {
+    if key.tier == Tier::Fast { format!("{}-fast", key.model) } else { key.model.to_string() }
+}
+
+fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'_>) -> Option<PicoUsd> {
+    match mode {
+        CostMode::Calculate => price(key, day, &sums.tokens),
+        CostMode::Display => (sums.stated_calls > 0).then_some(sums.stated_cost),
+        CostMode::Auto if sums.stated_calls == sums.calls => Some(sums.stated_cost),
+        CostMode::Auto => price(key, day, &sums.unstated).map(|c| c + sums.stated_cost),
+    }
+}
+
+fn period_of(period: Period, date: Date, key: &CellKey) -> String {
+    match period {
+        Period::Day => date.to_string(),
+        Period::Week(first) => {
+            let back = i64::from(date.weekday().since(first));
+            date.checked_sub(jiff::Span::new().days(back)).unwrap_or(date).to_string()
+        }
+        Period::Month => format!("{:04}-{:02}", date.year(), date.month()),
+        Period::Session => key.session.to_string(),
+    }
+}
+
+fn group_of(by: Dimension, key: &CellKey) -> String {
+    match by {
+        Dimension::Model => shown_model(key),
+        Dimension::Source => key.source.to_string(),
+        Dimension::Device => key.device.to_string(),
+        Dimension::Session => key.session.to_string(),
+        Dimension::Quality => key.quality.word().to_owned(),
+        Dimension::Tier => key.tier.word().to_owned(),
+        Dimension::Account => key.payer.as_ref().map_or_else(String::new, Name::to_string),
+        Dimension::Project => key.project.map_or_else(String::new, |p| format!("{:016x}", u64::from_be_bytes(p))),
+    }
+}
+
+/// The local dates of one UTC day's quarters.
+struct LocalDays([Option<Date>; 96]);
+
+impl LocalDays {
+    fn of(day: UtcDay, zone: &TimeZone) -> Self {
+        let offset = |at: i64| jiff::Timestamp::from_millisecond(at).ok().map(|t| zone.to_offset(t).seconds());
+        let (first, last) = (offset(day.start().0), offset(day.plus(1).start().0));
+        if let (Some(first), Some(last), Some(date)) = (first, last, day.date())
+            && first == last
+        {
+            // No transition in this day: only arithmetic.
+            let near = [date.yesterday().ok(), Some(date), date.tomorrow().ok()];
+            return Self(std::array::from_fn(|q| {
+                let local = q as i64 * 900 + i64::from(first);
+                near[(local.div_euclid(86_400) + 1).clamp(0, 2) as usize]
+            }));
+        }
+        Self(std::array::from_fn(|q| {
+            let at = jiff::Timestamp::from_millisecond(Quarter(q as u8).start(day).0).ok()?;
+            Some(zone.to_datetime(at).date())
+        }))
+    }
+
+    fn date(&self, quarter: Quarter) -> Option<Date> {
+        self.0.get(usize::from(quarter.0)).copied().flatten()
+    }
+}

@@ -1,0 +1,70 @@
+use automerge::legacy::OpType;
+use automerge::{Automerge, Change, LoadOptions, OnPartialLoad, ScalarValue};
+
+use super::{ChangeId, FIRST_CHANGE, SegmentError};
+
+/// How every chunk of Automerge's binary format begins.
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+
+/// The batches in stored bytes: those of one change, or of a whole saved document. A change needs
+/// none of its predecessors.
+pub fn batches(bytes: &[u8]) -> Result<Vec<(ChangeId, Vec<u8>)>, SegmentError> {
+    changes(bytes)?.iter().filter(|c| c.raw_bytes() != FIRST_CHANGE && !is_first(c)).map(batch_of).collect()
+}
+
+/// The changes in stored bytes, the fixed first one included where it is there.
+pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
+    // An empty input is an empty document to Automerge; to us it is damage.
+    if !bytes.starts_with(&MAGIC) {
+        return Err(SegmentError::Damaged("it does not begin as an Automerge chunk does".into()));
+    }
+    match bytes.get(8) {
+        // A chunk's type (automerge's binary format): 0 a document, 1 a change, 2 a compressed one.
+        Some(1 | 2) => Ok(vec![Change::from_bytes(bytes.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?]),
+        _ => {
+            let options = LoadOptions::new().on_partial_load(OnPartialLoad::Error);
+            let document =
+                Automerge::load_with_options(bytes, options).map_err(|e| SegmentError::Damaged(e.to_string()))?;
+            Ok(document.get_changes(&[]))
+        }
+    }
+}
+
+/// One document of the changes: all of them that hang together with the fixed first change. The
+/// number is how many were left out because a predecessor is missing, or because two changes of one
+/// writer have one sequence number (a machine resumed twice).
+pub fn document(stored: impl IntoIterator<Item = Vec<Change>>) -> Result<(Vec<u8>, usize), SegmentError> {
+    let damaged = |e: automerge::AutomergeError| SegmentError::Damaged(e.to_string());
+    let mut document = Automerge::load(FIRST_CHANGE).map_err(damaged)?;
+    let mut seen = std::collections::HashSet::new();
+    let mut all: Vec<Change> = stored.into_iter().flatten().filter(|c| !is_first(c)).collect();
+    all.retain(|c| seen.insert(c.hash()));
+    let count = all.len();
+    if document.apply_changes(all.clone()).is_err() {
+        // Of a fork Automerge takes one branch and refuses the other: apply one by one.
+        document = Automerge::load(FIRST_CHANGE).map_err(damaged)?;
+        for change in all {
+            let _refused = document.apply_changes([change]);
+        }
+    }
+    let held = document.get_changes(&[]).len().saturating_sub(1);
+    Ok((document.save(), count.saturating_sub(held)))
+}
+
+fn is_first(change: &Change) -> bool {
+    change.deps().is_empty() && change.actor_id().to_bytes().iter().all(|b| *b == 0)
+}
+
+fn batch_of(change: &Change) -> Result<(ChangeId, Vec<u8>), SegmentError> {
+    let mut id = [0; 8];
+    id.copy_from_slice(&change.hash().0[..8]);
+    // Inserted bytes are batches, wherever a newer version may put more operations beside them.
+    let mut inserted = change.decode().operations.into_iter().filter_map(|op| match op.action {
+        OpType::Put(ScalarValue::Bytes(bytes)) if op.insert => Some(bytes),
+        _ => None,
+    });
+    match (inserted.next(), inserted.next()) {
+        (Some(batch), None) => Ok((ChangeId(id), batch)),
+        _ => Err(SegmentError::NoBatch),
+    }
+}

@@ -1,0 +1,115 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{ActorId, AutoCommit, Automerge, ObjType, ROOT, ReadDoc};
+use proptest::prelude::*;
+
+use super::*;
+use crate::ids::WriterId;
+
+fn appended(writer: u8, count: u8) -> Vec<Vec<u8>> {
+    let mut chain = Chain::new(WriterId([writer; 8])).unwrap();
+    (0..count).map(|i| chain.append(vec![writer, i].repeat(40))).collect()
+}
+
+fn set(stored: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
+    stored.iter().flat_map(|b| batches(b).unwrap()).map(|(_, b)| b).collect()
+}
+
+/// The fixed change is what Automerge itself writes for: all-zero actor, time 0, one root list.
+#[test]
+fn the_first_change_is_the_published_one() {
+    let mut doc = AutoCommit::new();
+    doc.set_actor(ActorId::from(&[0u8; 8][..]));
+    doc.put_object(ROOT, LIST, ObjType::List).unwrap();
+    doc.commit_with(CommitOptions::default().with_time(0));
+    let bytes = doc.get_last_local_change().unwrap().raw_bytes().to_vec();
+    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    assert_eq!(hex(&bytes), hex(FIRST_CHANGE));
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../schema/vectors/segment.json")).unwrap();
+    assert_eq!(vectors["first_change"].as_str().unwrap(), hex(FIRST_CHANGE));
+    let second = Chain::new(WriterId([7; 8])).unwrap().append(b"batch".to_vec());
+    assert_eq!(vectors["second_change"].as_str().unwrap(), hex(&second));
+}
+
+/// What a chain writes is a sound Automerge document: another implementation reads it.
+#[test]
+fn automerge_reads_what_a_chain_writes() {
+    let mut doc = Automerge::load(FIRST_CHANGE).unwrap();
+    for change in appended(1, 5).iter().chain(&appended(2, 3)) {
+        doc.load_incremental(change).unwrap();
+    }
+    let (_, list) = doc.get(ROOT, LIST).unwrap().unwrap();
+    assert_eq!(doc.length(&list), 8);
+    let first = doc.values(&list).next().unwrap().0.into_owned();
+    assert_eq!(first.into_scalar().unwrap().into_bytes().unwrap(), [2, 0].repeat(40), "in the order of the writers");
+}
+
+/// Two clones begin the same day: without the fixed change one's list would hide the other's.
+#[test]
+fn two_writers_hide_nothing_of_each_other() {
+    let stored: Vec<_> = appended(1, 4).into_iter().chain(appended(2, 4)).collect();
+    assert_eq!(set(&stored).len(), 8);
+    let (saved, left_out) = document(stored.iter().map(|b| changes(b).unwrap())).unwrap();
+    assert_eq!((set(&[saved]), left_out), (set(&stored), 0));
+}
+
+/// `Automerge::load_incremental` answers Ok and shows 2 of 10 when the third is missing.
+#[test]
+fn a_missing_change_hides_nothing_else() {
+    for missing in 0..10 {
+        let mut stored = appended(1, 10);
+        stored.remove(missing);
+        assert_eq!(set(&stored).len(), 9);
+    }
+}
+
+/// A running machine resumed twice: two chains with one writer and the same sequence numbers.
+#[test]
+fn a_fork_keeps_both_branches_as_a_set() {
+    let mut one = Chain::new(WriterId([1; 8])).unwrap();
+    let mut stored = vec![one.append(b"before".to_vec())];
+    let mut two = one.clone();
+    stored.push(one.append(b"left".to_vec()));
+    stored.push(two.append(b"right".to_vec()));
+    assert_eq!(set(&stored).len(), 3);
+    let (saved, left_out) = document(stored.iter().map(|b| changes(b).unwrap())).unwrap();
+    assert_eq!(left_out, 1, "Automerge holds one branch only; the caller keeps the other beside the document");
+    assert_eq!(set(&[saved]).len(), 2);
+}
+
+#[test]
+fn damage_is_an_error() {
+    let mut change = appended(1, 1).remove(0);
+    let last = change.len() - 1;
+    change[last] ^= 1;
+    assert!(matches!(batches(&change), Err(SegmentError::Damaged(_))));
+    assert!(batches(b"").is_err());
+    assert!(batches(b"garbage that is no automerge").is_err());
+}
+
+#[test]
+fn a_part_fills_up() {
+    let mut chain = Chain::new(WriterId([1; 8])).unwrap();
+    assert!(!chain.is_full());
+    chain.append(vec![0; PART_BYTES]);
+    assert!(chain.is_full());
+}
+
+proptest! {
+    /// Any order, any duplication, saved or not: the same set.
+    #[test]
+    fn batches_are_a_set(order in Just((0..12usize).collect::<Vec<_>>()).prop_shuffle(), twice in 0usize..12, saved in 0usize..12) {
+        let all: Vec<_> = appended(1, 6).into_iter().chain(appended(2, 6)).collect();
+        let mut stored: Vec<_> = order.iter().map(|i| all[*i].clone()).collect();
+        stored.push(all[twice].clone());
+        prop_assert_eq!(set(&stored), set(&all));
+        // A prefix of each writer as a document, the rest as changes beside it.
+        let prefix: Vec<_> = appended(1, 6)[..saved.min(6)].iter().map(|b| changes(b).unwrap()).collect();
+        stored.push(document(prefix).unwrap().0);
+        prop_assert_eq!(set(&stored), set(&all));
+    }
+}
