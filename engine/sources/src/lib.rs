@@ -5,14 +5,17 @@
 //!
 //! An agent is added by adding a folder and its line in [`collectors`].
 
+pub mod claude_code;
+pub mod codex;
 pub mod collector;
 mod env;
 pub mod json;
 mod out;
+pub mod stamp;
 
 use collector::Collector;
 
 /// Every agent that is known.
 pub fn collectors() -> &'static [&'static dyn Collector] {
-    &[]
+    &[&claude_code::ClaudeCode]
 }

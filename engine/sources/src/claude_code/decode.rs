@@ -1,0 +1,209 @@
+//! Lines to records.
+
+mod line;
+mod repeats;
+
+use std::sync::LazyLock;
+
+use aimon_core::event::{Event, MessageId, Quality, Record, RequestId};
+use aimon_core::name::Name;
+use memchr::memmem::Finder;
+
+use self::line::{Line, Usage};
+use self::repeats::Repeats;
+use super::KIND;
+use crate::collector::{CollectError, Decoder, Out, SkipReason};
+use crate::stamp;
+
+/// What every line of interest contains.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+/// What it contains if somebody escaped a letter of that key.
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
+
+/// The model that Claude Code names for answers that it made up itself.
+const SYNTHETIC: &str = "<synthetic>";
+
+/// Logs of earlier versions often keep the streaming placeholder instead of the final usage.
+const COMPLETE_SINCE: [u64; 3] = [2, 1, 97];
+
+/// The decoder of one file.
+pub(super) struct Lines {
+    kind: Name,
+    repeats: Repeats,
+    /// Records of the latest message, which streams over several lines.
+    latest: Vec<Record>,
+}
+
+impl Lines {
+    pub(super) fn new(state: Option<&[u8]>) -> Result<Self, CollectError> {
+        let repeats = match state {
+            None => Repeats::default(),
+            Some(state) => Repeats::from_bytes(state).ok_or(CollectError::State)?,
+        };
+        Ok(Self { kind: KIND.into(), repeats, latest: Vec::new() })
+    }
+
+    fn candidate(&mut self, line: &[u8], out: &mut Out) {
+        match Line::read(line) {
+            Err(reason) => out.skip(reason),
+            Ok(None) => {}
+            Ok(Some(line)) => {
+                if let Err(reason) = self.take(&line, out) {
+                    out.skip(reason);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, line: &Line<'_>, out: &mut Out) -> Result<(), SkipReason> {
+        let model = line.model.as_deref().unwrap_or("unknown");
+        if model == SYNTHETIC {
+            return Ok(());
+        }
+        let time = line.timestamp.as_ref().and_then(stamp::time).ok_or(SkipReason::NoTime)?;
+        let session = line.session.as_deref().unwrap_or_default();
+        let usage = line.usage.checked()?;
+        let line_id;
+        let id: &[&[u8]] = match &line.message {
+            Some(id) => &[id.as_bytes()],
+            None => {
+                line_id = self.repeats.identify(session, time, model, &usage);
+                &[b"line".as_slice(), line_id.as_slice()]
+            }
+        };
+        let request = match &line.request {
+            Some(request) => RequestId::of(KIND, &[request.as_bytes()]),
+            None => RequestId::of(KIND, &[b"session", session.as_bytes()]),
+        };
+        let main = Record {
+            source: self.kind.clone(),
+            message: MessageId::of(KIND, id),
+            request,
+            sidechain: line.sidechain,
+            time,
+            model: out.name(model),
+            session: out.name(session),
+            tokens: usage.tokens,
+            web_searches: usage.web_searches,
+            tier: line.usage.tier(),
+            quality: if is_understated(line.version.as_deref()) { Quality::Understated } else { Quality::Log },
+            payer: line.payer.as_deref().map(|payer| out.name(payer)),
+            stated_cost: line.stated_cost(),
+            project: None,
+            origin: None,
+        };
+        let is_repeat = self.latest.first().is_some_and(|first| {
+            (first.message, first.request, first.sidechain) == (main.message, main.request, main.sidechain)
+        });
+        if !is_repeat {
+            self.finish(out);
+        }
+        // An advisor is another model's call inside this one; its tokens are not in the message's.
+        // A figure of an advisor's that makes no sense takes nothing but that advisor away.
+        let mut advisors = 0_u32;
+        let mut skipped = Ok(());
+        line.usage.advisors(|advisor: &Usage<'_>, model: Option<&str>| {
+            let nth = advisors.to_le_bytes();
+            advisors += 1;
+            let Some(model) = model.or(line.advisor_model.as_deref()) else {
+                skipped = Err(SkipReason::NoModel);
+                return;
+            };
+            match advisor.checked() {
+                Err(reason) => skipped = Err(reason),
+                Ok(usage) => {
+                    let id: Vec<&[u8]> = id.iter().copied().chain([&b"advisor"[..], &nth]).collect();
+                    let record = Record {
+                        message: MessageId::of(KIND, &id),
+                        model: out.name(model),
+                        tokens: usage.tokens,
+                        web_searches: usage.web_searches,
+                        tier: advisor.tier(),
+                        stated_cost: None,
+                        ..main.clone()
+                    };
+                    // Behind the main record, which is not in yet: see below.
+                    keep(&mut self.latest, record, out);
+                }
+            }
+        });
+        // The main record stays in front: it is what the next line is compared with.
+        match self.latest.first() {
+            Some(first) if first.message == main.message => keep(&mut self.latest, main, out),
+            _ => self.latest.insert(0, main),
+        }
+        skipped
+    }
+}
+
+impl Decoder for Lines {
+    fn line(&mut self, line: &[u8], out: &mut Out) {
+        if USAGE.find(line).is_some() || has_escaped_letter(line) {
+            self.candidate(line, out);
+        }
+    }
+
+    /// Most bytes are in lines of no interest, so this looks for the key in the whole block and only
+    /// then for the ends of its line.
+    fn lines(&mut self, block: &[u8], out: &mut Out) {
+        if has_escaped_letter(block) {
+            for line in block.split(|b| *b == b'\n') {
+                self.line(line, out);
+            }
+            return;
+        }
+        let mut rest = block;
+        while let Some(hit) = USAGE.find(rest) {
+            let start = memchr::memrchr(b'\n', &rest[..hit]).map_or(0, |at| at + 1);
+            let end = memchr::memchr(b'\n', &rest[hit..]).map_or(rest.len(), |at| hit + at);
+            self.candidate(&rest[start..end], out);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+    }
+
+    fn finish(&mut self, out: &mut Out) {
+        for record in self.latest.drain(..) {
+            out.event(Event::Record(record));
+        }
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.repeats.to_bytes()
+    }
+}
+
+/// Whether a lower-case letter is written as an escape (`\u0061` to `\u007a`), which no JSON writer
+/// does by itself: such a line may hide the key.
+fn has_escaped_letter(text: &[u8]) -> bool {
+    ESCAPE.find_iter(text).any(|at| matches!(text.get(at + 4), Some(b'6' | b'7')))
+}
+
+/// Of copies of one message the one with more tokens stands, then the earlier. Where both agree the
+/// fold decides by the whole record, so both are kept; a copy that says nothing new is dropped.
+fn keep(latest: &mut Vec<Record>, new: Record, out: &mut Out) {
+    let Some(old) = latest.iter_mut().find(|old| old.message == new.message) else {
+        latest.push(new);
+        return;
+    };
+    let order = new.tokens.total().cmp(&old.tokens.total()).then(old.time.cmp(&new.time));
+    match order {
+        std::cmp::Ordering::Greater => *old = new,
+        std::cmp::Ordering::Equal if *old != new => out.event(Event::Record(new)),
+        _ => {}
+    }
+}
+
+/// Whether the line's version says that its figures may be placeholders. A line without a version,
+/// or with one that is no number, says nothing of the kind.
+fn is_understated(version: Option<&str>) -> bool {
+    let Some(version) = version else { return false };
+    let mut numbers = version.split('.').map(|part| {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        part[..digits].parse::<u64>().ok()
+    });
+    let mut next = || numbers.next().flatten();
+    match (next(), next(), next()) {
+        (Some(major), Some(minor), Some(patch)) => [major, minor, patch] < COMPLETE_SINCE,
+        _ => false,
+    }
+}

@@ -1,0 +1,256 @@
+//! The fields of one line, at their structural places.
+
+use std::borrow::Cow;
+
+use aimon_core::event::Tier;
+use aimon_core::units::{PicoUsd, Tokens};
+
+use crate::collector::SkipReason;
+use crate::json::{JsonError, Scanner, Value};
+
+/// JavaScript's largest safe integer: a larger count is damage.
+const MOST: u64 = 1 << 53;
+
+/// A line with `message.usage`, or a `progress` line with `data.message.message.usage`.
+#[derive(Default)]
+pub(super) struct Line<'a> {
+    pub timestamp: Option<Value<'a>>,
+    pub message: Option<Cow<'a, str>>,
+    pub model: Option<Cow<'a, str>>,
+    pub usage: Usage<'a>,
+    pub request: Option<Cow<'a, str>>,
+    pub session: Option<Cow<'a, str>>,
+    pub version: Option<Cow<'a, str>>,
+    pub payer: Option<Cow<'a, str>>,
+    pub advisor_model: Option<Cow<'a, str>>,
+    pub sidechain: bool,
+    cost: Option<Value<'a>>,
+    has_usage: bool,
+    data: Option<Value<'a>>,
+}
+
+impl<'a> Line<'a> {
+    /// `None` if the line is no usage.
+    pub(super) fn read(text: &'a [u8]) -> Result<Option<Self>, SkipReason> {
+        let mut line = Self::default();
+        let mut s = Scanner::new(text);
+        line.object(&mut s).and_then(|()| s.end()).map_err(|_| SkipReason::Broken)?;
+        if !line.has_usage {
+            line.enter_progress().map_err(|_| SkipReason::Broken)?;
+        }
+        Ok(line.has_usage.then_some(line))
+    }
+
+    fn object(&mut self, s: &mut Scanner<'a>) -> Result<(), JsonError> {
+        s.object(|s, key| {
+            match key {
+                b"message" => self.message_object(s)?,
+                b"timestamp" => self.timestamp = present(s.value()?),
+                b"requestId" => self.request = text(s)?,
+                b"sessionId" => self.session = text(s)?,
+                b"version" => self.version = text(s)?,
+                b"isSidechain" => self.sidechain = s.value()?.bool() == Some(true),
+                b"ownerAccountUuid" => self.payer = text(s)?,
+                b"advisorModel" => self.advisor_model = text(s)?,
+                b"costUSD" => self.cost = Some(s.value()?),
+                b"data" => self.data = Some(s.value()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn message_object(&mut self, s: &mut Scanner<'a>) -> Result<(), JsonError> {
+        // Of a key that comes twice the last one stands.
+        (self.message, self.model, self.has_usage) = (None, None, false);
+        s.object(|s, key| {
+            match key {
+                b"id" => self.message = text(s)?,
+                b"model" => self.model = text(s)?,
+                b"usage" => self.has_usage = self.usage.read(s)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// `data.message` is a line of a sub-agent; what it does not say, the outer line says.
+    fn enter_progress(&mut self) -> Result<(), JsonError> {
+        let Some(data) = self.data.take() else { return Ok(()) };
+        let mut inner = None;
+        data.scan().object(|s, key| {
+            if key == b"message" {
+                inner = Some(s.value()?);
+            }
+            Ok(())
+        })?;
+        let Some(inner) = inner else { return Ok(()) };
+        let mut line = Self::default();
+        line.object(&mut inner.scan())?;
+        if line.has_usage {
+            line.timestamp = line.timestamp.or(self.timestamp);
+            line.session = line.session.or(self.session.take());
+            line.version = line.version.or(self.version.take());
+            line.payer = line.payer.or(self.payer.take());
+            line.request = line.request.or(self.request.take());
+            line.sidechain |= self.sidechain;
+            *self = line;
+        }
+        Ok(())
+    }
+
+    /// What an old version said the call cost, exactly.
+    pub(super) fn stated_cost(&self) -> Option<PicoUsd> {
+        PicoUsd::parse_dollars(self.cost.as_ref()?.number()?).filter(|cost| cost.0 >= 0)
+    }
+}
+
+/// A usage object's figures as they stand in the line.
+#[derive(Default)]
+pub(super) struct Usage<'a> {
+    input: Option<Value<'a>>,
+    output: Option<Value<'a>>,
+    cache_write: Option<Value<'a>>,
+    cache_write_5m: Option<Value<'a>>,
+    cache_write_1h: Option<Value<'a>>,
+    cache_read: Option<Value<'a>>,
+    thinking: Option<Value<'a>>,
+    web_searches: Option<Value<'a>>,
+    speed: Option<Cow<'a, str>>,
+    service_tier: Option<Cow<'a, str>>,
+    iterations: Option<Value<'a>>,
+}
+
+/// A usage object's figures, once they make sense.
+pub(super) struct Checked {
+    pub tokens: Tokens,
+    pub web_searches: u64,
+}
+
+impl<'a> Usage<'a> {
+    /// Reads the object at the cursor; `false` if it is none.
+    fn read(&mut self, s: &mut Scanner<'a>) -> Result<bool, JsonError> {
+        self.read_and(s, |_, _| Ok(()))
+    }
+
+    fn read_and(
+        &mut self,
+        s: &mut Scanner<'a>,
+        mut other: impl FnMut(&mut Scanner<'a>, &[u8]) -> Result<(), JsonError>,
+    ) -> Result<bool, JsonError> {
+        *self = Self::default();
+        s.object(|s, key| {
+            match key {
+                b"input_tokens" => self.input = present(s.value()?),
+                b"output_tokens" => self.output = present(s.value()?),
+                b"cache_creation_input_tokens" => self.cache_write = present(s.value()?),
+                b"cache_read_input_tokens" => self.cache_read = present(s.value()?),
+                b"cache_creation" => {
+                    (self.cache_write_5m, self.cache_write_1h) = (None, None);
+                    s.object(|s, key| {
+                        match key {
+                            b"ephemeral_5m_input_tokens" => self.cache_write_5m = present(s.value()?),
+                            b"ephemeral_1h_input_tokens" => self.cache_write_1h = present(s.value()?),
+                            _ => {}
+                        }
+                        Ok(())
+                    })?;
+                }
+                b"output_tokens_details" => {
+                    self.thinking = None;
+                    s.object(|s, key| {
+                        if key == b"thinking_tokens" {
+                            self.thinking = present(s.value()?);
+                        }
+                        Ok(())
+                    })?;
+                }
+                b"server_tool_use" => {
+                    self.web_searches = None;
+                    s.object(|s, key| {
+                        if key == b"web_search_requests" {
+                            self.web_searches = present(s.value()?);
+                        }
+                        Ok(())
+                    })?;
+                }
+                b"speed" => self.speed = text(s)?,
+                b"service_tier" => self.service_tier = text(s)?,
+                b"iterations" => self.iterations = Some(s.value()?),
+                key => other(s, key)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// The figures as counts; what is not there is 0.
+    pub(super) fn checked(&self) -> Result<Checked, SkipReason> {
+        let written = count(&self.cache_write)?;
+        let one_hour = count(&self.cache_write_1h)?;
+        // The split says the same sum, or is the only place that says it; where the sum is larger,
+        // the rest was written for a time that the log does not state.
+        let five_minutes = count(&self.cache_write_5m)?.max(written.saturating_sub(one_hour));
+        let output = count(&self.output)?;
+        Ok(Checked {
+            tokens: Tokens {
+                input: count(&self.input)?,
+                output,
+                reasoning: count(&self.thinking)?.min(output),
+                cache_write_5m: five_minutes,
+                cache_write_1h: one_hour,
+                cache_read: count(&self.cache_read)?,
+            },
+            web_searches: count(&self.web_searches)?,
+        })
+    }
+
+    /// What the line states about the price.
+    pub(super) fn tier(&self) -> Tier {
+        match (self.speed.as_deref(), self.service_tier.as_deref()) {
+            (Some("fast"), _) => Tier::Fast,
+            (_, Some("priority")) => Tier::Priority,
+            (_, Some("batch")) => Tier::Batch,
+            _ => Tier::Standard,
+        }
+    }
+
+    /// Calls `advisor` with the usage and the model of each `advisor_message` iteration, in order.
+    pub(super) fn advisors(&self, mut advisor: impl FnMut(&Usage<'_>, Option<&str>)) {
+        let Some(iterations) = &self.iterations else { return };
+        // The value was checked when the line was read: this can't fail.
+        let _ = iterations.scan().array(|s| {
+            let (mut kind, mut model) = (None, None);
+            let mut usage = Usage::default();
+            usage.read_and(s, |s, key| {
+                match key {
+                    b"type" => kind = text(s)?,
+                    b"model" => model = text(s)?,
+                    _ => {}
+                }
+                Ok(())
+            })?;
+            if kind.as_deref() == Some("advisor_message") {
+                advisor(&usage, model.as_deref());
+            }
+            Ok(())
+        });
+    }
+}
+
+/// A text that is there and not empty.
+fn text<'a>(s: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+    Ok(s.value()?.str().filter(|text| !text.is_empty()))
+}
+
+fn present(value: Value<'_>) -> Option<Value<'_>> {
+    (!value.is_null()).then_some(value)
+}
+
+fn count(value: &Option<Value<'_>>) -> Result<u64, SkipReason> {
+    match value {
+        None => Ok(0),
+        Some(value) => value.u64().filter(|n| *n <= MOST).ok_or(SkipReason::AbsurdNumber),
+    }
+}
