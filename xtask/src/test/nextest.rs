@@ -1,0 +1,103 @@
+//! The tests: compiled, then run by cargo-nextest.
+
+use std::env;
+use std::path::PathBuf;
+
+use super::Extent;
+use crate::process::{Result, patiently, watched};
+use crate::tally::{Counts, Tally, Verdict};
+use crate::workspace::Workspace;
+
+/// Variables of the person's own shell that would lead a test to real logs.
+const LOG_FOLDERS: [&str; 4] = ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_DATA_DIR", "OPENCODE_DATA_DIR"];
+
+/// What is run, and what the tests are told.
+pub struct Tests<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// How much: tests marked `#[ignore]` are the long ones.
+    pub extent: Extent,
+    /// Only tests with this in their name.
+    pub filter: Option<&'a str>,
+    /// The native ccusage, where there is one for this system.
+    pub ccusage: Option<PathBuf>,
+}
+
+impl Tests<'_> {
+    /// Compiles everything, `aimon` included, and runs the tests.
+    pub fn run(&self, tally: &mut Tally) {
+        // One selection of packages for programs and tests alike: with two, cargo would unify features
+        // twice and compile half of the dependencies again.
+        let compiled = tally.gate("compiling", || {
+            let mut cargo = self.workspace.cargo();
+            patiently(cargo.args(["build", "--workspace", "--all-targets", "--profile", "ci", "--locked"]))?;
+            Ok(Verdict::Held)
+        });
+        if compiled {
+            tally.gate("tests", || self.run_compiled());
+        }
+    }
+
+    fn run_compiled(&self) -> Result<Verdict> {
+        println!();
+        let mut cargo = self.workspace.cargo();
+        cargo.args(["nextest", "run", "--workspace", "--cargo-profile", "ci", "--locked", "--no-fail-fast"]);
+        cargo.args(["--no-tests", "pass", "--status-level", "fail", "--final-status-level", "slow"]);
+        if self.extent == Extent::Long {
+            cargo.args(["--run-ignored", "all"]);
+        }
+        cargo.args(self.filter);
+        let own = env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AIMON_"));
+        for variable in own.chain(LOG_FOLDERS.map(Into::into)) {
+            cargo.env_remove(variable);
+        }
+        cargo.env("AIMON_BIN", self.workspace.program("ci", "aimon"));
+        if let Some(ccusage) = &self.ccusage {
+            cargo.env("AIMON_CCUSAGE", ccusage);
+        }
+        let finished = watched(&mut cargo)?;
+        let mut counts = counts(&finished.output).unwrap_or_default();
+        if !finished.success && counts.failed == 0 {
+            counts.failed = 1;
+        }
+        Ok(Verdict::Ran(counts))
+    }
+}
+
+/// Reads the last line such as `Summary [ 3.2s] 120 tests run: 117 passed (2 slow), 2 failed, 1 timed out, 3 skipped`.
+fn counts(output: &str) -> Option<Counts> {
+    let summary = output.lines().rfind(|line| line.trim_start().starts_with("Summary ["))?;
+    let (before, after) = summary.split_once(" run: ")?;
+    let before = before.trim_end_matches(['s', 't', 'e', ' ']);
+    // `118/120 tests run` where the run was cut short.
+    let planned: u64 = before.rsplit([' ', '/']).next()?.parse().ok()?;
+    let passed = after.split(", ").find_map(|part| {
+        let (count, what) = part.split_once(' ')?;
+        what.starts_with("passed").then(|| count.parse().ok()).flatten()
+    });
+    let passed = passed.unwrap_or(0);
+    Some(Counts { passed, failed: planned.saturating_sub(passed) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_summary_is_read() {
+        for (line, passed, failed) in [
+            ("     Summary [   0.012s] 1 test run: 1 passed, 0 skipped", 1, 0),
+            (
+                "     Summary [   3.241s] 120 tests run: 117 passed (2 slow, 1 leaky), 2 failed, 1 timed out, 3 skipped",
+                117,
+                3,
+            ),
+            ("     Summary [   0.500s] 4/9 tests run: 3 passed, 1 failed, 0 skipped", 3, 6),
+            ("     Summary [   0.010s] 2 tests run: 0 passed, 2 failed, 0 skipped", 0, 2),
+            ("     Summary [   0.000s] 0 tests run: 0 passed, 5 skipped", 0, 0),
+        ] {
+            assert_eq!(counts(&format!("noise\n{line}\n        FAIL x")), Some(Counts { passed, failed }), "{line}");
+        }
+        assert_eq!(counts("error: could not compile"), None);
+    }
+}
