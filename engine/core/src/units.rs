@@ -49,7 +49,14 @@ impl Tokens {
 
     /// The inverse of [`Tokens::kinds`].
     pub fn from_kinds(k: [u64; 6]) -> Self {
-        Self { input: k[0], output: k[1], reasoning: k[2], cache_write_5m: k[3], cache_write_1h: k[4], cache_read: k[5] }
+        Self {
+            input: k[0],
+            output: k[1],
+            reasoning: k[2],
+            cache_write_5m: k[3],
+            cache_write_1h: k[4],
+            cache_read: k[5],
+        }
     }
 }
 

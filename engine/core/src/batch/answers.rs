@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::BatchError;
 use super::column::{Carried, Columns, Encoding, MAX_ROWS, Writer};
 use super::names::{Dictionary, Names};
-use super::BatchError;
 use crate::event::{Answer, AnswerHash, AnswerKey, Bucket, Clock, Row, Unchanged};
 use crate::name::Name;
 use crate::time::UtcMillis;
@@ -45,11 +45,7 @@ fn write_keys<'a>(
     w.numbers(START, Encoding::Delta, keys.clone().map(|(k, ..)| k.bucket.start.0 as u64));
     w.numbers(WIDTH, Encoding::Runs, keys.clone().map(|(k, ..)| u64::from(k.bucket.width)));
     // A gauge is mostly seen when it begins, a bucket a while after.
-    w.numbers(
-        SEEN,
-        Encoding::Delta,
-        keys.clone().map(|(k, seen, _)| seen.0.wrapping_sub(k.bucket.start.0) as u64),
-    );
+    w.numbers(SEEN, Encoding::Delta, keys.clone().map(|(k, seen, _)| seen.0.wrapping_sub(k.bucket.start.0) as u64));
     w.numbers(CLOCK, Encoding::Runs, keys.map(|(_, _, c)| u64::from(c == Clock::Provider)));
     w.numbers(DIMENSION_NAMES, Encoding::Runs, dimensions.into_iter());
 }

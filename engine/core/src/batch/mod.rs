@@ -76,7 +76,7 @@ pub struct Batch {
     /// Sections that this version does not know.
     pub unknown: Vec<UnknownSection>,
     /// Names that carried columns may refer to: the dictionary keeps its order.
-    dictionary: Vec<crate::name::Name>,
+    pub(crate) dictionary: Vec<crate::name::Name>,
 }
 
 impl Batch {

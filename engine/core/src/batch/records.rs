@@ -36,9 +36,8 @@ pub(super) fn write(records: &[Record], carried: &[Carried], names: &mut Names, 
         return;
     }
     let mut w = Writer::new(out);
-    let mut places = |of: &dyn Fn(&Record, &mut Names) -> u64| -> Vec<u64> {
-        records.iter().map(|r| of(r, names)).collect()
-    };
+    let mut places =
+        |of: &dyn Fn(&Record, &mut Names) -> u64| -> Vec<u64> { records.iter().map(|r| of(r, names)).collect() };
     let sources = places(&|r, n| n.place(&r.source));
     let models = places(&|r, n| n.place(&r.model));
     let sessions = places(&|r, n| n.place(&r.session));

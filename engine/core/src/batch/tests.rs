@@ -25,23 +25,25 @@ fn record() -> impl Strategy<Value = Record> {
         (any::<u64>(), 0u8..6, 0u8..6, proptest::option::of(name()), proptest::option::of(any::<i128>())),
         (proptest::option::of(any::<[u8; 8]>()), proptest::option::of(any::<[u8; 16]>())),
     )
-        .prop_map(|((source, m, r, sidechain, t, model, session), k, (web, tier, quality, payer, cost), (p, o))| Record {
-            source,
-            message: MessageId(m),
-            request: RequestId(r),
-            sidechain,
-            time: UtcMillis(t),
-            model,
-            session,
-            tokens: Tokens::from_kinds(k),
-            web_searches: web,
-            tier: Tier::from_u8(tier),
-            quality: Quality::from_u8(quality),
-            payer,
-            stated_cost: cost.map(PicoUsd),
-            project: p,
-            origin: o.map(DeviceId),
-        })
+        .prop_map(
+            |((source, m, r, sidechain, t, model, session), k, (web, tier, quality, payer, cost), (p, o))| Record {
+                source,
+                message: MessageId(m),
+                request: RequestId(r),
+                sidechain,
+                time: UtcMillis(t),
+                model,
+                session,
+                tokens: Tokens::from_kinds(k),
+                web_searches: web,
+                tier: Tier::from_u8(tier),
+                quality: Quality::from_u8(quality),
+                payer,
+                stated_cost: cost.map(PicoUsd),
+                project: p,
+                origin: o.map(DeviceId),
+            },
+        )
 }
 
 fn key() -> impl Strategy<Value = (AnswerKey, UtcMillis, Clock)> {
@@ -171,9 +173,9 @@ fn vector_batch() -> Batch {
         values: vec!["5h".into()],
         measures: [("used_ppm".into(), 425_000), ("resets_at_s".into(), 1_780_010_000)].into(),
     };
-    let answer = Answer { key: key.clone(), observed: UtcMillis(1_780_000_000_000), clock: Clock::Device, rows: vec![row] };
-    let unchanged =
-        Unchanged { key, answer: answer.hash(), seen: UtcMillis(1_780_000_060_000), clock: Clock::Device };
+    let answer =
+        Answer { key: key.clone(), observed: UtcMillis(1_780_000_000_000), clock: Clock::Device, rows: vec![row] };
+    let unchanged = Unchanged { key, answer: answer.hash(), seen: UtcMillis(1_780_000_060_000), clock: Clock::Device };
     Batch {
         clock_offset_ms: Some(-1500),
         records: vec![record(1), record(2)],

@@ -21,7 +21,7 @@ pub struct Standing {
 
 impl Standing {
     /// A provider's time goes before a device's; then the later one; ties: the larger bytes.
-    fn goes_before(&self, other: &Self) -> bool {
+    pub(super) fn goes_before(&self, other: &Self) -> bool {
         self.seen
             .cmp(&other.seen)
             .then_with(|| self.answer.rows.cmp(&other.answer.rows))
@@ -105,7 +105,9 @@ pub fn spans<'a>(standing: impl IntoIterator<Item = &'a Standing>, settling: &dy
     let mut out = Vec::new();
     for ((account, metric), mut answers) in series {
         // Widest first: an answer joins the span of the widest bucket that begins over it.
-        answers.sort_by(|a, b| b.answer.key.bucket.width.cmp(&a.answer.key.bucket.width).then_with(|| a.answer.key.cmp(&b.answer.key)));
+        answers.sort_by(|a, b| {
+            b.answer.key.bucket.width.cmp(&a.answer.key.bucket.width).then_with(|| a.answer.key.cmp(&b.answer.key))
+        });
         let mut open: BTreeMap<(u32, i64), Vec<&Standing>> = BTreeMap::new();
         let mut widths: Vec<u32> = Vec::new();
         for one in answers {

@@ -6,10 +6,13 @@
 
 pub mod answers;
 mod cells;
+mod gauges;
 mod identity;
+pub mod index;
 mod report;
 
 pub use cells::{CellKey, DayCells, Sums};
+pub use gauges::Gauges;
 pub use identity::{Copy, standing};
 pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
 

@@ -25,8 +25,7 @@ pub struct Chain {
 impl Chain {
     /// Begins a writer's chain in a fresh part.
     pub fn new(writer: WriterId) -> Result<Self, SegmentError> {
-        let first =
-            Change::from_bytes(FIRST_CHANGE.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?;
+        let first = Change::from_bytes(FIRST_CHANGE.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?;
         Ok(Self {
             actor: ActorId::from(&writer.0[..]),
             list: OpId::new(LIST_OP, first.actor_id()),

@@ -1,0 +1,94 @@
+use std::path::PathBuf;
+
+/// What can go wrong with a replica. Each has a stable code, listed in `docs/errors.md`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process writes to this folder.
+    #[error("another aimon is writing to {0}")]
+    Locked(PathBuf),
+    /// The folder cannot be made or written to.
+    #[error("cannot write to {path}: {source}")]
+    Home {
+        /// Which folder or file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// There is nothing to read yet.
+    #[error("there is no history in {0} yet")]
+    Empty(PathBuf),
+    /// A newer version of the product wrote the database.
+    #[error("the database in {path} has version {found}, this aimon knows up to {known}")]
+    Newer {
+        /// Which folder.
+        path: PathBuf,
+        /// The database's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The database's file is damaged.
+    #[error("the database in {path} is damaged: {detail}")]
+    Damaged {
+        /// Which folder.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
+    /// The disk is full.
+    #[error("the disk that holds {0} is full")]
+    Full(PathBuf),
+    /// Another process holds the database for longer than a few seconds.
+    #[error("the database in {0} is busy")]
+    Busy(PathBuf),
+    /// A retention outside 7 to 3,650 days.
+    #[error("a retention of {0} days is not possible")]
+    Retention(u64),
+    /// SQLite refused for another reason.
+    #[error("the database in {path} answered: {source}")]
+    Database {
+        /// Which folder.
+        path: PathBuf,
+        /// What SQLite says.
+        source: sqlx::Error,
+    },
+    /// Events that cannot be kept: a bug of whoever made them.
+    #[error("events that cannot be kept: {0}")]
+    Events(String),
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => "home-locked",
+            Self::Home { .. } => "home-not-writable",
+            Self::Empty(_) => "home-empty",
+            Self::Newer { .. } => "database-newer",
+            Self::Damaged { .. } => "database-damaged",
+            Self::Full(_) => "disk-full",
+            Self::Busy(_) => "database-busy",
+            Self::Retention(_) => "bad-retention",
+            Self::Database { .. } => "database-error",
+            Self::Events(_) => "bad-events",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => "stop the other one (`aimon up` or a scan), or set AIMON_HOME to another folder",
+            Self::Home { .. } => "make the folder writable for you, or set AIMON_HOME to one that is",
+            Self::Empty(_) => "run `aimon scan` first",
+            Self::Newer { .. } => "install the newer aimon again, or set AIMON_HOME to another folder",
+            Self::Damaged { .. } => {
+                "move the folder away and run `aimon scan`: it is read again from the logs that still exist"
+            }
+            Self::Full(_) => "free some space and run the command again: nothing that was recorded is lost",
+            Self::Busy(_) => "try again; if it stays, another program holds the file open",
+            Self::Retention(_) => "AIMON_RETENTION_DAYS takes a whole number from 7 to 3650",
+            Self::Database { .. } => "run `aimon doctor`; if it persists, report it with the text above",
+            Self::Events(_) => "report it: this is a bug",
+        }
+    }
+}

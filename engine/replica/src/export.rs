@@ -1,0 +1,38 @@
+//! Export: plain Automerge documents that any Automerge opens.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aimon_core::segment;
+use aimon_core::time::UtcDay;
+
+use crate::{Error, Replica, changes, replica};
+
+impl Replica {
+    /// Makes `dir` and writes one `.automerge` file per segment into it. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Home`] with the path that could not be written.
+    pub async fn export(&mut self, dir: &Path) -> Result<u64, Error> {
+        let home = self.home.clone();
+        let fail = |e| replica::error(&home, e);
+        std::fs::create_dir_all(dir).map_err(|source| Error::Home { path: dir.to_owned(), source })?;
+        let mut files = 0;
+        for day in changes::days(&mut self.db, (UtcDay(i32::MIN), UtcDay(i32::MAX))).await.map_err(fail)? {
+            let mut segments: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for row in changes::of_day(&mut self.db, day).await.map_err(fail)? {
+                // A row that cannot be read is no part of any document; `doctor` shows it.
+                if let Ok(changes) = segment::changes(&row.bytes) {
+                    segments.entry(row.segment).or_default().push(changes);
+                }
+            }
+            for (id, rows) in segments {
+                let (document, _) = segment::document(rows).map_err(|e| Error::Events(e.to_string()))?;
+                let path = dir.join(format!("{}_{}_{}.automerge", id.day, id.device, id.part));
+                std::fs::write(&path, document).map_err(|source| Error::Home { path: path.clone(), source })?;
+                files += 1;
+            }
+        }
+        Ok(files)
+    }
+}

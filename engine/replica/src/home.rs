@@ -1,0 +1,48 @@
+//! The folder that holds everything: owner-only, one writer at a time.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use fs4::FileExt;
+
+use crate::Error;
+
+/// The database's file in the folder.
+pub(crate) fn database(home: &Path) -> PathBuf {
+    home.join("aimon.db")
+}
+
+/// The writer's lock. The operating system gives it back when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Makes the folder, readable by its owner only.
+pub(crate) fn create(home: &Path) -> Result<(), Error> {
+    let fail = |source| Error::Home { path: home.to_owned(), source };
+    if home.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(home).map_err(fail)
+}
+
+/// Takes the writer's lock.
+pub(crate) fn lock(home: &Path) -> Result<Lock, Error> {
+    let path = home.join("lock");
+    let fail = |source| Error::Home { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path).map_err(fail)?;
+    match FileExt::try_lock(&file) {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(fs4::TryLockError::WouldBlock) => Err(Error::Locked(home.to_owned())),
+        Err(fs4::TryLockError::Error(source)) => Err(fail(source)),
+    }
+}

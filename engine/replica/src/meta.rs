@@ -1,0 +1,59 @@
+//! Small facts that a replica keeps about itself.
+
+use aimon_core::ids::DeviceId;
+use aimon_core::retention::{Retention, TrustedTime};
+use aimon_core::time::UtcMillis;
+use sqlx::SqliteConnection;
+
+/// Reads a fact.
+pub(crate) async fn get(db: &mut SqliteConnection, key: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT value FROM meta WHERE key = ?").bind(key).fetch_optional(db).await
+}
+
+/// Writes a fact.
+pub(crate) async fn set(db: &mut SqliteConnection, key: &str, value: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(key)
+        .bind(value)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets a fact.
+pub(crate) async fn unset(db: &mut SqliteConnection, key: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM meta WHERE key = ?").bind(key).execute(db).await.map(|_| ())
+}
+
+/// What every command needs at its start, read at once.
+pub(crate) struct Identity {
+    pub(crate) device: DeviceId,
+    pub(crate) retention: Retention,
+    pub(crate) time: TrustedTime,
+}
+
+/// Reads the identity; `None` in a database that nobody has written to.
+pub(crate) async fn identity(db: &mut SqliteConnection) -> Result<Option<Identity>, sqlx::Error> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT key, value FROM meta WHERE key IN ('device', 'retention', 'time')")
+            .fetch_all(db)
+            .await?;
+    let value = |key: &str| rows.iter().find(|r| r.0 == key).map(|r| r.1.as_slice());
+    let Some(device) = value("device").and_then(|v| v.try_into().ok()).map(DeviceId) else { return Ok(None) };
+    let retention = value("retention")
+        .and_then(|v| v.try_into().ok())
+        .and_then(|v| Retention::of(u64::from_le_bytes(v)))
+        .unwrap_or_default();
+    let number = |at: usize| {
+        value("time").and_then(|v| v.get(at..at + 8)).and_then(|v| v.try_into().ok()).map(i64::from_le_bytes)
+    };
+    let time = TrustedTime { until: UtcMillis(number(0).unwrap_or_default()), doubted: number(8).map(UtcMillis) };
+    Ok(Some(Identity { device, retention, time }))
+}
+
+/// Writes what is trusted of the time.
+pub(crate) async fn set_time(db: &mut SqliteConnection, time: TrustedTime) -> Result<(), sqlx::Error> {
+    let mut value = time.until.0.to_le_bytes().to_vec();
+    value.extend(time.doubted.iter().flat_map(|t| t.0.to_le_bytes()));
+    set(db, "time", &value).await
+}

@@ -1,0 +1,528 @@
+//! Opening, recording, reading.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aimon_core::batch::Batch;
+use aimon_core::event::Event;
+use aimon_core::history::answers::Standing;
+use aimon_core::history::{Copy, DayCells, standing};
+use aimon_core::ids::{DeviceId, SegmentId, WriterId};
+use aimon_core::name::Name;
+use aimon_core::retention::{Retention, TrustedTime};
+use aimon_core::segment::Chain;
+use aimon_core::time::{UtcDay, UtcMillis};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::watch;
+
+use crate::{Error, changes, derived, home, marks, meta};
+
+/// The database's newest version.
+const VERSION: i64 = 1;
+
+/// The most events in one batch: a batch must fit a chunk.
+const BATCH_EVENTS: usize = 4096;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// How to open a replica.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What time it is.
+    pub now: UtcMillis,
+    /// How many days to keep, at the very first start; 180 if `None`. Ignored later.
+    pub retention_days: Option<u64>,
+}
+
+/// What a collector wants to find again: how far a log was read.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// The agent's kind.
+    pub source: Name,
+    /// Which log.
+    pub key: Vec<u8>,
+    /// What to store; `None` forgets the log.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What is recorded at once: all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// New events.
+    pub events: Vec<Event>,
+    /// How far the logs that they come from were read.
+    pub marks: Vec<Mark>,
+    /// What time it is.
+    pub now: UtcMillis,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Events that are on the disk now.
+    pub events: u64,
+    /// Events of days that are not kept.
+    pub expired: u64,
+    /// Events that were held already (only looked for while damaged segments are re-read).
+    pub held: u64,
+}
+
+/// A durable replica.
+#[derive(Debug)]
+pub struct Replica {
+    pub(crate) home: PathBuf,
+    pub(crate) db: SqliteConnection,
+    lock: Option<home::Lock>,
+    device: DeviceId,
+    retention: Retention,
+    pub(crate) time: TrustedTime,
+    /// Drawn at the first write.
+    writer: Option<WriterId>,
+    chains: HashMap<UtcDay, (u16, Chain)>,
+    changed: watch::Sender<u64>,
+    /// Whether damaged segments are being re-read: events that are held already are left out.
+    rereading: bool,
+}
+
+impl Replica {
+    /// Opens the folder for writing; makes it, and the database, where they are not there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] beside another writer; what the folder or the database refuse.
+    pub async fn open(home: &Path, options: &Options) -> Result<Self, Error> {
+        let retention = match options.retention_days {
+            Some(days) => Retention::of(days).ok_or(Error::Retention(days))?,
+            None => Retention::default(),
+        };
+        home::create(home)?;
+        let lock = home::lock(home)?;
+        let mut db = connect(home, true).await?;
+        migrate(home, &mut db).await?;
+        let fail = |e| error(home, e);
+        let identity = match meta::identity(&mut db).await.map_err(fail)? {
+            Some(identity) => identity,
+            None => begin(home, &mut db, retention, options.now).await?,
+        };
+        let rereading = meta::get(&mut db, "rereading").await.map_err(fail)?.is_some();
+        let mut replica = Self::new(home, db, Some(lock), identity);
+        replica.rereading = rereading;
+        replica.observe(options.now).await?;
+        Ok(replica)
+    }
+
+    /// Opens the folder for reading, also beside a writer.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] where nothing was recorded yet.
+    pub async fn open_read(home: &Path, _options: &Options) -> Result<Self, Error> {
+        if !home::database(home).exists() {
+            return Err(Error::Empty(home.to_owned()));
+        }
+        let mut db = connect(home, false).await?;
+        let fail = |e| error(home, e);
+        let version = version(&mut db).await.map_err(fail)?;
+        if version > VERSION {
+            return Err(Error::Newer { path: home.to_owned(), found: version, known: VERSION });
+        }
+        if version < VERSION {
+            return Err(Error::Empty(home.to_owned()));
+        }
+        let identity = meta::identity(&mut db).await.map_err(fail)?.ok_or_else(|| Error::Empty(home.to_owned()))?;
+        Ok(Self::new(home, db, None, identity))
+    }
+
+    fn new(home: &Path, db: SqliteConnection, lock: Option<home::Lock>, identity: meta::Identity) -> Self {
+        Self {
+            home: home.to_owned(),
+            db,
+            lock,
+            device: identity.device,
+            retention: identity.retention,
+            time: identity.time,
+            writer: None,
+            chains: HashMap::new(),
+            changed: watch::Sender::new(0),
+            rereading: false,
+        }
+    }
+
+    /// Whether this process may write.
+    pub fn is_writer(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// This installation.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// How many days are kept.
+    pub fn retention_days(&self) -> u32 {
+        self.retention.days()
+    }
+
+    /// The folder.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The first day that is kept: nothing before it needs to be read.
+    pub fn first_day(&self) -> UtcDay {
+        self.retention.first_day(self.time.until.day())
+    }
+
+    /// Looks at the clock: lets days expire, unless the clock has jumped.
+    pub async fn observe(&mut self, now: UtcMillis) -> Result<(), Error> {
+        let before = (self.first_day(), self.time);
+        self.time.observe(now);
+        if (self.first_day(), self.time) == before || !self.is_writer() {
+            return Ok(());
+        }
+        // A time within the same day changes nothing that is kept.
+        if self.first_day() == before.0 && self.time.doubted == before.1.doubted {
+            return Ok(());
+        }
+        let (first, time) = (self.first_day(), self.time);
+        self.transaction(async |db| {
+            meta::set_time(db, time).await?;
+            if changes::expire(db, first).await? {
+                derived::expire(db, first).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes the clock as right after a jump, because somebody says so: days expire by it.
+    pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
+        self.time.vouch(now, now);
+        let (first, time) = (self.first_day(), self.time);
+        self.transaction(async |db| {
+            meta::set_time(db, time).await?;
+            if changes::expire(db, first).await? {
+                derived::expire(db, first).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// What collectors stored about a source's logs. Empty while damaged segments are re-read.
+    pub async fn marks(&mut self, source: &str) -> Result<HashMap<Vec<u8>, Vec<u8>>, Error> {
+        marks::of(&mut self.db, source).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// Records events and marks. When this returns they are on the disk.
+    pub async fn record(&mut self, commit: Commit) -> Result<Recorded, Error> {
+        self.observe(commit.now).await?;
+        let mut recorded = Recorded::default();
+        let first = self.first_day();
+        let mut days: BTreeMap<UtcDay, Vec<Event>> = BTreeMap::new();
+        for event in commit.events {
+            let day = event.day();
+            if day < first {
+                recorded.expired += 1;
+            } else {
+                days.entry(day).or_default().push(event);
+            }
+        }
+        if self.rereading {
+            self.leave_out_held(&mut days, &mut recorded).await?;
+        }
+        recorded.events = days.values().map(|e| e.len() as u64).sum();
+        let mut new = Vec::new();
+        for (day, events) in days {
+            self.append(day, events, &mut new)?;
+        }
+        let done = self
+            .transaction(async |db| {
+                changes::append(db, &new).await?;
+                marks::store(db, &commit.marks).await
+            })
+            .await;
+        if done.is_err() {
+            // The chains are ahead of the disk: what follows must not depend on what was lost.
+            self.writer = None;
+            self.chains.clear();
+        }
+        done?;
+        if recorded.events > 0 {
+            self.changed.send_modify(|n| *n += 1);
+        }
+        Ok(recorded)
+    }
+
+    /// Says that all logs have been read through: a re-reading of damaged segments is over.
+    pub async fn read_through(&mut self) -> Result<(), Error> {
+        if self.rereading {
+            self.rereading = false;
+            self.transaction(async |db| meta::unset(db, "rereading").await).await?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, day: UtcDay, events: Vec<Event>, new: &mut Vec<(SegmentId, Vec<u8>)>) -> Result<(), Error> {
+        let writer = match self.writer {
+            Some(writer) => writer,
+            None => {
+                let mut bytes = [0; 8];
+                random(&self.home, &mut bytes)?;
+                *self.writer.insert(WriterId(bytes))
+            }
+        };
+        let mut events = events.into_iter().peekable();
+        while events.peek().is_some() {
+            let batch = Batch::new(events.by_ref().take(BATCH_EVENTS)).encode();
+            let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
+            let (part, chain) = match self.chains.entry(day) {
+                std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
+                std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
+            };
+            if chain.is_full() {
+                (*part, *chain) = (part.saturating_add(1), begin()?);
+            }
+            new.push((SegmentId { device: self.device, day, part: *part }, chain.append(batch)));
+        }
+        Ok(())
+    }
+
+    async fn leave_out_held(
+        &mut self,
+        days: &mut BTreeMap<UtcDay, Vec<Event>>,
+        recorded: &mut Recorded,
+    ) -> Result<(), Error> {
+        for (day, events) in days.iter_mut() {
+            let mut held = HashSet::new();
+            for row in changes::of_day(&mut self.db, *day).await.map_err(|e| error(&self.home, e))? {
+                // What cannot be read holds nothing: its events come in again.
+                for batch in row.batches().unwrap_or_default() {
+                    held.extend(batch.records.iter().map(|r| (r.message, r.request, r.sidechain, r.time, r.tokens)));
+                }
+            }
+            let before = events.len();
+            events.retain(|e| match e {
+                Event::Record(r) => !held.contains(&(r.message, r.request, r.sidechain, r.time, r.tokens)),
+                Event::Answer(_) | Event::Unchanged(_) => true,
+            });
+            recorded.held += (before - events.len()) as u64;
+        }
+        Ok(())
+    }
+
+    /// The cells of the kept days in a range, ascending. `as_of` is the day that counts as today:
+    /// what is older than the retention leaves the set before the fold.
+    pub async fn history(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<DayCells>, Error> {
+        let first = self.retention.first_day(as_of);
+        let range = (days.0.max(first), days.1);
+        self.snapshot(true).await?;
+        let overlay = self.catch_up().await?;
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let mut cells = derived::cells(&mut self.db, range).await.map_err(fail)?;
+        cells.extend(overlay.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
+        // Days that share a call with a day that is held but not kept as of `as_of`.
+        let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;
+        again.retain(|d| *d >= range.0 && *d <= range.1);
+        if !again.is_empty() {
+            let (none, mut damaged) = (BTreeSet::new(), Vec::new());
+            let folded = derived::fold(&mut self.db, &again, &none, first, &mut damaged, DayCells::fold).await;
+            cells.extend(folded.map_err(fail)?);
+        }
+        self.snapshot(false).await?;
+        Ok(cells.into_values().filter(|c| !c.cells.is_empty()).collect())
+    }
+
+    /// The records that stand in a range of days.
+    pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
+        let first = self.retention.first_day(as_of);
+        self.catch_up().await?;
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let range = (days.0.max(first), days.1);
+        let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
+        let (none, mut damaged) = (BTreeSet::new(), Vec::new());
+        let folded = derived::fold(&mut self.db, &held, &none, first, &mut damaged, |day, copies: &[Copy]| {
+            let mut stands: Vec<Copy> =
+                standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
+            stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
+            stands
+        });
+        Ok(folded.await.map_err(fail)?.into_values().flatten().collect())
+    }
+
+    /// The newest answer of each gauge.
+    pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        self.catch_up().await?;
+        let gauges = derived::read_gauges(&mut self.db).await.map_err(fail)?;
+        Ok(gauges.all().cloned().collect())
+    }
+
+    /// Lets a reader see one state of the database throughout, while a writer goes on beside it.
+    async fn snapshot(&mut self, begin: bool) -> Result<(), Error> {
+        if self.is_writer() {
+            return Ok(());
+        }
+        // A query that failed may have left its transaction open.
+        let sql = if begin { "BEGIN" } else { "END" };
+        match sqlx::query(sql).execute(&mut self.db).await {
+            Err(e) if begin && e.as_database_error().is_none() => Err(error(&self.home, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the derived tables up to date. A reader stores nothing and gets the new cells back.
+    pub(crate) async fn catch_up(&mut self) -> Result<BTreeMap<UtcDay, DayCells>, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let first = self.first_day();
+        let mut overlay = BTreeMap::new();
+        if self.is_writer() && !derived::is_current(&mut self.db).await.map_err(fail)? {
+            self.transaction(async |db| derived::clear(db).await).await?;
+        }
+        let mut upto = derived::upto(&mut self.db).await.map_err(fail)?;
+        while let Some(step) = derived::step(&mut self.db, upto, first).await.map_err(fail)? {
+            upto = step.upto();
+            if self.is_writer() {
+                self.transaction(async |db| {
+                    derived::write(db, &step).await?;
+                    quarantine(db, &step.damaged).await
+                })
+                .await?;
+                self.rereading |= !step.damaged.is_empty();
+            } else {
+                overlay.extend(step.cells);
+            }
+        }
+        Ok(overlay)
+    }
+
+    /// Throws the derived tables away and makes them again.
+    pub async fn rebuild(&mut self) -> Result<(), Error> {
+        self.transaction(async |db| derived::clear(db).await).await?;
+        self.catch_up().await.map(|_| ())
+    }
+
+    /// A number that grows with every recorded commit.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Runs `work` in one transaction: all of it is on the disk when this returns Ok, none otherwise.
+    pub(crate) async fn transaction<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
+        let fail = |e| error(&self.home, e);
+        let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+        match work(&mut tx).await {
+            Ok(value) => tx.commit().await.map(|()| value).map_err(fail),
+            Err(e) => {
+                // The first error is the one to tell; SQLite has rolled back already if it is full.
+                let _second = tx.rollback().await;
+                Err(fail(e))
+            }
+        }
+    }
+}
+
+/// Sets damaged rows aside and has the logs read again from their start.
+pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &derived::Damaged) -> Result<(), sqlx::Error> {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    for (row, reason) in damaged {
+        tracing::warn!(day = %row.segment.day, reason, "a damaged segment is quarantined");
+        changes::quarantine(db, row, reason).await?;
+    }
+    marks::clear(db).await?;
+    meta::set(db, "rereading", &[1]).await
+}
+
+/// First start: a device id, the retention, the time.
+async fn begin(
+    home: &Path,
+    db: &mut SqliteConnection,
+    retention: Retention,
+    now: UtcMillis,
+) -> Result<meta::Identity, Error> {
+    let mut entropy = [0; 10];
+    random(home, &mut entropy)?;
+    let device = DeviceId::new(now.0.max(0) as u64, entropy);
+    let time = TrustedTime::new(now);
+    let fail = |e| error(home, e);
+    let mut tx = db.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+    meta::set(&mut tx, "device", &device.0).await.map_err(fail)?;
+    meta::set(&mut tx, "retention", &u64::from(retention.days()).to_le_bytes()).await.map_err(fail)?;
+    meta::set_time(&mut tx, time).await.map_err(fail)?;
+    tx.commit().await.map_err(fail)?;
+    Ok(meta::Identity { device, retention, time })
+}
+
+fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes)
+        .map_err(|e| Error::Home { path: home.to_owned(), source: std::io::Error::other(e.to_string()) })
+}
+
+async fn connect(home: &Path, write: bool) -> Result<SqliteConnection, Error> {
+    let path = home::database(home);
+    if write {
+        // SQLite would make the file readable by others under a usual umask.
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true).read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).map_err(|source| Error::Home { path: path.clone(), source })?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(false)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(false)
+        .pragma("temp_store", "MEMORY");
+    // A reader must not change the journal mode; the database says its own.
+    let options = if write {
+        options
+            .journal_mode(SqliteJournalMode::Wal)
+            // An event is on the disk before anything else sees it, also after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+    } else {
+        options.pragma("query_only", "ON")
+    };
+    options.disable_statement_logging().connect().await.map_err(|e| error(home, e))
+}
+
+async fn version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("PRAGMA user_version").fetch_one(db).await
+}
+
+async fn migrate(home: &Path, db: &mut SqliteConnection) -> Result<(), Error> {
+    let fail = |e| error(home, e);
+    let found = version(db).await.map_err(fail)?;
+    if found > VERSION {
+        return Err(Error::Newer { path: home.to_owned(), found, known: VERSION });
+    }
+    if found < VERSION {
+        MIGRATIONS.run(db).await.map_err(|e| match e {
+            sqlx::migrate::MigrateError::Execute(e) | sqlx::migrate::MigrateError::ExecuteMigration(e, _) => fail(e),
+            other => Error::Damaged { path: home.to_owned(), detail: other.to_string() },
+        })?;
+    }
+    Ok(())
+}
+
+/// Sorts SQLite's errors by what the user can do about them (https://sqlite.org/rescode.html).
+pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
+    let path = home.to_owned();
+    let code = source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff);
+    match code {
+        Some(5 | 6) => Error::Busy(path),
+        Some(13) => Error::Full(path),
+        Some(11 | 26) => Error::Damaged { path, detail: source.to_string() },
+        Some(8 | 10 | 14) => Error::Home { path, source: std::io::Error::other(source.to_string()) },
+        _ => Error::Database { path, source },
+    }
+}
