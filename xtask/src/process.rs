@@ -58,7 +58,8 @@ pub fn quietly(command: &mut Command) -> Result<String> {
 /// Runs something that takes long: on a terminal its output shows as it comes, elsewhere only when it fails.
 pub fn patiently(command: &mut Command) -> Result<()> {
     if !std::io::stdout().is_terminal() {
-        return quietly(command).map(drop);
+        // What cargo has to say about its progress is no explanation of a failure.
+        return quietly(command.env("CARGO_TERM_QUIET", "true")).map(drop);
     }
     println!();
     let status = command.stdin(Stdio::null()).status().map_err(|error| not_started(command, &error))?;
