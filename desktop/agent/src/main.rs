@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! The command `aimon`.
+
+fn main() -> std::process::ExitCode {
+    aimon_agent::main()
+}

@@ -1,0 +1,329 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Weekday;
+
+use crate::dates::Day;
+
+/// What your AI usage is, exactly, from the logs that your coding agents keep.
+#[derive(Parser, Debug)]
+#[command(name = "aimon", version, about, after_long_help = LONG_HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do; `status` if nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What `aimon --help` says behind the options.
+const LONG_HELP: &str = "\
+Environment:
+  AIMON_HOME            the folder for everything that aimon writes (else the system's convention)
+  AIMON_RETENTION_DAYS  how many days are kept, 7 to 3650; read at the first start (else 180)
+  AIMON_PORT            the port of `aimon up` on 127.0.0.1 (else any free one)
+  AIMON_PRICES          a file of prices that go before those that aimon brings
+  CLAUDE_CONFIG_DIR, CODEX_HOME, GEMINI_DATA_DIR, OPENCODE_DATA_DIR
+                        where agents keep their logs, if not where they do by default
+  TZ                    the time zone, if not the system's
+  NO_COLOR              no colours
+
+Exit codes:
+  0  done
+  1  failed
+  2  the command line or the environment can't be understood
+  3  another aimon holds the folder
+  4  the folder can't be written to, or the disk is full
+  5  the database is damaged, or a newer aimon wrote it
+
+Every error has a stable code: error[code]. docs/errors.md lists them.";
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Take in what is new in the agents' logs
+    Scan(ScanArgs),
+    /// Show usage by day, week, month or session; takes in what is new first
+    Report(ReportArgs),
+    /// Show what a figure is made of, down to the lines of the logs
+    Explain(ExplainArgs),
+    /// Show today, 7 and 30 days, and the quota windows
+    Status(StatusArgs),
+    /// A status line for Claude Code; keeps the quota windows that it brings
+    Statusline(StatuslineArgs),
+    /// Watch the logs and serve the local HTTP API, until it is ended
+    Up(UpArgs),
+    /// Check everything: places looked at, database, clock, prices
+    Doctor(DoctorArgs),
+    /// Write the history to a folder
+    Export(ExportArgs),
+    /// Try it with made-up logs of three machines, in a data folder of its own
+    Demo(DemoArgs),
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `aimon scan`
+#[derive(Args, Debug, Default)]
+pub struct ScanArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a row is about.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeriodArg {
+    /// A row for each day
+    #[default]
+    Daily,
+    /// A row for each week
+    Weekly,
+    /// A row for each month
+    Monthly,
+    /// A row for each session
+    Session,
+}
+
+/// What rows are divided by.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByArg {
+    /// The model
+    Model,
+    /// The agent that wrote the log
+    Source,
+    /// The machine
+    Device,
+    /// The session
+    Session,
+    /// How far the figure can be trusted
+    Quality,
+    /// The price class
+    Tier,
+    /// Who paid, where the log says so
+    Account,
+    /// The project, where opted in
+    Project,
+}
+
+/// Where costs come from.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModeArg {
+    /// From the tokens and the table of prices
+    #[default]
+    Calculate,
+    /// From what the log says a call cost; unknown where it does not
+    Display,
+    /// What the log says, where it does; else from the tokens
+    Auto,
+}
+
+/// The first day of a week.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum WeekdayArg {
+    #[default]
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl From<WeekdayArg> for Weekday {
+    fn from(day: WeekdayArg) -> Self {
+        match day {
+            WeekdayArg::Monday => Self::Monday,
+            WeekdayArg::Tuesday => Self::Tuesday,
+            WeekdayArg::Wednesday => Self::Wednesday,
+            WeekdayArg::Thursday => Self::Thursday,
+            WeekdayArg::Friday => Self::Friday,
+            WeekdayArg::Saturday => Self::Saturday,
+            WeekdayArg::Sunday => Self::Sunday,
+        }
+    }
+}
+
+/// Which calls.
+#[derive(Args, Debug, Default, Clone)]
+pub struct RangeArgs {
+    /// First day: YYYY-MM-DD, YYYYMMDD, today, yesterday, or 7d for the last 7 days
+    #[arg(long, short, value_name = "DAY")]
+    pub since: Option<Day>,
+    /// Last day, in the same forms
+    #[arg(long, short, value_name = "DAY")]
+    pub until: Option<Day>,
+    /// The time zone whose days are meant, such as Europe/Berlin [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// The day that counts as today: it decides which days are kept
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<Day>,
+    /// Only this agent; may be repeated
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Vec<String>,
+    /// Only this model; may be repeated
+    #[arg(long, value_name = "MODEL")]
+    pub model: Vec<String>,
+    /// Only this machine, by its id; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Vec<String>,
+    /// Where costs come from
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: ModeArg,
+    /// Read what is there already: take in nothing new
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// `aimon report`
+#[derive(Args, Debug, Default)]
+pub struct ReportArgs {
+    /// What a row is about
+    #[arg(value_enum, default_value_t)]
+    pub period: PeriodArg,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub range: RangeArgs,
+    /// Divide each row
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub by: Option<ByArg>,
+    /// Show each row's models
+    #[arg(long, short, conflicts_with = "by")]
+    pub breakdown: bool,
+    /// The first day of a week
+    #[arg(long, short = 'w', value_enum, default_value_t, value_name = "WEEKDAY")]
+    pub start_of_week: WeekdayArg,
+    /// Print JSON, with every key that ccusage prints
+    #[arg(long, short)]
+    pub json: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// `aimon explain`
+#[derive(Args, Debug, Default)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub range: RangeArgs,
+    /// The day: short for --since DAY --until DAY [default: today]
+    #[arg(value_name = "DAY", conflicts_with_all = ["since", "until"])]
+    pub day: Option<Day>,
+    /// Only this session; may be repeated
+    #[arg(long, value_name = "SESSION")]
+    pub session: Vec<String>,
+    /// Name the file and the line behind each call, where the log still lies on this machine
+    #[arg(long)]
+    pub lines: bool,
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
+/// `aimon status`
+#[derive(Args, Debug, Default)]
+pub struct StatusArgs {
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+    /// Print a line of your own, such as '{today.cost} · 5h {window.5h.used}'
+    #[arg(long, short, value_name = "TEMPLATE", conflicts_with = "json", long_help = crate::render::template::HELP)]
+    pub format: Option<String>,
+    /// The time zone whose days are meant [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// The day that counts as today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<Day>,
+    /// Read what is there already: take in nothing new
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// `aimon statusline`
+#[derive(Args, Debug, Default)]
+pub struct StatuslineArgs {
+    /// Run this command with the same input, and print what it prints, unchanged
+    #[arg(long, value_name = "COMMAND")]
+    pub wrap: Option<String>,
+    /// The time zone whose day is meant [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+}
+
+/// `aimon up`
+#[derive(Args, Debug, Default)]
+pub struct UpArgs {
+    /// The time zone whose days are meant [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+}
+
+/// `aimon doctor`
+#[derive(Args, Debug, Default)]
+pub struct DoctorArgs {
+    /// Throw the derived tables away and make them again from the events
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+    /// Compare with another program's figures, and list each cell that differs
+    #[arg(long, value_enum, value_name = "PROGRAM")]
+    pub against: Option<AgainstArg>,
+    /// Where ccusage is, if not in PATH
+    #[arg(long, value_name = "PATH")]
+    pub ccusage: Option<PathBuf>,
+    /// The time zone whose days are compared [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+}
+
+/// Whom to compare with.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgainstArg {
+    /// ccusage, run offline
+    Ccusage,
+}
+
+/// `aimon export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// In which form
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; made if it is not there
+    pub dir: PathBuf,
+}
+
+/// Forms of an export.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// records.jsonl and answers.jsonl: what stands, an object a line
+    Jsonl,
+    /// One Automerge document for each segment: everything, as it is kept
+    Automerge,
+}
+
+/// `aimon demo`
+#[derive(Args, Debug, Default)]
+pub struct DemoArgs {
+    /// Watch and serve the demo, as `aimon up` does
+    #[arg(long)]
+    pub up: bool,
+    /// Print the report as JSON
+    #[arg(long, conflicts_with = "up")]
+    pub json: bool,
+    /// The time zone whose days are meant [default: the system's]
+    #[arg(long, short = 'z', value_name = "ZONE")]
+    pub timezone: Option<String>,
+}

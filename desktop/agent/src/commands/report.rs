@@ -1,0 +1,131 @@
+//! `aimon report`
+
+use aimon_core::history::{CostMode, Dimension, Period, Query};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::cli::{ByArg, ModeArg, PeriodArg, RangeArgs, ReportArgs, WeekdayArg};
+use crate::dates::{self, Today};
+use crate::error::{Error, Result};
+use crate::output;
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::json::{ReportJson, pretty};
+use crate::render::table::Parts;
+use crate::render::{csv, grid, table};
+use crate::view::View;
+
+/// Shows usage by period.
+pub async fn run(args: &ReportArgs) -> Result<()> {
+    let pricing = Pricing::load()?;
+    let place = Place::here()?;
+    let asked = Asked::of(&args.range, &place)?;
+    let query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
+    let mut view = View::open(&place, !args.range.no_scan).await?;
+    let report = view.report(&query, asked.today.utc, &pricing).await?;
+    let labels = place.labels(view.replica().as_deref());
+    if args.json {
+        return output::print_plain(&pretty(&ReportJson::of(&report, query.period, args.by.is_some(), &labels)));
+    }
+    let parts = match (args.by, args.breakdown) {
+        (Some(_), _) => Parts::Groups,
+        (None, true) => Parts::Models,
+        (None, false) => Parts::None,
+    };
+    if args.csv {
+        return output::print_plain(csv::report(&report, parts, &labels).as_bytes());
+    }
+    output::print(&table::report(&report, &title(args.period, &asked), query.period, parts, &labels, grid::width()))
+}
+
+fn title(period: PeriodArg, asked: &Asked) -> String {
+    let by = match period {
+        PeriodArg::Daily => "Usage by day",
+        PeriodArg::Weekly => "Usage by week",
+        PeriodArg::Monthly => "Usage by month",
+        PeriodArg::Session => "Usage by session",
+    };
+    let range = match (asked.since, asked.until) {
+        (None, None) => String::new(),
+        (Some(a), None) => format!(" · since {a}"),
+        (None, Some(b)) => format!(" · until {b}"),
+        (Some(a), Some(b)) if a == b => format!(" · {a}"),
+        (Some(a), Some(b)) => format!(" · {a} to {b}"),
+    };
+    format!("{by}{range} · {}", dates::zone_name(&asked.zone))
+}
+
+/// A range with its days made absolute.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The zone.
+    pub zone: TimeZone,
+    /// What counts as today.
+    pub today: Today,
+    /// First local day.
+    pub since: Option<Date>,
+    /// Last local day.
+    pub until: Option<Date>,
+    range: RangeArgs,
+}
+
+impl Asked {
+    /// Makes the days of the command line absolute.
+    pub fn of(range: &RangeArgs, place: &Place) -> Result<Self> {
+        let zone = dates::zone(range.timezone.as_deref())?;
+        let today = Today::of(range.as_of, place.now, &zone);
+        let (since, until) = (range.since.map(|d| d.resolve(today.local)), range.until.map(|d| d.resolve(today.local)));
+        if let (Some(since), Some(until)) = (since, until)
+            && since > until
+        {
+            return Err(Error::EmptyRange { since, until });
+        }
+        Ok(Self { zone, today, since, until, range: range.clone() })
+    }
+
+    /// The query for a report.
+    pub fn query(&self, period: Period, by: Option<Dimension>) -> Query {
+        Query {
+            period,
+            zone: self.zone.clone(),
+            since: self.since,
+            until: self.until,
+            sources: self.range.source.clone(),
+            models: self.range.model.clone(),
+            devices: self.range.device.clone(),
+            by,
+            mode: mode(self.range.mode),
+        }
+    }
+}
+
+fn period(arg: PeriodArg, week: WeekdayArg) -> Period {
+    match arg {
+        PeriodArg::Daily => Period::Day,
+        PeriodArg::Weekly => Period::Week(week.into()),
+        PeriodArg::Monthly => Period::Month,
+        PeriodArg::Session => Period::Session,
+    }
+}
+
+/// Where costs come from.
+pub fn mode(arg: ModeArg) -> CostMode {
+    match arg {
+        ModeArg::Calculate => CostMode::Calculate,
+        ModeArg::Display => CostMode::Display,
+        ModeArg::Auto => CostMode::Auto,
+    }
+}
+
+fn dimension(arg: ByArg) -> Dimension {
+    match arg {
+        ByArg::Model => Dimension::Model,
+        ByArg::Source => Dimension::Source,
+        ByArg::Device => Dimension::Device,
+        ByArg::Session => Dimension::Session,
+        ByArg::Quality => Dimension::Quality,
+        ByArg::Tier => Dimension::Tier,
+        ByArg::Account => Dimension::Account,
+        ByArg::Project => Dimension::Project,
+    }
+}

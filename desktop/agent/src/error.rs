@@ -1,0 +1,220 @@
+//! What can go wrong, in words for people. Every code stands in `docs/errors.md`.
+
+use std::path::PathBuf;
+
+use crate::agent::client::Problem;
+
+/// An error that reaches the user: a stable code, what happened, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The replica's own.
+    #[error(transparent)]
+    Replica(#[from] aimon_replica::Error),
+    /// Neither AIMON_HOME nor a home folder is known.
+    #[error("there is no folder for aimon's data: neither AIMON_HOME nor a home folder is set")]
+    NoHome,
+    /// AIMON_RETENTION_DAYS is no number of days.
+    #[error("AIMON_RETENTION_DAYS is `{0}`, which is no whole number from 7 to 3650")]
+    BadRetention(String),
+    /// A time zone that is not in the database.
+    #[error("`{0}` is no time zone")]
+    BadZone(String),
+    /// `--since` lies behind `--until`.
+    #[error("the range is empty: it begins on {since} and ends on {until}")]
+    EmptyRange {
+        /// The first day.
+        since: jiff::civil::Date,
+        /// The last day.
+        until: jiff::civil::Date,
+    },
+    /// A template names something that does not exist.
+    #[error("the template names `{name}`, which does not exist")]
+    BadTemplate {
+        /// What it names.
+        name: String,
+        /// What it could name.
+        known: String,
+    },
+    /// AIMON_PORT is no port.
+    #[error("AIMON_PORT is `{0}`, which is no port")]
+    BadPort(String),
+    /// The port is taken, or may not be opened.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Port {
+        /// Which one.
+        port: u16,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The table of prices that the user brought can't be used.
+    #[error("the prices in {path} cannot be used: {why}")]
+    BadPrices {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// ccusage can't be run.
+    #[error("cannot run ccusage ({path}): {why}")]
+    Ccusage {
+        /// What was tried.
+        path: PathBuf,
+        /// Why it did not work.
+        why: String,
+    },
+    /// The folder to export to holds something.
+    #[error("{0} is not empty")]
+    ExportNotEmpty(PathBuf),
+    /// A file or folder of the user can't be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// There is no such call in the history.
+    #[error("there is nothing to explain: {0}")]
+    NothingToExplain(String),
+    /// The demo's logs can't be made.
+    #[error("the demo's logs cannot be made: {0}")]
+    Demo(String),
+    /// The running `aimon up` holds the folder, and does not answer.
+    #[error("another aimon is writing to {home}, and does not answer: {why}")]
+    NoAnswer {
+        /// The folder.
+        home: PathBuf,
+        /// What happened instead.
+        why: String,
+    },
+    /// The running agent could not; the words are its own.
+    #[error("{}", .0.message)]
+    Agent(Problem),
+    /// The command line can't be understood; the text is clap's.
+    #[error("{0}")]
+    Usage(String),
+    /// Whoever read the output has gone: no error at all.
+    #[error("nobody reads the output any more")]
+    Pipe,
+    /// The output can't be written.
+    #[error("cannot write the output: {0}")]
+    Output(std::io::Error),
+    /// The operating system refused something that it never should.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
+
+/// How a process ends. Scripts may rely on the numbers.
+pub mod exit {
+    /// It did what it was asked to.
+    pub const OK: u8 = 0;
+    /// It could not.
+    pub const FAILURE: u8 = 1;
+    /// The command line or the environment can't be understood.
+    pub const USAGE: u8 = 2;
+    /// Another aimon holds the folder.
+    pub const LOCKED: u8 = 3;
+    /// The folder can't be written to, or the disk is full.
+    pub const NOT_WRITABLE: u8 = 4;
+    /// The database is damaged, or of a newer version.
+    pub const DATABASE: u8 = 5;
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Replica(e) => e.code(),
+            Self::NoHome => "no-home",
+            Self::BadRetention(_) => "bad-retention",
+            Self::BadZone(_) => "bad-timezone",
+            Self::EmptyRange { .. } => "empty-range",
+            Self::BadTemplate { .. } => "bad-template",
+            Self::BadPort(_) => "bad-port",
+            Self::Port { .. } => "port-in-use",
+            Self::BadPrices { .. } => "bad-prices",
+            Self::Ccusage { .. } => "ccusage-failed",
+            Self::ExportNotEmpty(_) => "export-not-empty",
+            Self::Write { .. } => "not-writable",
+            Self::NothingToExplain(_) => "nothing-to-explain",
+            Self::Demo(_) => "demo-failed",
+            Self::NoAnswer { .. } => "agent-not-answering",
+            Self::Agent(problem) => &problem.code,
+            Self::Usage(_) => "bad-usage",
+            Self::Pipe => "broken-pipe",
+            Self::Output(_) => "output-failed",
+            Self::System { .. } => "system",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Replica(e) => e.help().to_owned(),
+            Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),
+            Self::BadRetention(_) => {
+                "set AIMON_RETENTION_DAYS to how many days to keep, 7 to 3650, or leave it out for 180".to_owned()
+            }
+            Self::BadZone(_) => {
+                "use a name of the IANA database, such as Europe/Berlin, America/New_York or UTC".to_owned()
+            }
+            Self::EmptyRange { .. } => "let --since be the earlier day and --until the later one".to_owned(),
+            Self::BadTemplate { known, .. } => format!("these exist: {known}"),
+            Self::BadPort(_) => "set AIMON_PORT to a number from 0 to 65535; 0 takes any free port".to_owned(),
+            Self::Port { .. } => "stop what listens there, or set AIMON_PORT to another port (0 takes any)".to_owned(),
+            Self::BadPrices { .. } => "mend the file, or move it away to use the prices that aimon brings".to_owned(),
+            Self::Ccusage { .. } => {
+                "install it (`npm install -g ccusage`), or name its program: --ccusage PATH".to_owned()
+            }
+            Self::ExportNotEmpty(_) => "name a folder that does not exist yet: it is made".to_owned(),
+            Self::Write { .. } => "name a place that you may write to, with room left".to_owned(),
+            Self::NothingToExplain(_) => {
+                "`aimon report` shows which days, models, sources and sessions there are".to_owned()
+            }
+            Self::Demo(_) => "free some space, or set AIMON_HOME to a folder whose parent is yours to write".to_owned(),
+            Self::NoAnswer { .. } => {
+                "wait for it to finish, or end it (Ctrl-C in its terminal) and try again".to_owned()
+            }
+            Self::Agent(problem) => problem.help.clone(),
+            Self::Usage(_) => "`aimon --help` lists the commands, `aimon COMMAND --help` their options".to_owned(),
+            Self::Pipe => String::new(),
+            Self::Output(_) => "check where the output goes: the disk may be full".to_owned(),
+            Self::System { .. } => "try again; if it stays, report it with the text above".to_owned(),
+        }
+    }
+
+    /// The process's exit code.
+    pub fn exit(&self) -> u8 {
+        use aimon_replica::Error as R;
+        match self {
+            Self::Pipe => exit::OK,
+            Self::Replica(R::Locked(_) | R::Busy(_)) | Self::NoAnswer { .. } => exit::LOCKED,
+            Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
+            Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,
+            Self::Replica(R::Retention(_))
+            | Self::NoHome
+            | Self::BadRetention(_)
+            | Self::BadZone(_)
+            | Self::EmptyRange { .. }
+            | Self::BadTemplate { .. }
+            | Self::BadPort(_)
+            | Self::Usage(_) => exit::USAGE,
+            Self::Agent(problem) if problem.exit != 0 => problem.exit,
+            Self::Write { .. } => exit::NOT_WRITABLE,
+            Self::Output(source) if is_no_room(source) => exit::NOT_WRITABLE,
+            _ => exit::FAILURE,
+        }
+    }
+}
+
+fn is_no_room(e: &std::io::Error) -> bool {
+    matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+/// What most of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,66 @@
+//! Where everything that aimon writes lies, and what the environment asks for.
+
+use std::path::{Path, PathBuf};
+
+use aimon_core::time::UtcMillis;
+use aimon_replica::Options;
+use etcetera::BaseStrategy;
+
+use crate::error::{Error, Result};
+
+/// The variable that names the folder.
+pub const HOME: &str = "AIMON_HOME";
+/// The variable that says how many days to keep; read at the first start.
+pub const RETENTION: &str = "AIMON_RETENTION_DAYS";
+
+/// `AIMON_HOME`, else the system's convention: `~/.local/share/aimon`,
+/// `~/Library/Application Support/aimon`, `%APPDATA%\aimon`.
+pub fn folder() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os(HOME).filter(|v| !v.is_empty()) {
+        return std::path::absolute(&home).map_err(|_| Error::NoHome);
+    }
+    let base = etcetera::base_strategy::choose_native_strategy().map_err(|_| Error::NoHome)?;
+    Ok(base.data_dir().join("aimon"))
+}
+
+/// The demo's folder: beside the real one, never in it.
+pub fn demo_folder() -> Result<PathBuf> {
+    let home = folder()?;
+    let name = home.file_name().map_or_else(|| "aimon".into(), |n| n.to_string_lossy().into_owned());
+    // In a folder of the demo, `aimon demo` means that same folder.
+    if crate::demo::is_demo(&home) {
+        return Ok(home);
+    }
+    match home.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => Ok(parent.join(format!("{name}-demo"))),
+        _ => Err(Error::NoHome),
+    }
+}
+
+/// How the replica is opened.
+pub fn options(now: UtcMillis) -> Result<Options> {
+    let retention_days = match std::env::var_os(RETENTION).filter(|v| !v.is_empty()) {
+        None => None,
+        Some(text) => {
+            let text = text.to_string_lossy();
+            let days = text.trim().parse::<u64>().ok().filter(|d| aimon_core::retention::Retention::of(*d).is_some());
+            Some(days.ok_or_else(|| Error::BadRetention(text.into_owned()))?)
+        }
+    };
+    Ok(Options { now, retention_days })
+}
+
+/// Writes a file that only its owner may read; whole, or not at all.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let part = path.with_extension("part");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&part).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    drop(file);
+    std::fs::rename(&part, path).map_err(failed)
+}

@@ -1,0 +1,61 @@
+//! AI Monitor's agent: the command `aimon`, and what it is made of.
+//!
+//! * [`cli`]: the command line; [`commands`]: one file for each command.
+//! * [`place`]: the data folder and whose logs are read; [`scan`]: taking in what is new;
+//!   [`view`]: opening, scanning and reading, as most commands begin.
+//! * [`render`]: figures as tables, JSON, CSV and templates.
+//! * [`agent`]: what `aimon up` runs (watching, the local HTTP API), and how the other commands
+//!   talk to it.
+//! * [`error`]: every error with its code, its help and its exit code.
+
+pub mod agent;
+pub mod cli;
+pub mod commands;
+pub mod dates;
+pub mod demo;
+pub mod error;
+pub mod home;
+pub mod output;
+pub mod paint;
+pub mod place;
+pub mod pricing;
+pub mod render;
+pub mod scan;
+pub mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::{Error, Result};
+
+/// Runs the command of this process' arguments.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::from(error::exit::OK),
+        Err(e) => {
+            output::error(&e);
+            ExitCode::from(e.exit())
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        // `--help` and `--version` arrive as errors too.
+        Err(e) if !e.use_stderr() => return output::print(&e.render().ansi().to_string()),
+        Err(e) => return Err(Error::Usage(usage(&e))),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { what: "cannot start", source })?;
+    runtime.block_on(commands::run(cli))
+}
+
+/// clap's words, without the heading that ours replaces.
+fn usage(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+}

@@ -1,0 +1,51 @@
+//! The one place that writes to the terminal. Colours go only to one ([`anstream`] strips them
+//! elsewhere, and obeys `NO_COLOR`); a reader that has gone ends the program quietly.
+
+use std::io::{IsTerminal, Write};
+
+use crate::error::{Error, Result};
+use crate::paint;
+
+/// Writes text, which may have colours, to the standard output.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(broken)
+}
+
+/// Writes bytes that have no colours: JSON, CSV, what another program printed.
+pub fn print_plain(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(broken)
+}
+
+/// Says something beside the output. Nobody listening is no error.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{} {text}", paint::dim("note:"));
+}
+
+/// Shows an error as people and scripts read it.
+pub fn error(e: &Error) {
+    if matches!(e, Error::Pipe) {
+        return;
+    }
+    let mut text = format!("{} {e}\n", paint::error(&format!("error[{}]:", e.code())));
+    let help = e.help();
+    if !help.is_empty() {
+        text.push_str(&format!("{} {help}\n", paint::bold("help:")));
+    }
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether people read the output.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether people read what is said beside it.
+pub fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+fn broken(e: std::io::Error) -> Error {
+    if e.kind() == std::io::ErrorKind::BrokenPipe { Error::Pipe } else { Error::Output(e) }
+}

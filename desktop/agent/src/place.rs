@@ -1,0 +1,91 @@
+//! Which data folder a command works on, and where logs are looked for.
+
+use std::path::PathBuf;
+
+use aimon_core::ids::DeviceId;
+use aimon_core::time::UtcMillis;
+use aimon_replica::{Options, Replica};
+use aimon_sources::collector::Env;
+
+use crate::demo::Demo;
+use crate::error::{Error, Result};
+use crate::render::labels::Labels;
+use crate::{dates, home};
+
+/// A data folder with its surroundings.
+#[derive(Debug)]
+pub struct Place {
+    /// The folder.
+    pub home: PathBuf,
+    /// What time it is.
+    pub now: UtcMillis,
+    options: Options,
+    demo: Option<Demo>,
+}
+
+/// A machine whose logs are read.
+#[derive(Debug)]
+pub struct Machine {
+    /// Where collectors look.
+    pub env: Env,
+    /// Who observed, if not this device.
+    pub origin: Option<DeviceId>,
+}
+
+impl Place {
+    /// `AIMON_HOME`, or where the system wants it.
+    pub fn here() -> Result<Self> {
+        Self::at(home::folder()?)
+    }
+
+    /// A folder; if it is a demo's, its made-up machines belong to it, and nothing of this one.
+    pub fn at(home: PathBuf) -> Result<Self> {
+        let now = dates::now();
+        Ok(Self { options: home::options(now)?, demo: Demo::of(&home), home, now })
+    }
+
+    /// Whether the figures are made up.
+    pub fn is_demo(&self) -> bool {
+        self.demo.is_some()
+    }
+
+    /// Whose logs are read.
+    pub fn machines(&self) -> Vec<Machine> {
+        match &self.demo {
+            Some(demo) => demo.machines(&self.home),
+            None => vec![Machine { env: Env::of_process(), origin: None }],
+        }
+    }
+
+    /// Names for people.
+    pub fn labels(&self, replica: Option<&Replica>) -> Labels {
+        Labels {
+            demo: self.is_demo(),
+            here: replica.filter(|_| !self.is_demo()).map(Replica::device),
+            devices: self.demo.as_ref().map(Demo::names).unwrap_or_default(),
+        }
+    }
+
+    /// Opens the replica to write.
+    pub async fn open(&self) -> Result<Replica> {
+        Ok(Replica::open(&self.home, &self.options).await?)
+    }
+
+    /// Opens the replica to read; `None` where there is nothing yet.
+    pub async fn open_read(&self) -> Result<Option<Replica>> {
+        match Replica::open_read(&self.home, &self.options).await {
+            Ok(replica) => Ok(Some(replica)),
+            Err(aimon_replica::Error::Empty(_)) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Opens the replica to write; `None` where another process writes.
+    pub async fn try_open(&self) -> Result<Option<Replica>> {
+        match self.open().await {
+            Ok(replica) => Ok(Some(replica)),
+            Err(Error::Replica(aimon_replica::Error::Locked(_))) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}

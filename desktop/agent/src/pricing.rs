@@ -1,0 +1,56 @@
+//! Prices: the table that aimon brings, with the user's own in front of it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use aimon_core::history::CellKey;
+use aimon_core::name::Name;
+use aimon_core::prices::{PriceTable, Resolved};
+use aimon_core::time::UtcDay;
+use aimon_core::units::{PicoUsd, Tokens};
+
+use crate::error::{Error, Result};
+
+/// The variable that names a file of one's own prices.
+pub const PRICES: &str = "AIMON_PRICES";
+
+/// A table, and what was looked up in it.
+#[derive(Debug)]
+pub struct Pricing {
+    table: PriceTable,
+    found: RefCell<HashMap<Name, Option<Resolved>>>,
+}
+
+impl Pricing {
+    /// The embedded table, with the prices of `AIMON_PRICES` in front.
+    pub fn load() -> Result<Self> {
+        let mut table = PriceTable::embedded();
+        if let Some(path) = std::env::var_os(PRICES).filter(|p| !p.is_empty()).map(PathBuf::from) {
+            let bad = |why: String| Error::BadPrices { path: path.clone(), why };
+            let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
+            table = table.with_overrides(&text).map_err(|e| bad(e.to_string()))?;
+        }
+        Ok(Self { table, found: RefCell::default() })
+    }
+
+    /// What a cell's tokens cost; `None` where nobody knows.
+    pub fn cost(&self, key: &CellKey, day: UtcDay, tokens: &Tokens) -> Option<PicoUsd> {
+        let mut found = self.found.borrow_mut();
+        if !found.contains_key(&key.model) {
+            found.insert(key.model.clone(), self.table.resolve(&key.model));
+        }
+        let resolved = found.get(&key.model)?.as_ref()?;
+        Some(resolved.cost(day, tokens, key.tier, key.context).amount)
+    }
+
+    /// How a model's price was found.
+    pub fn resolve(&self, model: &str) -> Option<Resolved> {
+        self.table.resolve(model)
+    }
+
+    /// The table itself.
+    pub fn table(&self) -> &PriceTable {
+        &self.table
+    }
+}

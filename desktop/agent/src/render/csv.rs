@@ -1,0 +1,74 @@
+//! Reports as comma-separated values (RFC 4180), exact.
+
+use aimon_core::history::{Figures, Report};
+
+use super::labels::Labels;
+use super::table::Parts;
+
+/// A line for each row, or for each part of it.
+pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
+    let mut out = String::from(match parts {
+        Parts::None => "period",
+        Parts::Models => "period,model",
+        Parts::Groups => "period,group,label",
+    });
+    out.push_str(
+        ",inputTokens,outputTokens,reasoningTokens,cacheCreationTokens,cacheReadTokens,totalTokens,\
+         totalCost,statedCost,calls,unpricedCalls,quality\r\n",
+    );
+    for row in &report.rows {
+        let period = row.period.as_str();
+        match parts {
+            Parts::None => line(&mut out, &[period], &row.figures),
+            Parts::Models => row.models.iter().for_each(|(model, f)| line(&mut out, &[period, model], f)),
+            Parts::Groups => {
+                for g in &row.groups {
+                    line(&mut out, &[period, &g.id, &labels.stable(&g.id)], &g.figures);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, names: &[&str], f: &Figures) {
+    let t = f.tokens();
+    let dollars = |cost: Option<aimon_core::units::PicoUsd>| cost.map(|c| c.to_dollars()).unwrap_or_default();
+    let stated = (f.sums.stated_calls > 0).then_some(f.sums.stated_cost);
+    let figures = [
+        t.input.to_string(),
+        t.output.to_string(),
+        t.reasoning.to_string(),
+        t.cache_write().to_string(),
+        t.cache_read.to_string(),
+        t.total().to_string(),
+        // Unknown is empty, not 0.
+        dollars(f.known_cost()),
+        dollars(stated),
+        f.sums.calls.to_string(),
+        f.unpriced_calls.to_string(),
+        f.quality().map(|q| q.word()).unwrap_or_default().to_owned(),
+    ];
+    let fields: Vec<String> = names.iter().map(|n| field(n)).chain(figures).collect();
+    out.push_str(&fields.join(","));
+    out.push_str("\r\n");
+}
+
+/// Quotes what has to be. A text that a spreadsheet would run as a formula is made harmless: names
+/// of models and sessions come from files that others may have written.
+fn field(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn fields_are_quoted_where_they_have_to_be() {
+        assert_eq!(field("gpt-5"), "gpt-5");
+        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(field("=1+1"), "'=1+1");
+    }
+}

@@ -1,0 +1,48 @@
+//! Names that people read instead of ids.
+
+use std::collections::BTreeMap;
+
+use aimon_core::ids::DeviceId;
+
+/// What this replica knows about names, and whether its figures are made up.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// Whether these are the demo's figures.
+    pub demo: bool,
+    /// This device.
+    pub here: Option<DeviceId>,
+    /// Names of devices, by id.
+    pub devices: BTreeMap<String, String>,
+}
+
+impl Labels {
+    /// A label that every replica gives alike: no "this machine".
+    pub fn stable(&self, id: &str) -> String {
+        if id.is_empty() {
+            return "not stated".to_owned();
+        }
+        match self.devices.get(id) {
+            Some(name) => name.clone(),
+            None if DeviceId::parse(id).is_some() => format!("device {}", short(id)),
+            None => id.to_owned(),
+        }
+    }
+
+    /// A label for whoever sits here.
+    pub fn shown(&self, id: &str) -> String {
+        if !self.devices.contains_key(id) && self.here.is_some_and(|d| d.to_string() == id) {
+            return format!("this machine ({})", short(id));
+        }
+        self.stable(id)
+    }
+
+    /// `DEMO · ` before a title, where the figures are made up.
+    pub fn title(&self, title: &str) -> String {
+        if self.demo { format!("DEMO · {title}") } else { title.to_owned() }
+    }
+}
+
+/// The end of a UUIDv7 is random, its beginning is a time that devices of one day share.
+fn short(id: &str) -> &str {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
+}

@@ -1,0 +1,9 @@
+//! Figures as people and programs read them.
+
+pub mod csv;
+pub mod grid;
+pub mod json;
+pub mod labels;
+pub mod number;
+pub mod table;
+pub mod template;

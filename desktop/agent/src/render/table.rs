@@ -1,0 +1,204 @@
+//! Reports as tables.
+
+use std::collections::BTreeSet;
+
+use aimon_core::event::Quality;
+use aimon_core::history::{Figures, Period, Report};
+
+use super::grid::{Grid, Head, Weight, figures, fit, words};
+use super::labels::Labels;
+use super::number::{exact, money, short};
+use crate::paint;
+
+/// What rows show beside their sums.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parts {
+    /// Nothing.
+    None,
+    /// The models.
+    Models,
+    /// What `--by` asked for.
+    Groups,
+}
+
+/// A report's table with a title, and a legend where marks need one.
+pub fn report(report: &Report, title: &str, period: Period, parts: Parts, labels: &Labels, width: usize) -> String {
+    let title = labels.title(title);
+    if report.rows.is_empty() {
+        return format!("{}\n\nNo calls in this range.\n", paint::bold(&title));
+    }
+    let layouts = [Layout::Full, Layout::Short, Layout::Narrow, Layout::Least];
+    let table = fit(width, layouts.into_iter().map(|layout| layout.grid(report, period, parts, labels)));
+    format!("{}\n\n{table}{}", paint::bold(&title), legend(report))
+}
+
+/// How much a table shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Everything, exact.
+    Full,
+    /// Everything, rounded.
+    Short,
+    /// Input, output, total and cost.
+    Narrow,
+    /// Total and cost.
+    Least,
+}
+
+impl Layout {
+    fn grid(self, report: &Report, period: Period, parts: Parts, labels: &Labels) -> Grid {
+        let first = match period {
+            Period::Day => "Date",
+            Period::Week(_) => "Week",
+            Period::Month => "Month",
+            Period::Session => "Session",
+        };
+        let heads: &[Head] = match self {
+            Self::Full | Self::Short => &[
+                words(first),
+                words("Models"),
+                figures("Calls"),
+                figures("Input"),
+                figures("Output"),
+                figures("Cache write"),
+                figures("Cache read"),
+                figures("Total"),
+                figures("Cost"),
+            ],
+            Self::Narrow => &[words(first), figures("Input"), figures("Output"), figures("Total"), figures("Cost")],
+            Self::Least => &[words(first), figures("Tokens"), figures("Cost")],
+        };
+        let mut grid = Grid::new(heads);
+        for row in &report.rows {
+            let models = if parts == Parts::Models { String::new() } else { models(row.models.keys()) };
+            grid.row(Weight::Plain, self.cells(&self.name(&row.period), &models, &row.figures));
+            match parts {
+                Parts::None => {}
+                Parts::Models => {
+                    for (model, figures) in &row.models {
+                        grid.row(Weight::Part, self.part(&short_model(model), figures));
+                    }
+                }
+                Parts::Groups => {
+                    for group in &row.groups {
+                        grid.row(Weight::Part, self.part(&labels.shown(&group.id), &group.figures));
+                    }
+                }
+            }
+        }
+        grid.row(Weight::Sum, self.cells("Total", "", &report.total));
+        grid
+    }
+
+    /// Sessions have long names; a narrow table shows their ends, which differ.
+    fn name(self, period: &str) -> String {
+        let longest = match self {
+            Self::Full | Self::Short => 40,
+            Self::Narrow | Self::Least => 12,
+        };
+        let count = period.chars().count();
+        if count <= longest {
+            return period.to_owned();
+        }
+        format!("…{}", period.chars().skip(count + 1 - longest).collect::<String>())
+    }
+
+    fn part(self, label: &str, figures: &Figures) -> Vec<String> {
+        match self {
+            Self::Full | Self::Short => self.cells("", label, figures),
+            Self::Narrow | Self::Least => self.cells(&format!("  {label}"), "", figures),
+        }
+    }
+
+    fn cells(self, name: &str, models: &str, f: &Figures) -> Vec<String> {
+        let number = if self == Self::Full { exact } else { short };
+        let t = f.tokens();
+        let least = mark(f);
+        // A placeholder in the log stands for input and output; caches are always written in full.
+        let marked = |n: u64| format!("{least}{}", number(n));
+        let (name, cost) = (name.to_owned(), cost(f));
+        match self {
+            Self::Full | Self::Short => vec![
+                name,
+                models.to_owned(),
+                number(f.sums.calls),
+                marked(t.input),
+                marked(t.output),
+                number(t.cache_write()),
+                number(t.cache_read),
+                marked(t.total()),
+                cost,
+            ],
+            Self::Narrow => vec![name, marked(t.input), marked(t.output), marked(t.total()), cost],
+            Self::Least => vec![name, marked(t.total()), cost],
+        }
+    }
+}
+
+/// `≥` where the log is known to say too little, `~` where something had to be assumed.
+pub fn mark(f: &Figures) -> &'static str {
+    if f.qualities.contains_key(&Quality::Understated) {
+        "≥"
+    } else if f.qualities.contains_key(&Quality::Estimated) {
+        "~"
+    } else {
+        ""
+    }
+}
+
+/// The cost, with `≥` where not all of it is known.
+pub fn cost(f: &Figures) -> String {
+    match f.known_cost() {
+        None => "unknown price".to_owned(),
+        Some(cost) => {
+            let mark = if f.unpriced_calls > 0 { "≥" } else { mark(f) };
+            match money(cost) {
+                // At least less than a cent: more than nothing.
+                text if mark == "≥" && text.starts_with('<') => ">$0.00".to_owned(),
+                text => format!("{mark}{text}"),
+            }
+        }
+    }
+}
+
+/// What the marks mean, if there are any.
+pub fn legend(report: &Report) -> String {
+    let mut lines = Vec::new();
+    let of = |q: Quality| report.total.qualities.get(&q).copied().unwrap_or_default();
+    let understated = of(Quality::Understated);
+    if understated > 0 {
+        let calls = super::number::count(understated, "call");
+        lines.push(format!("≥ at least: {calls} from a version of the agent that logs too little"));
+    }
+    if of(Quality::Estimated) > 0 {
+        let calls = super::number::count(of(Quality::Estimated), "call");
+        lines.push(format!("~ about: {calls} where the log leaves something out, such as the model"));
+    }
+    if !report.unpriced_models.is_empty() {
+        let models: Vec<&str> = report.unpriced_models.iter().map(String::as_str).collect();
+        lines.push(format!("≥ not in the cost, because their price is unknown: {}", models.join(", ")));
+    }
+    if lines.is_empty() { String::new() } else { format!("\n{}\n", paint::dim(&lines.join("\n"))) }
+}
+
+/// At most two models, without what they share with all others.
+fn models<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: BTreeSet<String> = names.map(|n| short_model(n)).collect();
+    let mut text = names.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 2 {
+        text.push_str(&format!(" +{}", names.len() - 2));
+    }
+    text
+}
+
+/// `claude-sonnet-4-5-20250929` is `sonnet-4-5`.
+pub fn short_model(name: &str) -> String {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = name.strip_prefix("claude-").unwrap_or(name);
+    let (base, fast) = name.strip_suffix("-fast").map_or((name, ""), |b| (b, "-fast"));
+    let dated = |s: &str| s.len() == 8 && s.bytes().all(|b| b.is_ascii_digit());
+    match base.rsplit_once('-') {
+        Some((base, date)) if dated(date) => format!("{base}{fast}"),
+        _ => format!("{base}{fast}"),
+    }
+}

@@ -1,0 +1,4 @@
+//! Templates.
+
+/// What `aimon status --help` says.
+pub const HELP: &str = "";

@@ -1,0 +1,325 @@
+//! Taking in what is new: collectors read on threads of their own, the replica commits here.
+//!
+//! A group of files is committed at once with their marks: their events are on the disk before
+//! the next scan believes that they were read. The channel between them is bounded, so a slow disk
+//! slows the readers and memory stays small.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aimon_core::event::Event;
+use aimon_core::ids::DeviceId;
+use aimon_core::name::Name;
+use aimon_core::time::UtcDay;
+use aimon_replica::{Commit, Mark, Recorded, Replica};
+use aimon_sources::collector::Env;
+use aimon_sources::scan::{FileRead, Found, Marks, Options, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, mpsc};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+use crate::place::Place;
+use crate::render::number;
+use crate::{dates, output};
+
+/// The most files and events of one commit.
+const FILES: usize = 256;
+const EVENTS: usize = 20_000;
+/// How many pieces may wait for the disk.
+const WAITING: usize = 4;
+/// Nobody wants to see progress of something that is done at once.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// What a scan found: what `aimon scan --json` prints, and `/v1/scan` answers.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Scanned {
+    /// Present, and true, where the logs are made up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub demo: bool,
+    /// Every folder that was looked at, existing or not.
+    pub roots: Vec<RootScanned>,
+    /// Log files that are there.
+    pub files_seen: u64,
+    /// Of them: read now.
+    pub files_read: u64,
+    /// Of them: not touched since they were read.
+    pub files_unchanged: u64,
+    /// Files and folders that could not be read.
+    pub files_unreadable: u64,
+    /// The first few of them.
+    pub unreadable: Vec<UnreadableScanned>,
+    /// Files that were read once and are gone; what they said is kept.
+    pub files_vanished: u64,
+    /// Bytes that were read.
+    pub bytes_read: u64,
+    /// Events that were recorded. Copies of one call are several; a figure counts it once.
+    pub records_new: u64,
+    /// Lines that look like usage and could not be taken, by reason.
+    pub lines_skipped: BTreeMap<String, u64>,
+    /// Events of days that are not kept any more.
+    pub expired: u64,
+}
+
+/// A folder that was looked at.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RootScanned {
+    /// The agent whose logs may lie there.
+    pub source: String,
+    /// The folder.
+    pub path: String,
+    /// Whether it is there.
+    pub exists: bool,
+    /// Log files in it.
+    pub files: u64,
+    /// The environment variable that names it, or `default`.
+    pub why: String,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreadableScanned {
+    /// The file or folder.
+    pub path: String,
+    /// What the operating system says.
+    pub reason: String,
+}
+
+impl Scanned {
+    /// Whether anything new was recorded.
+    pub fn is_news(&self) -> bool {
+        self.records_new > 0
+    }
+
+    fn add(&mut self, summary: &Summary, recorded: Recorded) {
+        for root in &summary.roots {
+            let (exists, files, problem) = match &root.found {
+                Found::Missing => (false, 0, None),
+                Found::Files(n) => (true, *n, None),
+                Found::Again => (true, 0, Some("the same folder as another one".to_owned())),
+                Found::Unreadable(why) => (true, 0, Some(why.clone())),
+            };
+            self.roots.push(RootScanned {
+                source: root.source.to_owned(),
+                path: root.path.display().to_string(),
+                exists,
+                files,
+                why: root.why.to_owned(),
+                problem,
+            });
+        }
+        self.files_seen += summary.files;
+        self.files_read += summary.read;
+        self.files_unchanged += summary.unchanged;
+        self.files_unreadable += summary.unreadable.count;
+        let examples = summary
+            .unreadable
+            .examples
+            .iter()
+            .map(|(path, reason)| UnreadableScanned { path: path.display().to_string(), reason: reason.clone() });
+        self.unreadable.extend(examples);
+        self.files_vanished += summary.vanished.len() as u64;
+        self.bytes_read += summary.bytes;
+        self.records_new += recorded.events;
+        for (reason, count) in &summary.skipped.0 {
+            *self.lines_skipped.entry(reason.word().to_owned()).or_default() += count;
+        }
+        self.expired += summary.expired + recorded.expired;
+    }
+}
+
+/// Reads what is new of all machines' logs into the replica. The replica is locked for one commit
+/// at a time, so that others can read between them.
+pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Result<Scanned> {
+    let mut scanned = Scanned { demo: place.is_demo(), ..Scanned::default() };
+    let mut progress = Progress::new(progress);
+    for machine in place.machines() {
+        let (marks, first_day) = {
+            let mut replica = replica.lock().await;
+            (marks(&mut replica).await?, replica.first_day())
+        };
+        let (summary, recorded) = one(replica, machine.env, machine.origin, marks, first_day, &mut progress).await?;
+        scanned.add(&summary, recorded);
+    }
+    progress.done();
+    if scanned.files_unreadable == 0 {
+        replica.lock().await.read_through().await?;
+    }
+    Ok(scanned)
+}
+
+async fn marks(replica: &mut Replica) -> Result<Marks> {
+    let mut marks = Marks::new();
+    for collector in aimon_sources::collectors() {
+        for (key, value) in replica.marks(collector.kind()).await? {
+            marks.insert(collector.kind(), key, value);
+        }
+    }
+    Ok(marks)
+}
+
+/// Scans one machine's logs.
+async fn one(
+    replica: &Mutex<Replica>,
+    env: Env,
+    origin: Option<DeviceId>,
+    marks: Marks,
+    first_day: UtcDay,
+    progress: &mut Progress,
+) -> Result<(Summary, Recorded)> {
+    let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
+    let reader = std::thread::Builder::new()
+        .name("scan".to_owned())
+        .spawn(move || {
+            let options = Options { first_day: Some(first_day), ..Options::default() };
+            // Whoever commits has gone: the error is theirs to tell.
+            aimon_sources::scan::scan(aimon_sources::collectors(), &env, &marks, &options, &mut |read| {
+                sender.blocking_send(read).map_err(|_| ())
+            })
+        })
+        .map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    let mut group = Group::default();
+    let mut recorded = Recorded::default();
+    while let Some(read) = receiver.recv().await {
+        progress.read(&read);
+        group.add(read, origin);
+        if group.is_full() {
+            group.commit(replica, &mut recorded).await?;
+        }
+    }
+    group.commit(replica, &mut recorded).await?;
+    let summary = match reader.join() {
+        Ok(Ok(summary)) => summary,
+        _ => {
+            let source = std::io::Error::other("the reading thread has ended too early");
+            return Err(Error::System { what: "cannot read the logs", source });
+        }
+    };
+    forget(replica, &summary).await?;
+    Ok((summary, recorded))
+}
+
+/// What is committed at once.
+#[derive(Default)]
+struct Group {
+    events: Vec<Event>,
+    marks: Vec<Mark>,
+}
+
+impl Group {
+    fn add(&mut self, read: FileRead, origin: Option<DeviceId>) {
+        let mut events = read.events;
+        if let Some(origin) = origin {
+            for event in &mut events {
+                if let Event::Record(record) = event {
+                    record.origin = Some(origin);
+                }
+            }
+        }
+        self.events.append(&mut events);
+        self.marks.push(Mark { source: Name::from(read.source), key: read.key, value: Some(read.mark) });
+    }
+
+    fn is_full(&self) -> bool {
+        self.marks.len() >= FILES || self.events.len() >= EVENTS
+    }
+
+    async fn commit(&mut self, replica: &Mutex<Replica>, recorded: &mut Recorded) -> Result<()> {
+        if self.marks.is_empty() {
+            return Ok(());
+        }
+        let Self { events, marks } = std::mem::take(self);
+        let commit = Commit { events, marks, now: dates::now() };
+        let done = replica.lock().await.record(commit).await?;
+        recorded.events += done.events;
+        recorded.expired += done.expired;
+        recorded.held += done.held;
+        Ok(())
+    }
+}
+
+/// Forgets how far files were read that are gone for certain: their root is there and could be read
+/// through. What was in them stays.
+async fn forget(replica: &Mutex<Replica>, summary: &Summary) -> Result<()> {
+    if summary.vanished.is_empty() || summary.unreadable.count > 0 {
+        return Ok(());
+    }
+    let roots: Vec<&Path> =
+        summary.roots.iter().filter(|r| matches!(r.found, Found::Files(_))).map(|r| r.path.as_path()).collect();
+    let under_a_root = |key: &[u8]| {
+        roots.iter().any(|root| {
+            let root = root.as_os_str().as_encoded_bytes();
+            key.strip_prefix(root).is_some_and(|rest| rest.first().is_some_and(|b| matches!(b, b'/' | b'\\')))
+        })
+    };
+    let marks: Vec<Mark> = summary
+        .vanished
+        .iter()
+        .filter(|(_, key)| under_a_root(key))
+        .map(|(source, key)| Mark { source: Name::from(*source), key: key.clone(), value: None })
+        .collect();
+    if !marks.is_empty() {
+        replica.lock().await.record(Commit { events: Vec::new(), marks, now: dates::now() }).await?;
+    }
+    Ok(())
+}
+
+/// What is shown meanwhile, on a terminal, if it takes long enough to wonder.
+struct Progress {
+    wanted: bool,
+    since: Instant,
+    bar: Option<ProgressBar>,
+    files: u64,
+    bytes: u64,
+    events: u64,
+}
+
+impl Progress {
+    fn new(wanted: bool) -> Self {
+        let wanted = wanted && output::stderr_is_terminal();
+        Self { wanted, since: Instant::now(), bar: None, files: 0, bytes: 0, events: 0 }
+    }
+
+    fn read(&mut self, read: &FileRead) {
+        self.files += 1;
+        self.bytes += read.bytes;
+        self.events += read.events.len() as u64;
+        if !self.wanted || self.since.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_message(format!(
+            "Reading logs: {}, {}, {}",
+            number::count(self.files, "file"),
+            number::bytes(self.bytes),
+            number::count(self.events, "record")
+        ));
+        bar.tick();
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.done();
+    }
+}
