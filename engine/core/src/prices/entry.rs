@@ -185,13 +185,14 @@ impl PriceEntry {
         }
         let (above, row) = self.row(variant, class)?;
         let list_above = self.row(Variant::List, class).map_or(0, |(above, _)| above);
-        let input = row.get(Kind::Input).or(self.row(variant, ContextClass(0))?.1.get(Kind::Input))?;
-        // The list's price under the same condition as `row`: what the row is compared to.
+        // The list's prices under the same condition as `row`: what it is compared to.
         let same = if above < list_above { ContextClass(0) } else { class };
         let (same_list, same_notes) = self.list(kind, same);
+        let same_input = self.list(Kind::Input, same).0;
+        let input = row.get(Kind::Input).unwrap_or(same_input);
         let (price, notes) = match row.get(kind) {
             Some(price) => (price, Notes::NONE),
-            None => (same_list.scaled(input.0, self.list(Kind::Input, same).0.0), Notes::CACHE_ASSUMED | same_notes),
+            None => (same_list.scaled(input.0, same_input.0), Notes::CACHE_ASSUMED | same_notes),
         };
         if above < list_above {
             return Some((price.scaled(list.0, same_list.0), notes | Notes::LONG_CONTEXT_ASSUMED));

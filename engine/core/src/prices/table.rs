@@ -1,6 +1,7 @@
 //! The table: a sorted text that is searched, not loaded.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::event::{ContextClass, Tier};
 use crate::time::UtcDay;
@@ -14,7 +15,7 @@ use super::{Cost, Prices, Resolved};
 const EMBEDDED: &str = include_str!("../../../../schema/prices/prices.txt");
 
 /// Prices of models by name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PriceTable {
     text: &'static str,
     overrides: BTreeMap<String, Override>,
@@ -29,7 +30,15 @@ impl PriceTable {
     /// Puts a user's prices in front of the table's; `text` is JSON as `schema/prices/README.md`
     /// describes it. Overrides of a name that was overridden before replace those.
     pub fn with_overrides(mut self, text: &str) -> Result<Self, OverrideError> {
-        self.overrides.extend(overrides::parse(text)?);
+        let parsed = overrides::parse(text)?;
+        self.overrides.extend(parsed.iter().map(|(name, (_, own))| (name.clone(), own.clone())));
+        for (name, (line, own)) in &parsed {
+            if let Override::SameAs(other) = own
+                && self.resolve(name).is_none()
+            {
+                return Err(overrides::no_such_model(*line, other));
+            }
+        }
         Ok(self)
     }
 
@@ -58,13 +67,13 @@ impl PriceTable {
         self.overrides.keys().map(String::as_str).chain(lines(self.body()).map(|(name, _)| name))
     }
 
-    /// What is known of exactly this name.
-    pub(super) fn exact(&self, name: &str) -> Option<Found<'_>> {
+    /// What is known of exactly this name; of a user's "same as" only where it may be followed.
+    pub(super) fn exact(&self, name: &str, follow: bool) -> Option<Found<'_>> {
         let listed = || self.line(name).and_then(|prices| Prices::parse(name, prices));
         match self.overrides.get(name) {
-            Some(Override::SameAs(other)) => Some(Found::SameAs(other)),
+            Some(Override::SameAs(other)) if follow => Some(Found::SameAs(other)),
             Some(Override::Prices(own)) => Some(Found::Prices(own.after(listed()), true)),
-            None => listed().map(|prices| Found::Prices(prices, false)),
+            _ => listed().map(|prices| Found::Prices(prices, false)),
         }
     }
 
@@ -99,6 +108,12 @@ impl PriceTable {
             if &body[start..tab] < name.as_bytes() { low = end } else { high = start }
         }
         low
+    }
+}
+
+impl fmt::Debug for PriceTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PriceTable").field("from", &self.source()).field("overrides", &self.overrides).finish()
     }
 }
 
