@@ -93,6 +93,9 @@ pub enum Error {
     /// The command line can't be understood; the text is clap's.
     #[error("{0}")]
     Usage(String),
+    /// The wrapped command ended so: it has said itself why.
+    #[error("the wrapped command ended with {0}")]
+    Ended(u8),
     /// Whoever read the output has gone: no error at all.
     #[error("nobody reads the output any more")]
     Pipe,
@@ -146,6 +149,7 @@ impl Error {
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
             Self::Usage(_) => "bad-usage",
+            Self::Ended(_) => "wrapped-command",
             Self::Pipe => "broken-pipe",
             Self::Output(_) => "output-failed",
             Self::System { .. } => "system",
@@ -182,7 +186,7 @@ impl Error {
             }
             Self::Agent(problem) => problem.help.clone(),
             Self::Usage(_) => "`aimon --help` lists the commands, `aimon COMMAND --help` their options".to_owned(),
-            Self::Pipe => String::new(),
+            Self::Ended(_) | Self::Pipe => String::new(),
             Self::Output(_) => "check where the output goes: the disk may be full".to_owned(),
             Self::System { .. } => "try again; if it stays, report it with the text above".to_owned(),
         }
@@ -193,6 +197,7 @@ impl Error {
         use aimon_replica::Error as R;
         match self {
             Self::Pipe => exit::OK,
+            Self::Ended(code) => *code,
             Self::Replica(R::Locked(_) | R::Busy(_)) | Self::NoAnswer { .. } => exit::LOCKED,
             Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
             Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,

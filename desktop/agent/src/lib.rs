@@ -21,7 +21,10 @@ pub mod place;
 pub mod pricing;
 pub mod render;
 pub mod scan;
+pub mod status;
+pub mod statusline;
 pub mod view;
+pub mod windows;
 
 use std::process::ExitCode;
 

@@ -25,7 +25,7 @@ pub fn note(text: &str) {
 
 /// Shows an error as people and scripts read it.
 pub fn error(e: &Error) {
-    if matches!(e, Error::Pipe) {
+    if matches!(e, Error::Pipe | Error::Ended(_)) {
         return;
     }
     let mut text = format!("{} {e}\n", paint::error(&format!("error[{}]:", e.code())));

@@ -4,8 +4,10 @@ pub mod completions;
 pub mod man;
 pub mod report;
 pub mod scan;
+pub mod status;
+pub mod statusline;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, StatusArgs};
 use crate::error::Result;
 
 /// Does what the command line asks for.
@@ -15,6 +17,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Report(args)) => report::run(&args).await,
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Man) => man::run(),
+        Some(Command::Status(args)) => status::run(&args).await,
+        None => status::run(&StatusArgs::default()).await,
+        Some(Command::Statusline(args)) => statusline::run(&args).await,
         _ => Ok(()),
     }
 }

@@ -5,5 +5,6 @@ pub mod grid;
 pub mod json;
 pub mod labels;
 pub mod number;
+pub mod status;
 pub mod table;
 pub mod template;

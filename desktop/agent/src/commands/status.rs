@@ -1,0 +1,35 @@
+//! `aimon status`
+
+use crate::cli::StatusArgs;
+use crate::dates::{self, Today};
+use crate::error::Result;
+use crate::output;
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::json::pretty;
+use crate::render::status::{StatusJson, show};
+use crate::render::{grid, template};
+use crate::status::Status;
+use crate::view::View;
+
+/// Shows today, 7 and 30 days, and the windows.
+pub async fn run(args: &StatusArgs) -> Result<()> {
+    let zone = dates::zone(args.timezone.as_deref())?;
+    let pricing = Pricing::load()?;
+    let place = Place::here()?;
+    let today = Today::of(args.as_of, place.now, &zone);
+    if let Some(format) = &args.format {
+        // A template that can't be filled is said before anything is read.
+        template::fill(format, &Status::nothing(&zone, today, place.now))?;
+    }
+    let mut view = View::open(&place, !args.no_scan).await?;
+    let status = Status::read(&mut view, &zone, today, place.now, &pricing).await?;
+    let labels = place.labels(view.replica().as_deref());
+    if args.json {
+        return output::print_plain(&pretty(&StatusJson::of(&status, &labels)));
+    }
+    match &args.format {
+        Some(format) => output::print(&format!("{}\n", labels.title(&template::fill(format, &status)?))),
+        None => output::print(&show(&status, &labels, grid::width())),
+    }
+}

@@ -1,0 +1,238 @@
+//! `aimon statusline`
+//!
+//! It runs at each turn of somebody's conversation: it is quick, prints a line whatever happens, and
+//! ends well. What it prints comes first, what it keeps second.
+
+use std::io::{IsTerminal, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use aimon_core::event::Event;
+use aimon_core::history::Query;
+use aimon_core::time::UtcMillis;
+use aimon_replica::{Commit, Replica};
+use aimon_sources::collector::Env;
+
+use crate::agent::client::Client;
+use crate::cli::StatuslineArgs;
+use crate::dates::{self, Today};
+use crate::error::{Error, Result};
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::number::{countdown, percent};
+use crate::render::table::cost;
+use crate::statusline::{Reading, Told, account};
+use crate::windows::{self, Window};
+use crate::{output, view};
+
+/// More input than this is not Claude Code's.
+const LONGEST: u64 = 4 << 20;
+/// How long a running agent has to take what is handed over.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// What says the same as before is kept again after so long, so that it does not look old.
+const AGAIN_MS: i64 = 10 * 60_000;
+
+/// Prints one line, and keeps the windows.
+pub async fn run(args: &StatuslineArgs) -> Result<()> {
+    let mut input = Vec::new();
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        output::note("Claude Code pipes JSON to this command; nothing was piped. In ~/.claude/settings.json:");
+        output::note(r#"{"statusLine": {"type": "command", "command": "aimon statusline"}}"#);
+    } else {
+        // What can't be read is as good as nothing.
+        let _ = stdin.lock().take(LONGEST).read_to_end(&mut input);
+    }
+    let told = Told::read(&input).unwrap_or_default();
+    match &args.wrap {
+        None => {
+            let mut line = Line::of(&told);
+            let opened = open(args.timezone.as_deref(), &mut line).await;
+            output::print(&format!("{}\n", line.text(&told)))?;
+            // The line is out; what goes wrong from here on shows in `aimon doctor`.
+            if let Ok(open) = opened {
+                let _ = keep(open, told).await;
+            }
+            Ok(())
+        }
+        Some(command) => {
+            let child = start(command, input);
+            if let Ok(open) = open(None, &mut Line::of(&told)).await {
+                let _ = keep(open, told).await;
+            }
+            finish(child?)
+        }
+    }
+}
+
+/// What is known when the line is printed.
+struct Open {
+    place: Place,
+    writer: Option<Replica>,
+    known: Vec<Window>,
+}
+
+/// What the line says.
+struct Line {
+    demo: bool,
+    cost: Option<String>,
+    windows: Vec<Window>,
+    now: UtcMillis,
+}
+
+impl Line {
+    fn of(told: &Told) -> Self {
+        let now = dates::now();
+        let reading = Reading { account: String::new(), windows: told.windows.clone() };
+        Self { demo: false, cost: None, windows: reading.windows(now), now }
+    }
+
+    fn text(&self, told: &Told) -> String {
+        let mut parts = Vec::new();
+        if self.demo {
+            parts.push("DEMO".to_owned());
+        }
+        parts.push(told.model.clone().unwrap_or_else(|| "aimon".to_owned()));
+        if let Some(cost) = &self.cost {
+            parts.push(cost.clone());
+        }
+        for name in ["5h", "7d"] {
+            let Some(w) = self.windows.iter().find(|w| w.name == name && !w.is_anew(self.now)) else { continue };
+            let mut text = format!("{name} {}", percent(w.used_ppm));
+            // The short window is the one that stops people.
+            if let Some(s) = w.resets_in(self.now).filter(|_| name == "5h") {
+                text.push_str(&format!(" (resets in {})", countdown(s)));
+            }
+            parts.push(text);
+        }
+        parts.join(" · ")
+    }
+}
+
+/// Opens the replica and fills the line. What goes wrong is in the line.
+async fn open(zone: Option<&str>, line: &mut Line) -> Result<Open> {
+    let opened = try_open(zone, line).await;
+    if let Err(e) = &opened {
+        line.cost = Some(format!("aimon: {}", e.code()));
+    }
+    opened
+}
+
+async fn try_open(zone: Option<&str>, line: &mut Line) -> Result<Open> {
+    let zone = dates::zone(zone)?;
+    let pricing = Pricing::load()?;
+    let place = Place::here()?;
+    line.demo = place.is_demo();
+    let mut writer = place.try_open().await?;
+    let mut reader = if writer.is_none() { place.open_read().await? } else { None };
+    let mut known = Vec::new();
+    if let Some(replica) = writer.as_mut().or(reader.as_mut()) {
+        let today = Today::of(None, place.now, &zone);
+        let query = Query { since: Some(today.local), until: Some(today.local), ..Query::daily(zone) };
+        let report = view::report(replica, &query, today.utc, &pricing).await?;
+        line.cost = Some(format!("today {}", cost(&report.total)));
+        known = windows::of(&replica.gauges().await?, place.now);
+        if line.windows.is_empty() {
+            // This version of Claude Code says nothing of them, or not yet: what was seen last.
+            line.windows = known.iter().filter(|w| w.agent() == "claude-code").cloned().collect();
+        }
+    }
+    Ok(Open { place, writer, known })
+}
+
+/// Keeps the windows: here, or at the running agent's.
+async fn keep(open: Open, told: Told) -> Result<()> {
+    // What is real never goes into the demo's folder.
+    if told.windows.is_empty() || open.place.is_demo() {
+        return Ok(());
+    }
+    let reading = Reading { account: account(&Env::of_process()), windows: told.windows };
+    let now = open.place.now;
+    if !is_news(&reading, &open.known, now) {
+        return Ok(());
+    }
+    match open.writer {
+        Some(mut replica) => {
+            let answer = windows::answer(&reading.account, &reading.windows(now), now);
+            replica.record(Commit { events: vec![Event::Answer(answer)], marks: Vec::new(), now }).await?;
+        }
+        None => {
+            if let Some(client) = Client::find(&open.place.home) {
+                let body = serde_json::to_vec(&reading).unwrap_or_default();
+                let _ = client.post::<serde_json::Value>("/v1/record", &body, PATIENCE);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether it says something that is not known, or was known too long ago.
+pub fn is_news(reading: &Reading, known: &[Window], now: UtcMillis) -> bool {
+    reading.windows(now).iter().any(|w| {
+        !known.iter().any(|k| {
+            let fresh = now.0.saturating_sub(k.seen.0) < AGAIN_MS;
+            fresh && *k == Window { seen: k.seen, ..w.clone() }
+        })
+    })
+}
+
+/// Starts the status line that is wrapped, with the same input.
+fn start(command: &str, input: Vec<u8>) -> Result<Child> {
+    let failed = |source| Error::System { what: "cannot run the wrapped command", source };
+    let mut shell = shell(command);
+    let mut child =
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A thread: neither end may wait for the other. It need not read its input at all.
+        std::thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
+    }
+    Ok(child)
+}
+
+#[cfg(unix)]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+#[cfg(windows)]
+fn shell(command: &str) -> Command {
+    use std::os::windows::process::CommandExt;
+    let mut shell = Command::new("cmd");
+    // As typed: `cmd` has quoting rules of its own.
+    shell.arg("/C").raw_arg(command);
+    shell
+}
+
+/// Prints what it prints, and ends as it ends.
+fn finish(child: Child) -> Result<()> {
+    let failed = |source| Error::System { what: "cannot run the wrapped command", source };
+    let done = child.wait_with_output().map_err(failed)?;
+    output::print_plain(&done.stdout)?;
+    match done.status.code() {
+        Some(0) => Ok(()),
+        code => Err(Error::Ended(code.and_then(|c| u8::try_from(c).ok()).unwrap_or(1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statusline::Seen;
+
+    #[test]
+    fn what_is_known_is_not_kept_again() {
+        let reading = |used_ppm| Reading {
+            account: "claude-code".into(),
+            windows: vec![Seen { window: "5h".into(), used_ppm, resets_at: Some(1), window_seconds: Some(18_000) }],
+        };
+        let known = reading(5).windows(UtcMillis(0));
+        assert!(!is_news(&reading(5), &known, UtcMillis(AGAIN_MS - 1)));
+        assert!(is_news(&reading(6), &known, UtcMillis(1)), "another figure");
+        assert!(is_news(&reading(5), &known, UtcMillis(AGAIN_MS)), "known long ago");
+        assert!(is_news(&reading(5), &[], UtcMillis(0)));
+    }
+}

@@ -1,0 +1,251 @@
+//! The status as text and as JSON.
+
+use aimon_core::history::Figures;
+use aimon_core::time::UtcMillis;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::grid::{Grid, Weight, figures, fit, words};
+use super::json::FiguresJson;
+use super::labels::Labels;
+use super::number::{ago, count, countdown, percent, short};
+use super::table::{cost, mark};
+use crate::paint;
+use crate::status::Status;
+use crate::windows::{Pace, Window};
+
+/// How many characters a window's bar has.
+const BAR: u64 = 20;
+
+/// The status for people.
+pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
+    let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_name()));
+    let mut text = format!("{}\n\n", paint::bold(&title));
+    if status.is_empty {
+        text.push_str(EMPTY);
+        return text;
+    }
+    let spans = [("Today", &status.today), ("7 days", &status.week), ("30 days", &status.month)];
+    let mut grid = Grid::new(&[words(""), figures(""), figures(""), figures("")]);
+    for (name, f) in spans {
+        let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
+        grid.row(Weight::Plain, vec![format!("  {name}"), cost(f), tokens, count(f.sums.calls, "call")]);
+    }
+    text.push_str(&fit(width, [grid]));
+    if !status.windows.is_empty() {
+        text.push('\n');
+        text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
+    }
+    if !status.unpriced_models.is_empty() {
+        let models: Vec<&str> = status.unpriced_models.iter().map(String::as_str).collect();
+        let note = format!("Not in the cost, because their price is unknown: {}", models.join(", "));
+        text.push_str(&format!("\n{}\n", paint::dim(&note)));
+    }
+    text
+}
+
+/// What somebody sees who has nothing yet: the same lines, and the one next step.
+const EMPTY: &str = "  Today    –  no calls yet
+  7 days   –
+  30 days  –
+
+Work with a coding agent (Claude Code, Codex, Gemini CLI, OpenCode) and come back:
+its logs are read by themselves. `aimon doctor` shows where they are looked for,
+`aimon demo` shows what it looks like with made-up ones.
+";
+
+fn bars(status: &Status, wide: bool) -> Grid {
+    let mut grid = Grid::new(&[words(""), words(""), words(""), figures(""), words("")]);
+    for w in &status.windows {
+        let anew = w.is_anew(status.now);
+        let used = if anew { "–".to_owned() } else { format!("{} used", percent(w.used_ppm)) };
+        let bar = if wide { bar(w, status.now) } else { String::new() };
+        let text = words_of(w, status.now, wide);
+        grid.row(Weight::Plain, vec![format!("  {}", account(w, status)), w.name.clone(), bar, used, text]);
+    }
+    grid
+}
+
+/// The agent's name will do, unless it has several accounts here.
+fn account(w: &Window, status: &Status) -> String {
+    let agent = w.agent();
+    if status.windows.iter().all(|other| other.agent() != agent || other.account == w.account) {
+        return agent.to_owned();
+    }
+    match w.account.split_once(':') {
+        Some(_) => w.account.clone(),
+        None if w.account == agent => agent.to_owned(),
+        None => format!("{agent} {}", w.account.chars().take(8).collect::<String>()),
+    }
+}
+
+/// A bar with a tick at the place where an even pace would be now.
+fn bar(w: &Window, now: UtcMillis) -> String {
+    let cells = |ppm: u64| (ppm.min(1_000_000) * BAR + 500_000) / 1_000_000;
+    let filled = if w.is_anew(now) { 0 } else { cells(w.used_ppm).max(u64::from(w.used_ppm > 0)) };
+    let tick = w.elapsed_ppm(now).filter(|_| !w.is_anew(now)).map(|e| cells(e).min(BAR - 1));
+    let cell = |i| match (Some(i) == tick, i < filled) {
+        (true, _) => '│',
+        (false, true) => '█',
+        (false, false) => '░',
+    };
+    (0..BAR).map(cell).collect()
+}
+
+fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
+    let mut parts = Vec::new();
+    match (w.pace(now), w.resets_in(now)) {
+        (Pace::Anew, Some(s)) => {
+            parts.push(format!("began anew {}, not seen since", ago(-s)));
+            return parts.remove(0);
+        }
+        (_, Some(s)) => parts.push(format!("resets in {}", countdown(s))),
+        (_, None) => {}
+    }
+    match w.pace(now) {
+        Pace::RunsOutIn(s) => parts.push(format!("at this pace used up in {}", countdown(s))),
+        Pace::Lasts if wide => parts.push("lasts to the reset".to_owned()),
+        Pace::UsedUp => parts.push("used up".to_owned()),
+        Pace::Lasts | Pace::Anew | Pace::Unknown => {}
+    }
+    let age = (now.0 - w.seen.0) / 1000;
+    if age >= 600 {
+        parts.push(format!("seen {}", ago(age)));
+    }
+    parts.join(" · ")
+}
+
+/// What `aimon status --json` prints, and `/v1/status` answers.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusJson {
+    /// Present, and true, where the figures are made up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub demo: bool,
+    /// The day that is today.
+    pub date: String,
+    /// The zone whose days are meant.
+    pub timezone: String,
+    /// Today.
+    pub today: FiguresJson,
+    /// Today and the six days before.
+    pub last7_days: FiguresJson,
+    /// Today and the 29 days before.
+    pub last30_days: FiguresJson,
+    /// Models without a known price, of 30 days.
+    pub unpriced_models: Vec<String>,
+    /// Quota windows as they were last seen.
+    pub windows: Vec<WindowJson>,
+}
+
+/// A quota window.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowJson {
+    /// Whose.
+    pub account: String,
+    /// `5h`, `7d`.
+    pub window: String,
+    /// How much is used; null if it began anew since it was seen.
+    #[schema(value_type = Option<f64>)]
+    pub used_percent: Option<Percent>,
+    /// When it begins anew.
+    pub resets_at: Option<String>,
+    /// Seconds to that; 0 if it has passed.
+    pub resets_in_seconds: Option<i64>,
+    /// How long it is.
+    pub window_seconds: Option<i64>,
+    /// `lasts`, `runs-out`, `used-up`, `anew`, `unknown`.
+    pub pace: &'static str,
+    /// When it would be used up at this pace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_out_in_seconds: Option<i64>,
+    /// When it was seen.
+    pub seen_at: String,
+}
+
+/// Parts per million, written as an exact percentage.
+#[derive(Clone, Copy, Debug)]
+pub struct Percent(pub u64);
+
+impl Serialize for Percent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (whole, part) = (self.0 / 10_000, format!("{:04}", self.0 % 10_000));
+        let part = part.trim_end_matches('0');
+        let text = if part.is_empty() { whole.to_string() } else { format!("{whole}.{part}") };
+        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl StatusJson {
+    /// Puts a status in this shape.
+    pub fn of(status: &Status, labels: &Labels) -> Self {
+        let figures = |f: &Figures| FiguresJson::of(f);
+        Self {
+            demo: labels.demo,
+            date: status.date.to_string(),
+            timezone: status.zone_name().to_owned(),
+            today: figures(&status.today),
+            last7_days: figures(&status.week),
+            last30_days: figures(&status.month),
+            unpriced_models: status.unpriced_models.iter().cloned().collect(),
+            windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
+        }
+    }
+}
+
+impl WindowJson {
+    fn of(w: &Window, now: UtcMillis) -> Self {
+        let (pace, runs_out_in_seconds) = match w.pace(now) {
+            Pace::Anew => ("anew", None),
+            Pace::Lasts => ("lasts", None),
+            Pace::RunsOutIn(s) => ("runs-out", Some(s)),
+            Pace::UsedUp => ("used-up", None),
+            Pace::Unknown => ("unknown", None),
+        };
+        Self {
+            account: w.account.clone(),
+            window: w.name.clone(),
+            used_percent: (!w.is_anew(now)).then_some(Percent(w.used_ppm)),
+            resets_at: w.resets_at.and_then(|s| Some(jiff::Timestamp::from_second(s).ok()?.to_string())),
+            resets_in_seconds: w.resets_in(now).map(|s| s.max(0)),
+            window_seconds: w.length,
+            pace,
+            runs_out_in_seconds,
+            seen_at: jiff::Timestamp::from_millisecond(w.seen.0).map(|t| t.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_shows_what_is_used_and_where_an_even_pace_would_be() {
+        let w = |used_ppm| Window {
+            account: "codex".into(),
+            name: "5h".into(),
+            used_ppm,
+            resets_at: Some(18_000),
+            length: Some(18_000),
+            seen: UtcMillis(0),
+        };
+        let half = UtcMillis(9_000_000);
+        assert_eq!(bar(&w(250_000), half), "█████░░░░░│░░░░░░░░░");
+        assert_eq!(bar(&w(750_000), half), "██████████│████░░░░░");
+        assert_eq!(bar(&w(1), half), "█░░░░░░░░░│░░░░░░░░░", "a little is not nothing");
+        assert_eq!(bar(&w(0), UtcMillis(0)), "│░░░░░░░░░░░░░░░░░░░");
+        assert_eq!(bar(&w(900_000), UtcMillis(18_000_000)), "░░░░░░░░░░░░░░░░░░░░", "it began anew");
+    }
+
+    #[test]
+    fn a_percentage_is_exact() {
+        let json = |ppm| serde_json::to_string(&Percent(ppm)).unwrap_or_default();
+        assert_eq!(json(125_000), "12.5");
+        assert_eq!(json(1), "0.0001");
+        assert_eq!(json(1_000_000), "100");
+        assert_eq!(json(0), "0");
+    }
+}

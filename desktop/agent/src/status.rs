@@ -1,0 +1,119 @@
+//! Today, 7 and 30 days, and the windows: what one glance should answer.
+
+use std::collections::BTreeSet;
+
+use aimon_core::history::{Figures, Query};
+use aimon_core::time::{UtcDay, UtcMillis};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::dates::{self, Today};
+use crate::error::Result;
+use crate::pricing::Pricing;
+use crate::view::{View, report};
+use crate::windows::{self, Window};
+
+/// Figures of three spans that end today, and the windows as they were last seen.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Today.
+    pub today: Figures,
+    /// Today and the six days before.
+    pub week: Figures,
+    /// Today and the 29 days before.
+    pub month: Figures,
+    /// Models without a known price, of 30 days.
+    pub unpriced_models: BTreeSet<String>,
+    /// Quota windows.
+    pub windows: Vec<Window>,
+    /// The day that is today.
+    pub date: Date,
+    /// The zone.
+    pub zone: TimeZone,
+    /// What time it is.
+    pub now: UtcMillis,
+    /// Whether anything was ever recorded.
+    pub is_empty: bool,
+}
+
+impl Status {
+    /// Reads it.
+    pub async fn read(
+        view: &mut View,
+        zone: &TimeZone,
+        today: Today,
+        now: UtcMillis,
+        pricing: &Pricing,
+    ) -> Result<Self> {
+        match view.replica() {
+            Some(replica) => Self::of(replica, zone, today, now, pricing).await,
+            None => Ok(Self::nothing(zone, today, now)),
+        }
+    }
+
+    /// Reads it from a replica.
+    pub async fn of(
+        replica: &mut aimon_replica::Replica,
+        zone: &TimeZone,
+        today: Today,
+        now: UtcMillis,
+        pricing: &Pricing,
+    ) -> Result<Self> {
+        let mut status = Self::nothing(zone, today, now);
+        let days_ago = |n: i64| today.local.checked_sub(n.days()).unwrap_or(Date::MIN);
+        let query = Query { since: Some(days_ago(29)), until: Some(today.local), ..Query::daily(zone.clone()) };
+        let cut = report(replica, &query, today.utc, pricing).await?;
+        let (day, week) = (today.local.to_string(), days_ago(6).to_string());
+        for row in &cut.rows {
+            if row.period == day {
+                status.today = row.figures.clone();
+            }
+            // Dates of one form compare as text.
+            if row.period >= week {
+                add(&mut status.week, &row.figures);
+            }
+        }
+        status.month = cut.total;
+        status.unpriced_models = cut.unpriced_models;
+        status.windows = windows::of(&replica.gauges().await?, now);
+        status.is_empty = status.month.sums.calls == 0
+            && status.windows.is_empty()
+            && replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today.utc).await?.is_empty();
+        Ok(status)
+    }
+
+    /// That of somebody who has nothing yet.
+    pub fn nothing(zone: &TimeZone, today: Today, now: UtcMillis) -> Self {
+        Self {
+            today: Figures::default(),
+            week: Figures::default(),
+            month: Figures::default(),
+            unpriced_models: BTreeSet::new(),
+            windows: Vec::new(),
+            date: today.local,
+            zone: zone.clone(),
+            now,
+            is_empty: true,
+        }
+    }
+
+    /// The zone's name.
+    pub fn zone_name(&self) -> &str {
+        dates::zone_name(&self.zone)
+    }
+}
+
+fn add(to: &mut Figures, f: &Figures) {
+    to.sums.calls += f.sums.calls;
+    to.sums.tokens += f.sums.tokens;
+    to.sums.web_searches += f.sums.web_searches;
+    to.sums.stated_cost += f.sums.stated_cost;
+    to.sums.stated_calls += f.sums.stated_calls;
+    to.sums.unstated += f.sums.unstated;
+    to.cost += f.cost;
+    to.unpriced_calls += f.unpriced_calls;
+    for (quality, calls) in &f.qualities {
+        *to.qualities.entry(*quality).or_default() += calls;
+    }
+}

@@ -1,0 +1,198 @@
+//! Quota windows: how full a subscription's are, and when they begin anew.
+
+use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
+use aimon_core::history::answers::Standing;
+use aimon_core::ids::DeviceId;
+use aimon_core::name::Name;
+use aimon_core::time::UtcMillis;
+
+/// The metric under which windows are recorded, and their one dimension.
+const METRIC: &str = "window";
+
+/// A window that ended so long ago, unheard of since, is no news to anybody (two weeks).
+const FORGOTTEN_S: i64 = 14 * 86_400;
+
+/// One window as it was last seen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// Whose.
+    pub account: String,
+    /// `5h`, `7d`.
+    pub name: String,
+    /// How much is used, in millionths.
+    pub used_ppm: u64,
+    /// When it begins anew, in seconds since 1970.
+    pub resets_at: Option<i64>,
+    /// How long it is, in seconds.
+    pub length: Option<i64>,
+    /// When that was seen.
+    pub seen: UtcMillis,
+}
+
+/// How a window is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// It has begun anew since it was seen: how much is used now is not known.
+    Anew,
+    /// At this pace it lasts to its reset.
+    Lasts,
+    /// At this pace it is used up in so many seconds, before its reset.
+    RunsOutIn(i64),
+    /// It is used up.
+    UsedUp,
+    /// Not enough is known.
+    Unknown,
+}
+
+impl Window {
+    /// The agent whose subscription it is. Claude's accounts are known by a UUID, Codex' limits by
+    /// `codex` or `codex:…`.
+    pub fn agent(&self) -> &str {
+        match self.account.split_once(':') {
+            Some((agent, _)) => agent,
+            None if DeviceId::parse(&self.account).is_some() => "claude-code",
+            None => &self.account,
+        }
+    }
+
+    /// Seconds to the reset; negative if it has passed.
+    pub fn resets_in(&self, now: UtcMillis) -> Option<i64> {
+        self.resets_at.map(|at| at - now.0.div_euclid(1000))
+    }
+
+    /// Whether it has begun anew since it was seen.
+    pub fn is_anew(&self, now: UtcMillis) -> bool {
+        self.resets_in(now).is_some_and(|s| s <= 0)
+    }
+
+    /// How much of the window's time had passed when it was seen, in millionths.
+    pub fn elapsed_ppm(&self, at: UtcMillis) -> Option<u64> {
+        let (length, left) = (self.length.filter(|l| *l > 0)?, self.resets_in(at)?);
+        let passed = (length - left).clamp(0, length);
+        u64::try_from(i128::from(passed) * 1_000_000 / i128::from(length)).ok()
+    }
+
+    /// How it is doing, if it is used on as it was used so far.
+    pub fn pace(&self, now: UtcMillis) -> Pace {
+        if self.is_anew(now) {
+            return Pace::Anew;
+        }
+        if self.used_ppm >= 1_000_000 {
+            return Pace::UsedUp;
+        }
+        let (Some(left), Some(length)) = (self.resets_in(now), self.length) else { return Pace::Unknown };
+        if self.used_ppm == 0 {
+            return Pace::Lasts;
+        }
+        // What was seen holds for when it was seen.
+        let passed = i128::from(length - self.resets_in(self.seen).unwrap_or(length)).max(1);
+        let used = i128::from(self.used_ppm);
+        let rest = (1_000_000 - used) * passed / used - i128::from((now.0 - self.seen.0).max(0) / 1000);
+        match i64::try_from(rest.max(0)) {
+            Ok(rest) if rest < left => Pace::RunsOutIn(rest),
+            _ => Pace::Lasts,
+        }
+    }
+}
+
+/// The windows among what gauges last said, by account and length.
+pub fn of(gauges: &[Standing], now: UtcMillis) -> Vec<Window> {
+    let mut windows = Vec::new();
+    for standing in gauges {
+        let key = &standing.answer.key;
+        if key.metric.as_str() != METRIC || key.dimensions.len() != 1 || key.dimensions[0].as_str() != METRIC {
+            continue;
+        }
+        for row in &standing.answer.rows {
+            let measure = |name: &str| row.measures.get(name).copied();
+            let (Some(name), Some(used)) = (row.values.first(), measure("used_ppm")) else { continue };
+            let window = Window {
+                account: key.account.to_string(),
+                name: name.to_string(),
+                used_ppm: u64::try_from(used).unwrap_or(0),
+                resets_at: measure("resets_at_s").and_then(|n| i64::try_from(n).ok()),
+                length: measure("window_s").and_then(|n| i64::try_from(n).ok()),
+                seen: standing.seen.1,
+            };
+            if window.resets_in(now).is_none_or(|s| s > -FORGOTTEN_S) {
+                windows.push(window);
+            }
+        }
+    }
+    windows.sort_by(|a, b| (&a.account, a.length, &a.name).cmp(&(&b.account, b.length, &b.name)));
+    windows
+}
+
+/// The answer that records windows of one account, as they are now.
+pub fn answer(account: &str, windows: &[Window], now: UtcMillis) -> Answer {
+    let mut rows: Vec<Row> = windows
+        .iter()
+        .map(|w| {
+            let mut row = Row { values: vec![Name::from(w.name.as_str())], ..Row::default() };
+            row.measures.insert(Name::from("used_ppm"), i128::from(w.used_ppm));
+            row.measures.extend(w.resets_at.map(|s| (Name::from("resets_at_s"), i128::from(s))));
+            row.measures.extend(w.length.map(|s| (Name::from("window_s"), i128::from(s))));
+            row
+        })
+        .collect();
+    rows.sort();
+    Answer {
+        key: AnswerKey {
+            account: Name::from(account),
+            metric: Name::from(METRIC),
+            dimensions: vec![Name::from(METRIC)],
+            bucket: Bucket { start: now, width: 0 },
+        },
+        observed: now,
+        clock: Clock::Device,
+        rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(used_ppm: u64) -> Window {
+        Window {
+            account: "codex".into(),
+            name: "5h".into(),
+            used_ppm,
+            resets_at: Some(18_000),
+            length: Some(18_000),
+            seen: UtcMillis(9_000_000),
+        }
+    }
+
+    #[test]
+    fn the_pace_says_whether_it_lasts() {
+        let half = UtcMillis(9_000_000);
+        assert_eq!(window(0).pace(half), Pace::Lasts);
+        assert_eq!(window(400_000).pace(half), Pace::Lasts);
+        assert_eq!(window(500_000).pace(half), Pace::Lasts);
+        assert_eq!(window(750_000).pace(half), Pace::RunsOutIn(3_000));
+        assert_eq!(window(750_000).pace(UtcMillis(10_000_000)), Pace::RunsOutIn(2_000), "time goes by unseen");
+        assert_eq!(window(1_000_000).pace(half), Pace::UsedUp);
+        assert_eq!(window(400_000).pace(UtcMillis(18_000_000)), Pace::Anew);
+        assert_eq!(Window { resets_at: None, ..window(1) }.pace(half), Pace::Unknown);
+        assert_eq!(window(1).elapsed_ppm(half), Some(500_000));
+    }
+
+    #[test]
+    fn what_is_recorded_reads_back() {
+        let now = UtcMillis(9_000_000);
+        let two = [Window { name: "7d".into(), length: Some(604_800), ..window(2) }, window(1)];
+        let answer = answer("codex", &two, now);
+        let standing = Standing { seen: (answer.clock, answer.observed), answer };
+        let read = of(&[standing], now);
+        assert_eq!(read, [window(1), Window { name: "7d".into(), length: Some(604_800), ..window(2) }]);
+    }
+
+    #[test]
+    fn a_window_that_ended_weeks_ago_is_forgotten() {
+        let answer = answer("codex", &[window(1)], UtcMillis(0));
+        let standing = [Standing { seen: (answer.clock, answer.observed), answer }];
+        assert_eq!(of(&standing, UtcMillis(18_000_000 + 1)).len(), 1);
+        assert_eq!(of(&standing, UtcMillis(18_000_000 + 15 * 86_400_000)).len(), 0);
+    }
+}
