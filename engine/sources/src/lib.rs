@@ -11,11 +11,12 @@ pub mod collector;
 mod env;
 pub mod json;
 mod out;
+pub mod scan;
 pub mod stamp;
 
 use collector::Collector;
 
 /// Every agent that is known.
 pub fn collectors() -> &'static [&'static dyn Collector] {
-    &[&claude_code::ClaudeCode]
+    &[&claude_code::ClaudeCode, &codex::Codex]
 }

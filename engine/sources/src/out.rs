@@ -99,6 +99,11 @@ impl Out {
         self.skipped.add(reason);
     }
 
+    /// Hands over what was found, as events, skipped lines and expired ones, and starts anew.
+    pub fn take(&mut self) -> (Vec<Event>, Skipped, u64) {
+        (std::mem::take(&mut self.events), std::mem::take(&mut self.skipped), std::mem::take(&mut self.expired))
+    }
+
     /// A shared name; the one that was used last is found at once.
     pub fn name(&mut self, text: &str) -> Name {
         if let Some(at) = self.names.iter().position(|name| name.as_str() == text) {

@@ -1,0 +1,108 @@
+//! The scan: walks the roots, reads what is new in each file, and hands it over piece by piece.
+//!
+//! ```text
+//! walk ──► files whose stat differs from their mark ──► workers: read, decode ──► bounded channel ──► commit
+//! ```
+//!
+//! The caller keeps a *mark* for each file: opaque bytes that say how far the file was read. It stores
+//! a [`FileRead`]'s mark and events in one transaction, so a crash at any moment loses nothing and
+//! reads at most one piece twice, which the records' identities make harmless. For the same
+//! reason everything doubtful is decided towards reading again: a file that shrank, was rewritten or
+//! replaced is read from its start.
+//!
+//! The position in a mark stands only behind a line break. A last line that is complete but has no
+//! line break yet is decoded too, and again once it has one; a half-written one waits.
+//!
+//! Memory is bounded whatever the files' sizes: a large file comes in several pieces.
+//!
+//! No state of a file or folder is an error here. What could not be read is in the [`Summary`].
+
+mod lines;
+mod mark;
+mod pool;
+mod read;
+mod summary;
+#[cfg(test)]
+mod tests;
+pub(crate) mod walk;
+
+use std::path::PathBuf;
+
+use aimon_core::event::Event;
+use aimon_core::time::UtcDay;
+
+pub use self::mark::Marks;
+pub use self::summary::{Found, RootSeen, Summary, Unreadable};
+use crate::collector::{Collector, Env, Skipped};
+
+/// How to scan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Events of earlier days are dropped and counted.
+    pub first_day: Option<UtcDay>,
+    /// Threads that read; 0 for as many as the machine has cores.
+    pub workers: usize,
+    /// A piece ends after so many bytes of input,
+    pub piece_bytes: u64,
+    /// or after so many events.
+    pub piece_events: usize,
+    /// A line longer than this is stepped over and counted.
+    pub longest_line: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { first_day: None, workers: 0, piece_bytes: 16 << 20, piece_events: 4096, longest_line: 64 << 20 }
+    }
+}
+
+/// A piece of one file that was read: to be committed whole, with its mark.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileRead {
+    /// The agent's kind.
+    pub source: &'static str,
+    /// The file, as the key of its mark: the lossless bytes of its path. Never part of an event.
+    pub key: Vec<u8>,
+    /// What to give to the next scan in place of the file's earlier mark.
+    pub mark: Vec<u8>,
+    /// What it says that is new, or may be.
+    pub events: Vec<Event>,
+    /// Lines that could not be taken.
+    pub skipped: Skipped,
+    /// Events of days that are not kept.
+    pub expired: u64,
+    /// Bytes of input.
+    pub bytes: u64,
+}
+
+/// Scans once. `commit` is called on the caller's thread, for one piece after the other; the pieces of
+/// one file come in order. Its error ends the scan.
+pub fn scan<E>(
+    collectors: &[&dyn Collector],
+    env: &Env,
+    marks: &Marks,
+    options: &Options,
+    commit: &mut dyn FnMut(FileRead) -> Result<(), E>,
+) -> Result<Summary, E> {
+    let mut summary = Summary::default();
+    let jobs = walk::changed(collectors, env, marks, &mut summary);
+    pool::run(&jobs, options, &mut summary, commit)?;
+    Ok(summary)
+}
+
+/// A file that is to be read.
+pub(crate) struct Job<'a> {
+    pub collector: &'a dyn Collector,
+    pub root: std::sync::Arc<crate::collector::Root>,
+    pub path: PathBuf,
+    pub relative: PathBuf,
+    pub kind: crate::collector::FileKind,
+    pub stat: walk::Stat,
+    pub mark: Option<mark::Mark>,
+}
+
+impl Job<'_> {
+    pub(crate) fn file(&self) -> crate::collector::LogFile<'_> {
+        crate::collector::LogFile { root: &self.root, path: &self.path, relative: &self.relative, kind: self.kind }
+    }
+}
