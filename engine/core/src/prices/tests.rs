@@ -4,6 +4,7 @@ mod laws;
 mod overridden;
 mod resolution;
 mod table;
+mod witness;
 
 use super::*;
 use crate::event::{ContextClass, Tier};
