@@ -8,7 +8,7 @@
 //! * A total that a lineage stands at already is a repetition, whatever its `last` says.
 //! * A line belongs to the lineage whose total equals its `total − last`, and used `last`.
 //! * One that continues none used min(`last`, growth) where the file has one lineage that can have
-//!   grown to it, else it opens a new one with `last`.
+//!   grown to it, else (also where `last` is the whole `total`) it opens a new one with `last`.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,11 @@ impl Lineages {
             return Usage::default();
         }
         match self.0.as_slice() {
+            // All that was ever used is this call: a counter's first.
+            _ if total == last => {
+                self.open(total);
+                last
+            }
             [only] if total.covers(*only) => {
                 let growth = total.above(*only);
                 // Enough growth for this call and others: those lines are lost, or it is another

@@ -99,11 +99,16 @@ impl Limits {
         let minutes = minutes.filter(|m| (1..=MOST_MINUTES).contains(m));
         let resets_in = resets_in.filter(|s| *s <= MOST_MINUTES * 60);
         self.counted_down |= resets_at.is_none() && resets_in.is_some();
+        let resets_at_s = resets_at.or(resets_in.map(|s| time.div_euclid(1000) + s));
+        // A window that had ended by then was read earlier: the line is a copy with a new time.
+        if resets_at_s.is_some_and(|s| s < time.div_euclid(1000)) {
+            return Ok(());
+        }
         let name = minutes.map(name).filter(|name| self.windows.iter().all(|w| w.name != *name));
         self.windows.push(Window {
             name: name.unwrap_or_else(|| slot.to_owned()),
             used_ppm,
-            resets_at_s: resets_at.or(resets_in.map(|s| time.div_euclid(1000) + s)),
+            resets_at_s,
             window_s: minutes.map(|m| m * 60),
         });
         Ok(())

@@ -113,6 +113,12 @@ fn a_small_counter_may_come_first() {
 }
 
 #[test]
+fn a_counters_first_call_counts_whatever_stands_before() {
+    let seen = log().count(2, at(1000), at(1000)).count(3, at(1400), at(1400)).count(4, at(1100), at(100)).read();
+    assert_eq!(seen.outputs(), [1000, 1400, 100]);
+}
+
+#[test]
 fn a_third_counter_opens_with_its_last() {
     let seen = log()
         .count(2, at(1000), at(1000))

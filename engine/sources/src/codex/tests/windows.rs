@@ -106,3 +106,11 @@ fn usage_and_windows_stand_in_one_line() {
     let seen = Log::session().event(2, "token_count", &more).read();
     assert_eq!((seen.records.len(), seen.answers.len()), (1, 1));
 }
+
+#[test]
+fn a_window_that_had_ended_was_not_read_then() {
+    let ended = FULL.replace("1778580000", "1778572799");
+    let seen = limits(limits(Log::session(), 0, &ended), 1000, FULL).read();
+    let names = |n: usize| seen.answers[n].rows.iter().map(|r| r.values[0].to_string()).collect::<Vec<_>>();
+    assert_eq!((names(0), names(1)), (vec!["7d".to_owned()], vec!["5h".to_owned(), "7d".to_owned()]));
+}
