@@ -1,6 +1,7 @@
 //! Which data folder a command works on, and where logs are looked for.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
@@ -77,6 +78,19 @@ impl Place {
             Ok(replica) => Ok(Some(replica)),
             Err(aimon_replica::Error::Empty(_)) => Ok(None),
             Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Opens the replica to write; waits for another command to finish.
+    pub async fn open_patiently(&self, patience: Duration) -> Result<Replica> {
+        let end = Instant::now() + patience;
+        loop {
+            match self.open().await {
+                Err(Error::Replica(aimon_replica::Error::Locked(_))) if Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => return opened,
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Prices: the table that aimon brings, with the user's own in front of it.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use aimon_core::history::CellKey;
 use aimon_core::name::Name;
@@ -19,7 +19,7 @@ pub const PRICES: &str = "AIMON_PRICES";
 #[derive(Debug)]
 pub struct Pricing {
     table: PriceTable,
-    found: RefCell<HashMap<Name, Option<Resolved>>>,
+    found: Mutex<HashMap<Name, Option<Resolved>>>,
 }
 
 impl Pricing {
@@ -31,12 +31,12 @@ impl Pricing {
             let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
             table = table.with_overrides(&text).map_err(|e| bad(e.to_string()))?;
         }
-        Ok(Self { table, found: RefCell::default() })
+        Ok(Self { table, found: Mutex::default() })
     }
 
     /// What a cell's tokens cost; `None` where nobody knows.
     pub fn cost(&self, key: &CellKey, day: UtcDay, tokens: &Tokens) -> Option<PicoUsd> {
-        let mut found = self.found.borrow_mut();
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if !found.contains_key(&key.model) {
             found.insert(key.model.clone(), self.table.resolve(&key.model));
         }

@@ -71,6 +71,13 @@ impl Client {
         Some(Self { port: file.port, token: file.token })
     }
 
+    /// Whether somebody listens there. A file that a crash left behind names a port where nobody
+    /// does.
+    pub fn answers(&self) -> bool {
+        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        TcpStream::connect_timeout(&to, Duration::from_millis(500)).is_ok()
+    }
+
     /// Has it take in what is new, however long that takes (an hour at most).
     pub fn scan(&self) -> Result<Scanned, ClientError> {
         self.post("/v1/scan", b"", Duration::from_secs(3600))

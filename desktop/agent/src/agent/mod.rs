@@ -1,4 +1,14 @@
 //! The running agent: what `aimon up` is made of, and how other commands talk to it.
+//!
+//! * [`state`]: the replica, and who may use it when; [`server`]: connections; [`api`]: what they
+//!   can ask; [`events`]: telling them of changes.
+//! * [`work`]: watching, and what is due now and then.
+//! * [`file`]: `agent.json`, by which commands find it; [`client`]: how they ask.
 
+pub mod api;
 pub mod client;
+pub mod events;
 pub mod file;
+pub mod server;
+pub mod state;
+pub mod work;

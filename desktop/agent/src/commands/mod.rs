@@ -6,6 +6,7 @@ pub mod report;
 pub mod scan;
 pub mod status;
 pub mod statusline;
+pub mod up;
 
 use crate::cli::{Cli, Command, StatusArgs};
 use crate::error::Result;
@@ -20,6 +21,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Status(args)) => status::run(&args).await,
         None => status::run(&StatusArgs::default()).await,
         Some(Command::Statusline(args)) => statusline::run(&args).await,
+        Some(Command::Up(args)) => up::run(&args).await,
         _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! `aimon report`
 
 use aimon_core::history::{CostMode, Dimension, Period, Query};
+use aimon_core::time::UtcMillis;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -19,7 +20,7 @@ use crate::view::View;
 pub async fn run(args: &ReportArgs) -> Result<()> {
     let pricing = Pricing::load()?;
     let place = Place::here()?;
-    let asked = Asked::of(&args.range, &place)?;
+    let asked = Asked::of(&args.range, place.now)?;
     let query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
     let mut view = View::open(&place, !args.range.no_scan).await?;
     let report = view.report(&query, asked.today.utc, &pricing).await?;
@@ -71,9 +72,9 @@ pub struct Asked {
 
 impl Asked {
     /// Makes the days of the command line absolute.
-    pub fn of(range: &RangeArgs, place: &Place) -> Result<Self> {
+    pub fn of(range: &RangeArgs, now: UtcMillis) -> Result<Self> {
         let zone = dates::zone(range.timezone.as_deref())?;
-        let today = Today::of(range.as_of, place.now, &zone);
+        let today = Today::of(range.as_of, now, &zone);
         let (since, until) = (range.since.map(|d| d.resolve(today.local)), range.until.map(|d| d.resolve(today.local)));
         if let (Some(since), Some(until)) = (since, until)
             && since > until
@@ -99,7 +100,8 @@ impl Asked {
     }
 }
 
-fn period(arg: PeriodArg, week: WeekdayArg) -> Period {
+/// What a row is about.
+pub fn period(arg: PeriodArg, week: WeekdayArg) -> Period {
     match arg {
         PeriodArg::Daily => Period::Day,
         PeriodArg::Weekly => Period::Week(week.into()),
@@ -117,7 +119,8 @@ pub fn mode(arg: ModeArg) -> CostMode {
     }
 }
 
-fn dimension(arg: ByArg) -> Dimension {
+/// What rows are divided by.
+pub fn dimension(arg: ByArg) -> Dimension {
     match arg {
         ByArg::Model => Dimension::Model,
         ByArg::Source => Dimension::Source,

@@ -1,5 +1,8 @@
 //! `aimon scan`
 
+use std::time::Duration;
+
+use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
 use crate::agent::client::{Client, ClientError};
@@ -12,33 +15,39 @@ use crate::render::number::{bytes, count};
 use crate::scan::{self, Scanned};
 use crate::{dates, output, paint};
 
+/// How long another command may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
     let place = Place::here()?;
     let scanned = match place.try_open().await? {
-        Some(replica) => {
-            let replica = Mutex::new(replica);
-            let scanned = scan::scan(&replica, &place, !args.json).await?;
-            replica.into_inner().seal(dates::now()).await?;
-            scanned
-        }
-        None => ask(&place)?,
+        Some(replica) => take_in(&place, replica, args.json).await?,
+        None => match ask(&place)? {
+            Some(scanned) => scanned,
+            // No agent: another command, which is over soon.
+            None => take_in(&place, place.open_patiently(PATIENCE).await?, args.json).await?,
+        },
     };
     if args.json { output::print_plain(&pretty(&scanned)) } else { output::print(&show(&scanned)) }
 }
 
-/// Has the process that holds the folder scan.
-fn ask(place: &Place) -> Result<Scanned> {
+async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned> {
+    let replica = Mutex::new(replica);
+    let scanned = scan::scan(&replica, place, !quiet).await?;
+    replica.into_inner().seal(dates::now()).await?;
+    Ok(scanned)
+}
+
+/// Has the running agent scan; `None` where there is none.
+fn ask(place: &Place) -> Result<Option<Scanned>> {
     let home = place.home.clone();
-    let Some(client) = Client::find(&home) else { return Err(aimon_replica::Error::Locked(home).into()) };
-    client.scan().map_err(|e| match e {
-        ClientError::Refused(problem) => Error::Agent(problem),
-        // An `agent.json` that a crash left behind, and somebody else who scans.
-        ClientError::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
-            aimon_replica::Error::Locked(home).into()
-        }
-        e => Error::NoAnswer { home, why: e.to_string() },
-    })
+    let Some(client) = Client::find(&home).filter(Client::answers) else { return Ok(None) };
+    match client.scan() {
+        Ok(scanned) => Ok(Some(scanned)),
+        Err(ClientError::Refused(problem)) => Err(Error::Agent(problem)),
+        Err(e) => Err(Error::NoAnswer { home, why: e.to_string() }),
+    }
 }
 
 /// What a scan found, for people.

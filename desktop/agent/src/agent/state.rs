@@ -1,0 +1,97 @@
+//! The agent's replica and its work. One thing at a time writes; reads go between commits.
+
+use aimon_core::event::Event;
+use aimon_core::history::{Query, Report};
+use aimon_core::time::UtcDay;
+use aimon_replica::{Commit, Replica};
+use jiff::tz::TimeZone;
+use tokio::sync::{Mutex, watch};
+
+use crate::commands::statusline::is_news;
+use crate::dates::{self, Today};
+use crate::error::Result;
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::labels::Labels;
+use crate::scan::{self, Scanned};
+use crate::status::Status;
+use crate::statusline::Reading;
+use crate::{view, windows};
+
+/// What `aimon up` shares among its tasks.
+#[derive(Debug)]
+pub struct Agent {
+    place: Place,
+    replica: Mutex<Replica>,
+    /// One scan after the other: two would read the same bytes.
+    scanning: Mutex<()>,
+    pricing: Pricing,
+    changed: watch::Receiver<u64>,
+    labels: Labels,
+    zone: TimeZone,
+}
+
+impl Agent {
+    /// Takes over an open replica.
+    pub fn new(place: Place, replica: Replica, pricing: Pricing, zone: TimeZone) -> Self {
+        let labels = place.labels(Some(&replica));
+        let changed = replica.subscribe();
+        Self { place, replica: Mutex::new(replica), scanning: Mutex::new(()), pricing, changed, labels, zone }
+    }
+
+    /// Names for people, and whether this is the demo.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The zone that is meant where none is named.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A number that grows with every change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Takes in what is new. Whoever comes while a scan runs gets one of their own after it: theirs
+    /// may have begun before what they ask for was written.
+    pub async fn scan(&self, progress: bool) -> Result<Scanned> {
+        let _one = self.scanning.lock().await;
+        scan::scan(&self.replica, &self.place, progress).await
+    }
+
+    /// Compacts days that are over.
+    pub async fn seal(&self) -> Result<u64> {
+        Ok(self.replica.lock().await.seal(dates::now()).await?)
+    }
+
+    /// Cuts a report.
+    pub async fn report(&self, query: &Query, as_of: UtcDay) -> Result<Report> {
+        view::report(&mut *self.replica.lock().await, query, as_of, &self.pricing).await
+    }
+
+    /// Today, 7 and 30 days, and the windows.
+    pub async fn status(&self, zone: &TimeZone, as_of: Option<dates::Day>) -> Result<Status> {
+        let now = dates::now();
+        let today = Today::of(as_of, now, zone);
+        Status::of(&mut *self.replica.lock().await, zone, today, now, &self.pricing).await
+    }
+
+    /// Keeps the windows that a status line hands over. Whether they were news.
+    pub async fn record(&self, reading: &Reading) -> Result<bool> {
+        // What is real never goes into the demo's folder.
+        if self.place.is_demo() {
+            return Ok(false);
+        }
+        let now = dates::now();
+        let mut replica = self.replica.lock().await;
+        let known = windows::of(&replica.gauges().await?, now);
+        if !is_news(reading, &known, now) {
+            return Ok(false);
+        }
+        let answer = windows::answer(&reading.account, &reading.windows(now), now);
+        replica.record(Commit { events: vec![Event::Answer(answer)], marks: Vec::new(), now }).await?;
+        Ok(true)
+    }
+}
