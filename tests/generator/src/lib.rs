@@ -32,6 +32,7 @@ mod plan;
 mod preset;
 mod prng;
 mod schedule;
+mod single;
 mod traps;
 mod tree;
 mod truth;
@@ -39,6 +40,7 @@ mod truth;
 pub use error::Error;
 pub use plan::{Agent, Hours, MachinePlan, Plan, Workload};
 pub use prng::Prng;
+pub use single::{Single, each_trap};
 pub use traps::{ClaudeTraps, CodexTraps, GeminiTraps, OpenCodeTraps, Traps};
 pub use truth::{Call, Cell, Tokens, Truth};
 

@@ -6,8 +6,14 @@ use crate::{Agent, Hours, MachinePlan, Plan, Traps, Workload};
 /// 2026-11-05T12:00:00Z: behind both of autumn's clock changes.
 const AUTUMN: i64 = 1_793_880_000_000;
 
-const CLAUDE: [&str; 6] =
-    ["claude-opus-4-8", "claude-opus-4-8", "claude-sonnet-5", "claude-sonnet-5", "claude-haiku-4-5-20251001", "claude-opus-4-6"];
+const CLAUDE: [&str; 6] = [
+    "claude-opus-4-8",
+    "claude-opus-4-8",
+    "claude-sonnet-5",
+    "claude-sonnet-5",
+    "claude-haiku-4-5-20251001",
+    "claude-opus-4-6",
+];
 const CODEX: [&str; 4] = ["gpt-5.3-codex", "gpt-5.3-codex", "gpt-5.5", "gpt-5.1-codex-mini"];
 const GEMINI: [&str; 3] = ["gemini-3-pro-preview", "gemini-2.5-pro", "gemini-2.5-flash"];
 const OPENCODE: [&str; 3] = ["claude-sonnet-4-5", "gpt-5.5", "kimi-k2.6"];
@@ -80,11 +86,8 @@ impl Plan {
 
     /// What `aimon demo` shows: 180 days up to `end`, three machines, plausible people, a few megabytes.
     pub fn demo(end: i64) -> Self {
-        let laptop = vec![
-            work(Agent::ClaudeCode, 12, (3, 22)),
-            work(Agent::Codex, 5, (3, 20)),
-            work(Agent::Gemini, 2, (2, 8)),
-        ];
+        let laptop =
+            vec![work(Agent::ClaudeCode, 12, (3, 22)), work(Agent::Codex, 5, (3, 20)), work(Agent::Gemini, 2, (2, 8))];
         let studio = vec![work(Agent::ClaudeCode, 6, (3, 24)), work(Agent::OpenCode, 3, (2, 10))];
         let server = vec![work(Agent::Codex, 5, (3, 24))];
         Self {

@@ -84,7 +84,8 @@ impl Job<'_> {
             Hours::Always => rng.below(1440) as i64,
             Hours::Person { offset } => {
                 // Mornings and afternoons, some evenings.
-                let local = if rng.chance(150) { rng.range(20, 23) } else { (rng.range(8, 12) + rng.range(0, 7)).min(19) };
+                let local =
+                    if rng.chance(150) { rng.range(20, 23) } else { (rng.range(8, 12) + rng.range(0, 7)).min(19) };
                 (local as i64 * HOUR / MINUTE + rng.below(60) as i64 - i64::from(offset)).rem_euclid(1440)
             }
         }

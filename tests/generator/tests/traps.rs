@@ -66,11 +66,11 @@ fn claude_code() {
         half_line: half_line => Right;
         unterminated: unterminated => Right;
         no_request: no_request => Right;
-        no_request_streamed: no_request streamed => Right;
+        no_request_streamed: no_request streamed => Wrong("without a request id it counts each line of a streamed message");
         no_request_copied: no_request copied => Right;
         no_message: no_message => Right;
         no_message_repeated: no_message repeated => Right;
-        no_message_copied: no_message copied => Right;
+        no_message_copied: no_message copied => Wrong("without a message id it counts a copied line again");
         fast: fast => Right;
         split_only: split_only one_hour => Right;
         flat_only: flat_only => Right;
@@ -99,7 +99,7 @@ fn codex() {
         forked: forked => Right;
         spawned: spawned => Right;
         parentless: forked spawned parentless => Right;
-        forked_repeated: forked spawned repeated => Right;
+        forked_repeated: forked spawned repeated => Wrong("it takes the first counters of a fork without history for inherited ones if they stand there twice");
         forked_interleaved: forked spawned interleaved => Right;
         forked_numeric: forked spawned numeric_time => Right;
         resumed: resumed => Wrong("it counts the history of a resumed session again, at the time of the resuming");

@@ -127,7 +127,14 @@ impl Frame {
             let _ = write!(
                 out,
                 ",\"iterations\":[{{\"type\":\"message\",\"input_tokens\":{},\"output_tokens\":{},\"cache_read_input_tokens\":{},\"cache_creation_input_tokens\":{}}},{{\"type\":\"advisor_message\",\"model\":\"{model}\",\"input_tokens\":{},\"output_tokens\":{},\"cache_read_input_tokens\":{},\"cache_creation_input_tokens\":{}}}]",
-                u.input, u.output, u.cache_read, u.cache_write(), a.input, a.output, a.cache_read, a.cache_write()
+                u.input,
+                u.output,
+                u.cache_read,
+                u.cache_write(),
+                a.input,
+                a.output,
+                a.cache_read,
+                a.cache_write()
             );
         }
         out.push('}');

@@ -263,7 +263,10 @@ impl<'a> Session<'a> {
             // A tool's input may hold anything, an object called usage too.
             let bait = self.rng.chance(self.job.plan.traps.look_alikes);
             let bait = if bait { ",\"usage\":{\"input_tokens\":5,\"output_tokens\":5}" } else { "" };
-            let _ = write!(out, "{{\"type\":\"tool_use\",\"id\":\"toolu_{n}\",\"name\":\"Write\",\"input\":{{\"content\":{text}{bait}}}}}");
+            let _ = write!(
+                out,
+                "{{\"type\":\"tool_use\",\"id\":\"toolu_{n}\",\"name\":\"Write\",\"input\":{{\"content\":{text}{bait}}}}}"
+            );
         } else if n == 1 && !done {
             let _ = write!(out, "{{\"type\":\"thinking\",\"thinking\":{text},\"signature\":\"EqQBCkYIBRgCKkDx\"}}");
         } else {

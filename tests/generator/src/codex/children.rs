@@ -48,7 +48,9 @@ impl Session<'_> {
         child.meta(&link);
         if !matches!(boundary, Boundary::Base(_)) {
             // Restamped as they are written, a few in each millisecond.
-            child.items.extend(history.into_iter().enumerate().map(|(n, item)| Item { at: born + 1 + n as i64 / 40, ..item }));
+            child
+                .items
+                .extend(history.into_iter().enumerate().map(|(n, item)| Item { at: born + 1 + n as i64 / 40, ..item }));
         }
         child.now = born + 2 * SECOND + child.rng.range(500, 5_000) as i64;
         child.tasks = matches!(boundary, Boundary::Task) || (child.tasks && !matches!(boundary, Boundary::Burst));

@@ -188,7 +188,9 @@ impl<'a> Session<'a> {
         let reasoning = self.rng.hex(80);
         self.item(
             "response_item",
-            format!("{{\"type\":\"reasoning\",\"summary\":[],\"content\":null,\"encrypted_content\":\"gAAAAA{reasoning}\"}}"),
+            format!(
+                "{{\"type\":\"reasoning\",\"summary\":[],\"content\":null,\"encrypted_content\":\"gAAAAA{reasoning}\"}}"
+            ),
         );
     }
 
@@ -196,7 +198,9 @@ impl<'a> Session<'a> {
         let text = quoted(text);
         self.item(
             "response_item",
-            format!("{{\"type\":\"message\",\"role\":\"{role}\",\"content\":[{{\"type\":\"{kind}\",\"text\":{text}}}]}}"),
+            format!(
+                "{{\"type\":\"message\",\"role\":\"{role}\",\"content\":[{{\"type\":\"{kind}\",\"text\":{text}}}]}}"
+            ),
         );
     }
 
@@ -329,7 +333,12 @@ impl<'a> Session<'a> {
             usage.json(self.cache_writes)
         );
         self.tell(truth, usage);
-        let path = format!(".codex/sessions/{}/rollout-{}-{}.jsonl", crate::clock::folder(self.now), crate::clock::file_time(self.now), self.id);
+        let path = format!(
+            ".codex/sessions/{}/rollout-{}-{}.jsonl",
+            crate::clock::folder(self.now),
+            crate::clock::file_time(self.now),
+            self.id
+        );
         tree.write(&path, text.as_bytes(), self.now)
     }
 }

@@ -45,7 +45,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub fn write(mut self, tree: &mut Tree, truth: &mut Truth, main: &mut Vec<Row>, beta: &mut Vec<Row>) -> Result<(), Error> {
+    pub fn write(
+        mut self,
+        tree: &mut Tree,
+        truth: &mut Truth,
+        main: &mut Vec<Row>,
+        beta: &mut Vec<Row>,
+    ) -> Result<(), Error> {
         let t = &self.job.plan.traps.opencode;
         for _ in 0..self.calls {
             let next = self.job.after(&mut self.rng, self.now);

@@ -16,10 +16,12 @@ pub fn ccusage() -> PathBuf {
     if let Some(path) = std::env::var_os("AIMON_CCUSAGE") {
         return path.into();
     }
-    let tool = "target/tools/node_modules/@ccusage/ccusage-linux-x64/bin/ccusage";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(tool);
-    assert!(path.is_file(), "the native ccusage is not there ({tool}): run `cargo xtask test`, or set AIMON_CCUSAGE");
-    path
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let path = ["npm/node_modules", "node_modules"]
+        .map(|modules| tools.join(modules).join("@ccusage/ccusage-linux-x64/bin/ccusage"))
+        .into_iter()
+        .find(|path| path.is_file());
+    path.expect("the native ccusage is not there: run `cargo xtask test`, which installs it, or set AIMON_CCUSAGE")
 }
 
 /// What ccusage says about the logs under `home`.
@@ -43,8 +45,7 @@ pub fn cells(home: &Path, zone: &str) -> BTreeMap<Cell, Figures> {
             for model in list(agent, "modelBreakdowns") {
                 let name = model["modelName"].as_str().unwrap().to_owned();
                 let figure = |key: &str| model[key].as_u64().unwrap_or(0);
-                let figures =
-                    ["inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens"].map(figure);
+                let figures = ["inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens"].map(figure);
                 cells.insert((date, source.to_owned(), name), figures);
             }
         }
@@ -64,7 +65,8 @@ pub fn truth(truth: &Truth, zone: &str) -> BTreeMap<Cell, Figures> {
     cells
         .into_iter()
         .map(|(cell, t)| {
-            let output = if matches!(cell.1.as_str(), "gemini" | "opencode") { t.output - t.reasoning } else { t.output };
+            let output =
+                if matches!(cell.1.as_str(), "gemini" | "opencode") { t.output - t.reasoning } else { t.output };
             (cell, [t.input, output, t.cache_write(), t.cache_read])
         })
         .collect()

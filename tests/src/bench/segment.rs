@@ -1,0 +1,128 @@
+//! A segment's size, and what it costs to append to and to load: a day of 10 providers polled each
+//! minute, beside the least that a format could need: delta columns of the whole day, zstd-19.
+
+use std::time::Instant;
+
+use aimon_core::batch::Batch;
+use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, Row};
+use aimon_core::ids::WriterId;
+use aimon_core::segment::{Chain, batches, changes, document};
+use aimon_core::time::UtcMillis;
+
+const PROVIDERS: usize = 10;
+const POLLS: usize = 1440;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Measured {
+    /// Readings in the segment.
+    pub readings: usize,
+    /// The saved document's bytes.
+    pub saved: usize,
+    /// The bytes of delta columns of the whole day, zstd-19.
+    pub limit: usize,
+    /// The bytes of one change as it rests before the day is sealed.
+    pub change: usize,
+    /// Nanoseconds to encode and append one event (the mean over the day).
+    pub append_ns: u128,
+    /// Microseconds to load the saved document and decode its batches.
+    pub load_us: u128,
+}
+
+/// One run.
+///
+/// # Errors
+/// When the core cannot read what it wrote.
+pub fn run() -> Result<Measured, Box<dyn std::error::Error>> {
+    let polls = day();
+    let readings = polls.iter().map(Vec::len).sum();
+    let limit = zstd::bulk::compress(&columns(&polls), 19)?.len();
+
+    let begin = Instant::now();
+    let mut chain = Chain::new(WriterId([7; 8]))?;
+    let appended: Vec<Vec<u8>> =
+        polls.into_iter().map(|poll| chain.append(Batch::new(poll.into_iter().map(Event::Answer)).encode())).collect();
+    let append_ns = begin.elapsed().as_nanos() / readings as u128;
+    let change = appended.iter().map(Vec::len).sum::<usize>() / appended.len();
+
+    let stored = appended.iter().map(|b| changes(b)).collect::<Result<Vec<_>, _>>()?;
+    let (saved, left_out) = document(stored)?;
+    if left_out > 0 {
+        return Err("the document left changes out".into());
+    }
+    let begin = Instant::now();
+    let mut held = 0;
+    for batch in batches(&saved)? {
+        held += Batch::decode(&batch)?.answers.len();
+    }
+    let load_us = begin.elapsed().as_micros();
+    if held != readings {
+        return Err("the document lost readings".into());
+    }
+    Ok(Measured { readings, saved: saved.len(), limit, change, append_ns, load_us })
+}
+
+/// Each minute's answers: tokens of the minute that has just ended, metered by ten accounts of
+/// different size, observed some hundreds of milliseconds after the minute.
+fn day() -> Vec<Vec<Answer>> {
+    let mut state = 42u64;
+    let mut next = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    (0..POLLS)
+        .map(|minute| {
+            let start = UtcMillis(20_700 * 86_400_000 + minute as i64 * 60_000);
+            (0..PROVIDERS)
+                .map(|provider| {
+                    let input = next(1000 << provider) as i128;
+                    Answer {
+                        key: AnswerKey {
+                            account: format!("org-{provider:02}-4f9d2c1e").into(),
+                            metric: "usage.completions".into(),
+                            dimensions: vec!["model".into()],
+                            bucket: Bucket { start, width: 60 },
+                        },
+                        observed: UtcMillis(start.0 + 60_000 + 200 + next(400) as i64),
+                        clock: Clock::Device,
+                        rows: vec![Row {
+                            values: vec![format!("model-{}", provider % 4).into()],
+                            measures: [
+                                ("input_tokens".into(), input),
+                                ("output_tokens".into(), input / 10 + next(100) as i128),
+                            ]
+                            .into(),
+                        }],
+                    }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// The same figures without any framing: a column per provider and field, deltas, varints.
+fn columns(polls: &[Vec<Answer>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for provider in 0..PROVIDERS {
+        let series = |of: &dyn Fn(&Answer) -> i128, out: &mut Vec<u8>| {
+            let mut before = 0;
+            for poll in polls {
+                let value = of(&poll[provider]);
+                let delta = value - before;
+                before = value;
+                let mut zigzag = ((delta << 1) ^ (delta >> 127)) as u128;
+                while zigzag >= 0x80 {
+                    out.push(zigzag as u8 | 0x80);
+                    zigzag >>= 7;
+                }
+                out.push(zigzag as u8);
+            }
+        };
+        series(&|a| i128::from(a.key.bucket.start.0), &mut out);
+        series(&|a| i128::from(a.observed.0 - a.key.bucket.start.0), &mut out);
+        for measure in ["input_tokens", "output_tokens"] {
+            series(&|a| a.rows[0].measures[measure], &mut out);
+        }
+    }
+    out
+}
