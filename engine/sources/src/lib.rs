@@ -10,9 +10,11 @@ pub mod codex;
 pub mod collector;
 mod env;
 pub mod json;
+pub mod locate;
 mod out;
 pub mod scan;
 pub mod stamp;
+pub mod watch;
 
 use collector::Collector;
 
