@@ -8,6 +8,7 @@ use aimon_core::time::UtcMillis;
 use serde::{Deserialize, Serialize};
 
 use super::KIND;
+use super::fast::{self, Fast};
 use super::fork::Fork;
 use super::line::{self, Count, Exec, Line};
 use super::lineage::Lineages;
@@ -194,6 +195,11 @@ impl Rollout {
 
 impl Decoder for Rollout {
     fn line(&mut self, line: &[u8], out: &mut Out) {
+        match fast::read(line, self.state.windows.raw()) {
+            Fast::Nothing => return,
+            Fast::Count(count) => return self.count(&count, out),
+            Fast::Other => {}
+        }
         match line::read(line) {
             Ok(None) => {}
             Err(reason) => out.skip(reason),

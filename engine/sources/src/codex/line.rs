@@ -12,7 +12,7 @@ use crate::collector::SkipReason;
 use crate::json::{JsonError, Kind, Scanner, Value};
 
 /// What a line that matters says.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Line<'a> {
     /// Whose file, or whose history, this is.
     Meta { id: Option<Cow<'a, str>>, birth: Birth },
@@ -33,7 +33,7 @@ pub(super) enum Line<'a> {
 }
 
 /// A `token_count`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Count<'a> {
     pub ordinal: Option<u64>,
     pub time: Option<i64>,
@@ -44,7 +44,7 @@ pub(super) struct Count<'a> {
 }
 
 /// A `turn.completed` and its relatives.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Exec<'a> {
     pub time: Option<i64>,
     pub usage: Usage,

@@ -2,6 +2,7 @@
 //! odd about them stands in this folder's README.
 
 mod decode;
+mod fast;
 mod fork;
 mod line;
 mod lineage;

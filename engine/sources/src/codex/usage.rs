@@ -16,10 +16,10 @@ pub(super) struct Usage {
     pub reasoning: u64,
 }
 
-/// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
-const MOST: u64 = 1 << 53;
-
 impl Usage {
+    /// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
+    pub const MOST: u64 = 1 << 53;
+
     /// Nothing that is paid for. (After a compaction Codex writes only an estimated
     /// `total_tokens`, which is none of these.)
     pub fn is_zero(&self) -> bool {
@@ -153,5 +153,5 @@ fn count(value: Value<'_>) -> Result<Option<u64>, Absurd> {
         },
         _ => return Ok(None),
     };
-    count.filter(|count| *count <= MOST).map(Some).ok_or(Absurd)
+    count.filter(|count| *count <= Usage::MOST).map(Some).ok_or(Absurd)
 }

@@ -34,6 +34,11 @@ struct Window {
 }
 
 impl Windows {
+    /// The bytes that were read last.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// The answer that a line's `rate_limits` give, unless it was given before.
     pub fn answer(&mut self, value: Value<'_>, time: i64) -> Option<Answer> {
         if value.raw() == self.raw {

@@ -188,6 +188,49 @@ proptest! {
     }
 
     #[test]
+    fn the_fast_way_says_what_the_structural_one_says(
+        which in 0..8_usize, numbers in any::<[u32; 5]>(), at in any::<Index>(), with in prop::option::of(r#"[0-9{}",:a-z\\\[ -]"#), cut in any::<bool>(),
+    ) {
+        let [i, c, w, o, r] = numbers;
+        let windows = r#"{"limit_id":"codex","primary":{"used_percent":1.0}}"#;
+        let write = if w % 2 == 0 { String::new() } else { format!(r#""cache_write_input_tokens":{w},"#) };
+        let usage = format!(r#"{{"input_tokens":{i},"cached_input_tokens":{c},{write}"output_tokens":{o},"reasoning_output_tokens":{r},"total_tokens":{i}}}"#);
+        let info = format!(r#""info":{{"total_token_usage":{usage},"last_token_usage":{usage},"model_context_window":{c}}}"#);
+        let tail = match which {
+            0 => format!(r#""type":"event_msg","payload":{{"type":"token_count",{info},"rate_limits":{windows}}}}}"#),
+            1 => format!(r#""type":"event_msg","payload":{{"type":"token_count",{info},"rate_limits":null}}}}"#),
+            2 => format!(r#""ordinal":{o},"type":"event_msg","payload":{{"type":"token_count",{info},"rate_limits":{windows}}}}}"#),
+            3 => r#""type":"event_msg","payload":{"type":"token_count","info":null,"rate_limits":null}}"#.to_owned(),
+            4 => r#""type":"event_msg","payload":{"type":"agent_message","message":"x"}}"#.to_owned(),
+            5 => r#""type":"event_msg","payload":{"type":"task_started","started_at":5}}"#.to_owned(),
+            6 => r#""type":"response_item","payload":{"type":"message"}}"#.to_owned(),
+            _ => r#""ordinal":7,"type":"turn_context","payload":{"model":"m"}}"#.to_owned(),
+        };
+        let mut line = format!(r#"{{"timestamp":"2026-05-12T08:00:00.{:03}Z",{tail}"#, w % 1000).into_bytes();
+        let at = at.index(line.len());
+        match &with {
+            Some(byte) if cut => line[at] = byte.as_bytes()[0],
+            Some(byte) => line.insert(at, byte.as_bytes()[0]),
+            None if cut => line.truncate(at),
+            None => {}
+        }
+        let slow = super::super::line::read(&line);
+        let fast = super::super::fast::read(&line, windows.as_bytes());
+        let text = String::from_utf8_lossy(&line);
+        match fast {
+            super::super::fast::Fast::Nothing => prop_assert_eq!(slow, Ok(None), "{}", text),
+            super::super::fast::Fast::Count(fast) => match slow {
+                Ok(Some(super::super::line::Line::Count(mut slow))) => {
+                    slow.windows = None;
+                    prop_assert_eq!(fast, slow, "{}", text);
+                }
+                other => prop_assert!(false, "{:?} {}", other, text),
+            },
+            super::super::fast::Fast::Other => prop_assert!(with.is_some() || cut || matches!(which, 5 | 7), "{}", text),
+        }
+    }
+
+    #[test]
     fn any_bytes_do_no_harm(lines in prop::collection::vec(".{0,200}", 0..10), cut in any::<Index>()) {
         let text = lines.join("\n");
         let _ = Seen::of(&text);
