@@ -274,14 +274,17 @@ pub struct DoctorArgs {
     /// Throw the derived tables away and make them again from the events
     #[arg(long)]
     pub rebuild: bool,
+    /// Take the clock as right, after it has jumped ahead by days
+    #[arg(long)]
+    pub trust_clock: bool,
     /// Print one JSON object
     #[arg(long, short)]
     pub json: bool,
     /// Compare with another program's figures, and list each cell that differs
-    #[arg(long, value_enum, value_name = "PROGRAM")]
+    #[arg(long, value_enum, value_name = "PROGRAM", conflicts_with_all = ["rebuild", "trust_clock"])]
     pub against: Option<AgainstArg>,
     /// Where ccusage is, if not in PATH
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", requires = "against")]
     pub ccusage: Option<PathBuf>,
     /// The time zone whose days are compared [default: the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]

@@ -78,7 +78,10 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone> {
 
 /// The zone's name, as a program can be told it.
 pub fn zone_name(zone: &TimeZone) -> &str {
-    zone.iana_name().unwrap_or("UTC")
+    match zone.iana_name() {
+        None | Some("Etc/UTC" | "Etc/Unknown" | "Etc/UCT" | "Etc/Zulu") => "UTC",
+        Some(name) => name,
+    }
 }
 
 /// The instant's date in the zone.

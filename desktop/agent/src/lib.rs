@@ -11,10 +11,13 @@
 pub mod agent;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod dates;
 pub mod demo;
 pub mod error;
+pub mod explain;
 pub mod home;
+pub mod lines;
 pub mod output;
 pub mod paint;
 pub mod place;

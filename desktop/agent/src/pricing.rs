@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use aimon_core::event::{ContextClass, Tier};
 use aimon_core::history::CellKey;
 use aimon_core::name::Name;
 use aimon_core::prices::{PriceTable, Resolved};
@@ -36,12 +37,17 @@ impl Pricing {
 
     /// What a cell's tokens cost; `None` where nobody knows.
     pub fn cost(&self, key: &CellKey, day: UtcDay, tokens: &Tokens) -> Option<PicoUsd> {
+        self.of(&key.model, day, tokens, key.tier, key.context)
+    }
+
+    /// What tokens of one model, day, tier and context class cost.
+    pub fn of(&self, model: &Name, day: UtcDay, tokens: &Tokens, tier: Tier, class: ContextClass) -> Option<PicoUsd> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if !found.contains_key(&key.model) {
-            found.insert(key.model.clone(), self.table.resolve(&key.model));
+        if !found.contains_key(model) {
+            found.insert(model.clone(), self.table.resolve(model));
         }
-        let resolved = found.get(&key.model)?.as_ref()?;
-        Some(resolved.cost(day, tokens, key.tier, key.context).amount)
+        let resolved = found.get(model)?.as_ref()?;
+        Some(resolved.cost(day, tokens, tier, class).amount)
     }
 
     /// How a model's price was found.

@@ -52,7 +52,11 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/record", post(record))
         .layer(middleware::from_fn(in_time));
-    let long = Router::new().route("/v1/scan", post(scan)).route("/v1/events", get(changes));
+    let long = Router::new()
+        .route("/v1/scan", post(scan))
+        .route("/v1/rebuild", post(rebuild))
+        .route("/v1/trust-clock", post(trust_clock))
+        .route("/v1/events", get(changes));
     let closed = quick.merge(long).layer(middleware::from_fn_with_state(shared.clone(), with_token));
     Router::new()
         .merge(closed)
@@ -70,7 +74,7 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
-    paths(report, status, scan, record, changes),
+    paths(report, status, scan, record, rebuild, trust_clock, changes),
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -252,6 +256,34 @@ async fn record(State(shared): State<Shared>, body: Bytes) -> Answer<Kept> {
         return Err(Failure::new(StatusCode::BAD_REQUEST, "bad-reading", what, "see /openapi.json, Reading"));
     };
     Ok(Json(Kept { kept: shared.agent.record(&reading).await? }))
+}
+
+/// That something was done.
+#[derive(Serialize, ToSchema, Debug)]
+pub struct Done {
+    /// Always true.
+    done: bool,
+}
+
+/// Throws the derived tables away and makes them again.
+#[utoipa::path(post, path = "/v1/rebuild", responses(
+    (status = 200, body = Done),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn rebuild(State(shared): State<Shared>) -> Answer<Done> {
+    shared.agent.rebuild().await?;
+    shared.agent.scan(false).await?;
+    Ok(Json(Done { done: true }))
+}
+
+/// Takes the clock as right, after it has jumped ahead by days.
+#[utoipa::path(post, path = "/v1/trust-clock", responses(
+    (status = 200, body = Done),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn trust_clock(State(shared): State<Shared>) -> Answer<Done> {
+    shared.agent.trust_clock().await?;
+    Ok(Json(Done { done: true }))
 }
 
 /// Server-sent events: `change`, with a number that grows, whenever something was recorded.

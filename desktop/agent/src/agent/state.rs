@@ -61,9 +61,21 @@ impl Agent {
         scan::scan(&self.replica, &self.place, progress).await
     }
 
-    /// Compacts days that are over.
+    /// Looks at the clock, and compacts days that are over.
     pub async fn seal(&self) -> Result<u64> {
-        Ok(self.replica.lock().await.seal(dates::now()).await?)
+        let mut replica = self.replica.lock().await;
+        replica.observe(dates::now()).await?;
+        Ok(replica.seal(dates::now()).await?)
+    }
+
+    /// Throws the derived tables away and makes them again.
+    pub async fn rebuild(&self) -> Result<()> {
+        Ok(self.replica.lock().await.rebuild().await?)
+    }
+
+    /// Takes the clock as right, because somebody says so.
+    pub async fn trust_clock(&self) -> Result<()> {
+        Ok(self.replica.lock().await.vouch(dates::now()).await?)
     }
 
     /// Cuts a report.

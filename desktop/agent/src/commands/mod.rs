@@ -1,6 +1,10 @@
 //! The commands, one file each.
 
 pub mod completions;
+pub mod demo;
+pub mod doctor;
+pub mod explain;
+pub mod export;
 pub mod man;
 pub mod report;
 pub mod scan;
@@ -8,20 +12,28 @@ pub mod status;
 pub mod statusline;
 pub mod up;
 
+use std::time::Duration;
+
 use crate::cli::{Cli, Command, StatusArgs};
 use crate::error::Result;
+
+/// How long another command that holds the folder may take to finish.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does what the command line asks for.
 pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
+        None => status::run(&StatusArgs::default()).await,
         Some(Command::Scan(args)) => scan::run(&args).await,
         Some(Command::Report(args)) => report::run(&args).await,
-        Some(Command::Completions { shell }) => completions::run(shell),
-        Some(Command::Man) => man::run(),
+        Some(Command::Explain(args)) => explain::run(&args).await,
         Some(Command::Status(args)) => status::run(&args).await,
-        None => status::run(&StatusArgs::default()).await,
         Some(Command::Statusline(args)) => statusline::run(&args).await,
         Some(Command::Up(args)) => up::run(&args).await,
-        _ => Ok(()),
+        Some(Command::Doctor(args)) => doctor::run(&args).await,
+        Some(Command::Export(args)) => export::run(&args).await,
+        Some(Command::Demo(args)) => demo::run(&args).await,
+        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Man) => man::run(),
     }
 }

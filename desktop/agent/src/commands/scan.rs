@@ -1,7 +1,5 @@
 //! `aimon scan`
 
-use std::time::Duration;
-
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
@@ -15,9 +13,6 @@ use crate::render::number::{bytes, count};
 use crate::scan::{self, Scanned};
 use crate::{dates, output, paint};
 
-/// How long another command may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
     let place = Place::here()?;
@@ -26,7 +21,7 @@ pub async fn run(args: &ScanArgs) -> Result<()> {
         None => match ask(&place)? {
             Some(scanned) => scanned,
             // No agent: another command, which is over soon.
-            None => take_in(&place, place.open_patiently(PATIENCE).await?, args.json).await?,
+            None => take_in(&place, place.open_patiently(super::PATIENCE).await?, args.json).await?,
         },
     };
     if args.json { output::print_plain(&pretty(&scanned)) } else { output::print(&show(&scanned)) }
@@ -62,6 +57,13 @@ pub fn show(s: &Scanned) -> String {
         "No agent logs found".to_owned()
     };
     text.push_str(&format!("{}{}\n\n", if s.demo { "DEMO · " } else { "" }, paint::bold(&what)));
+    text.push_str(&places(s));
+    text.push_str(&notes(s));
+    text
+}
+
+/// The folders that were looked at.
+pub fn places(s: &Scanned) -> String {
     let mut places = Grid::new(&[words(""), figures(""), words("")]);
     for root in &s.roots {
         let found = match &root.problem {
@@ -73,7 +75,11 @@ pub fn show(s: &Scanned) -> String {
         let why = if root.why == "default" { String::new() } else { format!(" ({})", root.why) };
         places.row(weight, vec![format!("  {}", root.source), found, format!("{}{why}", root.path)]);
     }
-    text.push_str(&fit(grid::width(), [places]));
+    fit(grid::width(), [places])
+}
+
+/// What could not be taken.
+pub fn notes(s: &Scanned) -> String {
     let mut notes = Vec::new();
     if !s.lines_skipped.is_empty() {
         let reasons: Vec<String> = s.lines_skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
@@ -93,8 +99,5 @@ pub fn show(s: &Scanned) -> String {
     if s.files_vanished > 0 {
         notes.push(format!("{} gone since; what was read from them is kept", count(s.files_vanished, "file")));
     }
-    if !notes.is_empty() {
-        text.push_str(&format!("\n{}\n", notes.join("\n")));
-    }
-    text
+    if notes.is_empty() { String::new() } else { format!("\n{}\n", notes.join("\n")) }
 }

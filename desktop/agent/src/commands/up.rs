@@ -1,8 +1,6 @@
 //! `aimon up`
 
 use std::sync::Arc;
-use std::time::Duration;
-
 use tokio::task::JoinHandle;
 
 use crate::agent::api::{self, Shared};
@@ -18,9 +16,6 @@ use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
 use crate::{dates, output, paint};
-
-/// A scan that holds the folder is over soon; a running agent is not.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs until it is ended.
 pub async fn run(args: &UpArgs) -> Result<()> {
@@ -40,8 +35,9 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let zone = dates::zone(zone)?;
     let pricing = Pricing::load()?;
     let replica = match Client::find(&place.home).is_some_and(|c| c.answers()) {
+        // A running agent is not over soon.
         true => place.open().await?,
-        false => place.open_patiently(PATIENCE).await?,
+        false => place.open_patiently(super::PATIENCE).await?,
     };
     let (listener, port) = server::listen().await?;
     let token = Token::draw()?;

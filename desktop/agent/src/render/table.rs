@@ -148,16 +148,19 @@ pub fn mark(f: &Figures) -> &'static str {
 
 /// The cost, with `≥` where not all of it is known.
 pub fn cost(f: &Figures) -> String {
-    match f.known_cost() {
-        None => "unknown price".to_owned(),
-        Some(cost) => {
-            let mark = if f.unpriced_calls > 0 { "≥" } else { mark(f) };
-            match money(cost) {
-                // At least less than a cent: more than nothing.
-                text if mark == "≥" && text.starts_with('<') => ">$0.00".to_owned(),
-                text => format!("{mark}{text}"),
-            }
-        }
+    match (f.known_cost(), mark(f)) {
+        (None, _) => "unknown price".to_owned(),
+        (Some(cost), mark) if f.unpriced_calls > 0 || mark == "≥" => at_least(cost),
+        (Some(cost), mark) => format!("{mark}{}", money(cost)),
+    }
+}
+
+/// `≥$1.23`: what is known of a cost is at least that much.
+pub fn at_least(cost: aimon_core::units::PicoUsd) -> String {
+    match money(cost) {
+        // At least less than a cent: more than nothing.
+        text if text.starts_with('<') => ">$0.00".to_owned(),
+        text => format!("≥{text}"),
     }
 }
 

@@ -1,0 +1,73 @@
+//! `aimon doctor`
+
+mod against;
+mod checkup;
+
+use tokio::sync::Mutex;
+
+use crate::agent::client::{Client, ClientError};
+use crate::cli::DoctorArgs;
+use crate::error::{Error, Result, exit};
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::json::pretty;
+use crate::{dates, output, scan};
+
+/// Checks everything. Ends with 1 if something is damaged.
+pub async fn run(args: &DoctorArgs) -> Result<()> {
+    let zone = dates::zone(args.timezone.as_deref())?;
+    let pricing = Pricing::load()?;
+    let place = Place::here()?;
+    if args.against.is_some() {
+        return against::run(args, &place, &zone, &pricing).await;
+    }
+    let mut done = Vec::new();
+    if args.rebuild {
+        done.push(rebuild(&place).await?);
+    }
+    if args.trust_clock {
+        done.push(trust_clock(&place).await?);
+    }
+    let found = checkup::Checkup::of(&place, &zone, &pricing, done).await?;
+    if args.json {
+        output::print_plain(&pretty(&found))?
+    } else {
+        output::print(&found.text())?
+    }
+    if found.is_damaged() { Err(Error::Ended(exit::FAILURE)) } else { Ok(()) }
+}
+
+/// Throws the derived tables away and makes them again, here or at the running agent's.
+async fn rebuild(place: &Place) -> Result<String> {
+    const DONE: &str = "The derived tables were thrown away and made again from the events.";
+    if ask(place, "/v1/rebuild")? {
+        return Ok(DONE.to_owned());
+    }
+    let replica = Mutex::new(place.open_patiently(super::PATIENCE).await?);
+    replica.lock().await.rebuild().await?;
+    // Damaged segments were found on the way: what their logs still say comes back.
+    let scanned = scan::scan(&replica, place, true).await?;
+    let again = match scanned.records_new {
+        0 => String::new(),
+        n => format!(" {n} records were read again from their logs."),
+    };
+    Ok(format!("{DONE}{again}"))
+}
+
+/// Takes the clock as right after a jump.
+async fn trust_clock(place: &Place) -> Result<String> {
+    if !ask(place, "/v1/trust-clock")? {
+        place.open_patiently(super::PATIENCE).await?.vouch(place.now).await?;
+    }
+    Ok("The clock is taken as right: days that are not kept by it are gone.".to_owned())
+}
+
+/// Has the running agent do it; `false` where there is none.
+fn ask(place: &Place, path: &str) -> Result<bool> {
+    let Some(client) = Client::find(&place.home).filter(Client::answers) else { return Ok(false) };
+    match client.post::<serde_json::Value>(path, b"", std::time::Duration::from_secs(600)) {
+        Ok(_) => Ok(true),
+        Err(ClientError::Refused(problem)) => Err(Error::Agent(problem)),
+        Err(e) => Err(Error::NoAnswer { home: place.home.clone(), why: e.to_string() }),
+    }
+}

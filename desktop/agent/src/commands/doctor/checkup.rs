@@ -1,0 +1,248 @@
+//! What `aimon doctor` finds.
+
+use aimon_core::history::{Period, Query};
+use aimon_core::time::UtcMillis;
+use aimon_replica::Health;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::agent::client::Client;
+use crate::error::Result;
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::number::{bytes, count};
+use crate::scan::{self, Scanned};
+use crate::view::View;
+use crate::{commands, paint};
+
+/// Everything that was looked at.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkup {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
+    version: &'static str,
+    home: String,
+    agent_running: bool,
+    device: Option<String>,
+    retention_days: Option<u32>,
+    /// What was asked to be done, and was.
+    done: Vec<String>,
+    /// All logs, read anew from their beginning; nothing of that is recorded.
+    logs: Scanned,
+    database: Option<Database>,
+    clock: Clock,
+    prices: Prices,
+    /// What wants attention, in words.
+    problems: Vec<String>,
+    #[serde(skip)]
+    damaged: bool,
+}
+
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Database {
+    segments: u64,
+    rows: u64,
+    bytes: u64,
+    first_day: Option<String>,
+    last_day: Option<String>,
+    records: u64,
+    answers: u64,
+    quarantined: Vec<Quarantined>,
+    rereading: bool,
+    integrity: Vec<String>,
+}
+
+#[derive(Serialize, Debug)]
+struct Quarantined {
+    day: String,
+    bytes: u64,
+    reason: String,
+}
+
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Clock {
+    now: String,
+    timezone: String,
+    /// The last time that is trusted, if the clock has jumped ahead of it.
+    jumped_ahead_of: Option<String>,
+}
+
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Prices {
+    source: &'static str,
+    date: Option<String>,
+    unpriced_models: Vec<String>,
+}
+
+impl Checkup {
+    /// Looks at everything.
+    pub async fn of(place: &Place, zone: &TimeZone, pricing: &Pricing, done: Vec<String>) -> Result<Self> {
+        let logs = scan::look(place)?;
+        let mut view = View::open(place, false).await?;
+        let (mut health, mut device, mut retention_days) = (None, None, None);
+        if let Some(replica) = view.replica() {
+            health = Some(replica.health().await?);
+            device = Some(replica.device().to_string());
+            retention_days = Some(replica.retention_days());
+        }
+        let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
+        let report = view.report(&query, place.now.day(), pricing).await?;
+        let clock = Clock {
+            now: time(place.now),
+            timezone: crate::dates::zone_name(zone).to_owned(),
+            jumped_ahead_of: health.as_ref().and_then(|h| h.doubted_clock).map(|(_, trusted)| time(trusted)),
+        };
+        let prices = Prices {
+            source: pricing.table().source(),
+            date: pricing.table().date().map(|d| d.to_string()),
+            unpriced_models: report.unpriced_models.into_iter().collect(),
+        };
+        let mut found = Self {
+            demo: place.is_demo(),
+            version: env!("CARGO_PKG_VERSION"),
+            home: place.home.display().to_string(),
+            agent_running: Client::find(&place.home).is_some_and(|c| c.answers()),
+            device,
+            retention_days,
+            done,
+            logs,
+            database: health.map(Database::of),
+            clock,
+            prices,
+            problems: Vec::new(),
+            damaged: false,
+        };
+        found.judge();
+        Ok(found)
+    }
+
+    /// Whether something is damaged, and not only worth knowing.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    fn judge(&mut self) {
+        let mut problems = Vec::new();
+        if let Some(db) = &self.database {
+            self.damaged = !db.quarantined.is_empty() || !db.integrity.is_empty();
+            for line in &db.integrity {
+                problems.push(format!(
+                    "The database is damaged ({line}). Move {} away and run `aimon scan`: it is read again from the logs.",
+                    self.home
+                ));
+            }
+            if !db.quarantined.is_empty() {
+                let what = count(db.quarantined.len() as u64, "part");
+                let next = if db.rereading {
+                    "run `aimon scan`: what their logs still say is read again"
+                } else {
+                    "what their logs still said was read again"
+                };
+                problems.push(format!("{what} of segments can't be read and were set aside; {next}."));
+            }
+        }
+        if let Some(trusted) = &self.clock.jumped_ahead_of {
+            problems.push(format!(
+                "The clock says {}, far ahead of {trusted}, when aimon last ran. No day expires until that is settled: \
+                 set the clock right, or run `aimon doctor --trust-clock` if it is right.",
+                self.clock.now
+            ));
+        }
+        if self.logs.files_unreadable > 0 {
+            let what = count(self.logs.files_unreadable, "file");
+            problems
+                .push(format!("{what} or folders can't be read: give yourself the right to, and run `aimon scan`."));
+        }
+        if !self.prices.unpriced_models.is_empty() {
+            problems.push(format!(
+                "No price is known for {}: set AIMON_PRICES to a file that has it, or wait for a newer aimon.",
+                self.prices.unpriced_models.join(", ")
+            ));
+        }
+        self.problems = problems;
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut head = |title: &str| text.push_str(&format!("\n{}\n", paint::bold(title)));
+        head(&format!("{}aimon {}", if self.demo { "DEMO · " } else { "" }, self.version));
+        text.remove(0);
+        for line in &self.done {
+            text.push_str(&format!("  {line}\n"));
+        }
+        let mut fact = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
+        fact("data", &self.home);
+        fact("device", self.device.as_deref().unwrap_or("none yet: nothing was recorded"));
+        if let Some(days) = self.retention_days {
+            fact("keeps", &count(u64::from(days), "day"));
+        }
+        fact("agent", if self.agent_running { "running (`aimon up`)" } else { "not running" });
+        fact("clock", &format!("{} ({})", self.clock.now, self.clock.timezone));
+        let date = self.prices.date.as_deref().unwrap_or("unknown");
+        fact("prices", &format!("{}, of {date}", self.prices.source));
+        text.push_str(&format!("\n{}\n", paint::bold("Database")));
+        match &self.database {
+            None => text.push_str("  nothing recorded yet\n"),
+            Some(db) => text.push_str(&db.text()),
+        }
+        text.push_str(&format!("\n{}\n", paint::bold("Logs")));
+        text.push_str(&commands::scan::places(&self.logs));
+        text.push_str(&commands::scan::notes(&self.logs));
+        text.push_str(&format!("\n{}\n", paint::bold("Wants attention")));
+        match self.problems.is_empty() {
+            true => text.push_str("  nothing\n"),
+            false => self.problems.iter().for_each(|p| text.push_str(&format!("  {}\n", paint::warn(p)))),
+        }
+        text
+    }
+}
+
+impl Database {
+    fn of(health: Health) -> Self {
+        let quarantined = health.quarantined.into_iter().map(|q| Quarantined {
+            day: q.day.to_string(),
+            bytes: q.bytes,
+            reason: q.reason,
+        });
+        Self {
+            segments: health.segments,
+            rows: health.rows,
+            bytes: health.bytes,
+            first_day: health.days.map(|d| d.0.to_string()),
+            last_day: health.days.map(|d| d.1.to_string()),
+            records: health.records,
+            answers: health.answers,
+            quarantined: quarantined.collect(),
+            rereading: health.rereading,
+            integrity: health.database,
+        }
+    }
+
+    fn text(&self) -> String {
+        let days = match (&self.first_day, &self.last_day) {
+            (Some(a), Some(b)) => format!(", {a} to {b}"),
+            _ => String::new(),
+        };
+        let mut text = format!(
+            "  {} (with copies), {}\n  {} in {}, {}{days}\n",
+            count(self.records, "record"),
+            count(self.answers, "answer"),
+            count(self.segments, "segment"),
+            count(self.rows, "change"),
+            bytes(self.bytes),
+        );
+        for q in &self.quarantined {
+            text.push_str(&format!("  set aside: {}, {}: {}\n", q.day, bytes(q.bytes), q.reason));
+        }
+        text
+    }
+}
+
+fn time(at: UtcMillis) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}

@@ -1,0 +1,368 @@
+//! `aimon explain`
+
+use std::collections::BTreeSet;
+
+use aimon_core::event::Tier;
+use aimon_core::history::Copy;
+use aimon_core::time::{UtcDay, UtcMillis};
+use serde::Serialize;
+
+use super::report::{Asked, mode};
+use crate::cli::{ExplainArgs, RangeArgs};
+use crate::dates::{self, Day};
+use crate::error::{Error, Result};
+use crate::explain::{Explained, Part, PartKey, Rule, cost};
+use crate::lines::{self, Lines};
+use crate::place::Place;
+use crate::pricing::Pricing;
+use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::json::{Dollars, pretty};
+use crate::render::labels::Labels;
+use crate::render::number::{exact, money};
+use crate::render::table::{at_least, short_model};
+use crate::view::View;
+use crate::{output, paint};
+
+/// Shows what a figure is made of.
+pub async fn run(args: &ExplainArgs) -> Result<()> {
+    let pricing = Pricing::load()?;
+    let place = Place::here()?;
+    let range = range(args);
+    let asked = Asked::of(&range, place.now)?;
+    let mut view = View::open(&place, !range.no_scan).await?;
+    let labels = place.labels(view.replica().as_deref());
+    let query = asked.query(aimon_core::history::Period::Day, None);
+    let copies = match view.replica() {
+        Some(replica) => replica.copies(query.utc_days(), asked.today.utc).await?,
+        None => Vec::new(),
+    };
+    let copies: Vec<Copy> = copies.into_iter().filter(|c| takes(args, &range, &asked, c)).collect();
+    if copies.is_empty() {
+        return Err(Error::NothingToExplain(format!("no call matches {}", words_of(args, &asked))));
+    }
+    let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
+    let mode = mode(range.mode);
+    let shown = Shown {
+        title: format!("What {} is made of · {}", words_of(args, &asked), dates::zone_name(&asked.zone)),
+        explained: Explained::of(&copies, mode, &pricing),
+        copies: &copies,
+        costs: copies.iter().map(|c| cost(c, mode, &pricing)).collect(),
+        lines: found.as_ref(),
+        asked: &asked,
+        labels: &labels,
+        pricing: &pricing,
+    };
+    if args.json {
+        return output::print_plain(&pretty(&shown.json()));
+    }
+    output::print(&shown.text(grid::width()))
+}
+
+/// Without a day it is today, unless something else narrows it down.
+fn range(args: &ExplainArgs) -> RangeArgs {
+    let mut range = args.range.clone();
+    let day = args.day.or_else(|| {
+        let all = range.since.is_none() && range.until.is_none() && args.session.is_empty();
+        all.then_some(Day::Ago(0))
+    });
+    if let Some(day) = day {
+        (range.since, range.until) = (Some(day), Some(day));
+    }
+    range
+}
+
+fn takes(args: &ExplainArgs, range: &RangeArgs, asked: &Asked, copy: &Copy) -> bool {
+    let r = &copy.record;
+    let date = dates::date(r.time, &asked.zone);
+    let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
+    let fast = (r.tier == Tier::Fast).then(|| format!("{}-fast", r.model));
+    asked.since.is_none_or(|d| date >= d)
+        && asked.until.is_none_or(|d| date <= d)
+        && any(&range.source, &r.source)
+        && (any(&range.model, &r.model) || fast.is_some_and(|m| range.model.contains(&m)))
+        && any(&range.device, &copy.device.to_string())
+        && any(&args.session, &r.session)
+}
+
+fn words_of(args: &ExplainArgs, asked: &Asked) -> String {
+    let days = match (asked.since, asked.until) {
+        (Some(a), Some(b)) if a == b => a.to_string(),
+        (Some(a), Some(b)) => format!("{a} to {b}"),
+        (Some(a), None) => format!("the time since {a}"),
+        (None, Some(b)) => format!("the time until {b}"),
+        (None, None) => "everything".to_owned(),
+    };
+    let filters = [
+        ("source", &args.range.source),
+        ("model", &args.range.model),
+        ("device", &args.range.device),
+        ("session", &args.session),
+    ];
+    let filters = filters.iter().filter(|(_, list)| !list.is_empty());
+    let filters: Vec<String> = filters.map(|(name, list)| format!("{name} {}", list.join(" or "))).collect();
+    if filters.is_empty() { days } else { format!("{days} ({})", filters.join(", ")) }
+}
+
+/// All that is shown.
+struct Shown<'a> {
+    title: String,
+    explained: Explained,
+    copies: &'a [Copy],
+    costs: Vec<Option<aimon_core::units::PicoUsd>>,
+    lines: Option<&'a Lines>,
+    asked: &'a Asked,
+    labels: &'a Labels,
+    pricing: &'a Pricing,
+}
+
+impl Shown<'_> {
+    /// The rules by which the parts' prices were found, each once.
+    fn rules(&self) -> BTreeSet<(String, Rule)> {
+        let mut rules = BTreeSet::new();
+        for (key, part) in &self.explained.parts {
+            for copy in part.copies.iter().filter_map(|i| self.copies.get(*i)) {
+                rules.insert((model(key), self.rule(key, copy.record.time.day())));
+            }
+        }
+        rules
+    }
+
+    fn rule(&self, key: &PartKey, day: UtcDay) -> Rule {
+        Rule::of(&key.model, day, key.tier, key.context, self.pricing)
+    }
+
+    fn text(&self, width: usize) -> String {
+        let mut text = format!("{}\n\n", paint::bold(&self.labels.title(&self.title)));
+        text.push_str(&fit(width, [self.parts(true), self.parts(false)]));
+        text.push_str(&format!(
+            "\n{}\n",
+            paint::dim("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read")
+        ));
+        for (model, rule) in &self.rules() {
+            let line = match &rule.matched {
+                Some(matched) => {
+                    let prices: Vec<&str> = rule.per_million.iter().map(|p| p.as_deref().unwrap_or("–")).collect();
+                    let notes: String = rule.notes.iter().map(|n| format!("; {n}")).collect();
+                    format!("  {model}: {}  from {matched}{notes}", prices.join(", "))
+                }
+                None => format!("  {model}: price unknown, not in the cost"),
+            };
+            text.push_str(&format!("{line}\n"));
+        }
+        if let Some(lines) = self.lines {
+            text.push_str(&format!("\n{}\n", paint::bold("Calls and their lines")));
+            for (key, part) in &self.explained.parts {
+                text.push_str(&format!("\n  {} · {} · {}\n", model(key), key.source, key.session));
+                for i in &part.copies {
+                    let (Some(copy), Some(cost)) = (self.copies.get(*i), self.costs.get(*i)) else { continue };
+                    text.push_str(&self.call(copy, *cost, lines));
+                }
+            }
+        }
+        text
+    }
+
+    fn call(&self, copy: &Copy, cost: Option<aimon_core::units::PicoUsd>, lines: &Lines) -> String {
+        let cost = cost.map_or_else(|| "unknown price".to_owned(), money);
+        let total = exact(copy.record.tokens.total());
+        let mut text = format!("    {}  {total:>12} tokens  {cost:>10}\n", self.time(copy.record.time));
+        let behind = lines.behind(copy);
+        if behind.is_empty() {
+            text.push_str(&format!("      {}\n", paint::dim("its log is not on this machine, or not any more")));
+        }
+        for located in behind {
+            text.push_str(&format!("      {}\n", lines::text(located)));
+        }
+        text
+    }
+
+    fn time(&self, at: UtcMillis) -> String {
+        let zone = &self.asked.zone;
+        jiff::Timestamp::from_millisecond(at.0)
+            .map(|t| zone.to_datetime(t).strftime("%Y-%m-%d %H:%M:%S").to_string())
+            .unwrap_or_default()
+    }
+
+    fn parts(&self, wide: bool) -> Grid {
+        let mut grid = if wide {
+            Grid::new(&[
+                words("Model"),
+                words("Source"),
+                words("Session"),
+                words("Device"),
+                words("Quality"),
+                figures("Calls"),
+                figures("Input"),
+                figures("Output"),
+                figures("Cache write"),
+                figures("Cache read"),
+                figures("Total"),
+                figures("Cost"),
+            ])
+        } else {
+            Grid::new(&[words("Model"), words("Source"), figures("Calls"), figures("Total"), figures("Cost")])
+        };
+        let row = |names: [String; 5], calls: u64, t: &aimon_core::units::Tokens, cost: String| {
+            let [model, source, session, device, quality] = names;
+            let (calls, total) = (exact(calls), exact(t.total()));
+            if !wide {
+                return vec![model, source, calls, total, cost];
+            }
+            let tokens = [t.input, t.output, t.cache_write(), t.cache_read].map(exact);
+            let [input, output, write, read] = tokens;
+            vec![model, source, session, device, quality, calls, input, output, write, read, total, cost]
+        };
+        for (key, part) in &self.explained.parts {
+            let names = [
+                short_model(&model(key)),
+                key.source.to_string(),
+                key.session.chars().take(8).collect(),
+                self.labels.shown(&key.device.to_string()),
+                key.quality.word().to_owned(),
+            ];
+            let cost = part.cost.map_or_else(|| "unknown price".to_owned(), money);
+            grid.row(Weight::Plain, row(names, part.calls, &part.tokens, cost));
+        }
+        let e = &self.explained;
+        let cost = match (e.unpriced_calls, e.calls) {
+            (0, _) => money(e.cost),
+            (unpriced, calls) if unpriced == calls => "unknown price".to_owned(),
+            _ => at_least(e.cost),
+        };
+        let names = ["Sum".to_owned(), String::new(), String::new(), String::new(), String::new()];
+        grid.row(Weight::Sum, row(names, e.calls, &e.tokens, cost));
+        grid
+    }
+
+    fn json(&self) -> ExplainJson {
+        let e = &self.explained;
+        ExplainJson {
+            demo: self.labels.demo,
+            since: self.asked.since.map(|d| d.to_string()),
+            until: self.asked.until.map(|d| d.to_string()),
+            timezone: dates::zone_name(&self.asked.zone).to_owned(),
+            calls: e.calls,
+            tokens: TokensJson::of(&e.tokens),
+            total_cost: (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(Dollars(e.cost)),
+            unpriced_calls: e.unpriced_calls,
+            parts: e.parts.iter().map(|(key, part)| self.part_json(key, part)).collect(),
+        }
+    }
+
+    fn part_json(&self, key: &PartKey, part: &Part) -> PartJson {
+        let first = part.copies.first().and_then(|i| self.copies.get(*i));
+        let rule = first.map(|c| self.rule(key, c.record.time.day()));
+        PartJson {
+            source: key.source.to_string(),
+            model: model(key),
+            session: key.session.to_string(),
+            device: key.device.to_string(),
+            tier: key.tier.word(),
+            quality: key.quality.word(),
+            account: key.payer.as_ref().map(ToString::to_string),
+            calls: part.calls,
+            tokens: TokensJson::of(&part.tokens),
+            cost: part.cost.map(Dollars),
+            price_rule: rule.as_ref().and_then(|r| r.matched.clone()),
+            price_notes: rule.map(|r| r.notes).unwrap_or_default(),
+            lines: self.lines.map(|lines| part.copies.iter().filter_map(|i| self.call_json(*i, lines)).collect()),
+        }
+    }
+
+    fn call_json(&self, i: usize, lines: &Lines) -> Option<CallJson> {
+        let copy = self.copies.get(i)?;
+        let time = jiff::Timestamp::from_millisecond(copy.record.time.0).ok()?;
+        Some(CallJson {
+            time: time.to_string(),
+            tokens: TokensJson::of(&copy.record.tokens),
+            cost: self.costs.get(i).copied().flatten().map(Dollars),
+            places: lines
+                .behind(copy)
+                .into_iter()
+                .map(|l| PlaceJson { file: l.place.path.display().to_string(), line: l.place.line })
+                .collect(),
+        })
+    }
+}
+
+fn model(key: &PartKey) -> String {
+    if key.tier == Tier::Fast { format!("{}-fast", key.model) } else { key.model.to_string() }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplainJson {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
+    since: Option<String>,
+    until: Option<String>,
+    timezone: String,
+    calls: u64,
+    #[serde(flatten)]
+    tokens: TokensJson,
+    total_cost: Option<Dollars>,
+    unpriced_calls: u64,
+    parts: Vec<PartJson>,
+}
+
+/// Tokens with the reports' keys.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TokensJson {
+    input_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    cache_creation_tokens: u64,
+    cache_read_tokens: u64,
+    total_tokens: u64,
+}
+
+impl TokensJson {
+    pub(crate) fn of(t: &aimon_core::units::Tokens) -> Self {
+        Self {
+            input_tokens: t.input,
+            output_tokens: t.output,
+            reasoning_tokens: t.reasoning,
+            cache_creation_tokens: t.cache_write(),
+            cache_read_tokens: t.cache_read,
+            total_tokens: t.total(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartJson {
+    source: String,
+    model: String,
+    session: String,
+    device: String,
+    tier: &'static str,
+    quality: &'static str,
+    account: Option<String>,
+    calls: u64,
+    #[serde(flatten)]
+    tokens: TokensJson,
+    cost: Option<Dollars>,
+    price_rule: Option<String>,
+    price_notes: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<CallJson>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CallJson {
+    time: String,
+    #[serde(flatten)]
+    tokens: TokensJson,
+    cost: Option<Dollars>,
+    places: Vec<PlaceJson>,
+}
+
+/// A line of a log.
+#[derive(Serialize)]
+pub(crate) struct PlaceJson {
+    pub(crate) file: String,
+    pub(crate) line: Option<u64>,
+}
