@@ -55,6 +55,7 @@ fn fuzz(workspace: &Workspace, subcommand: &str, target: Option<(&str, u32)>) ->
             cargo.arg(seeds);
         }
         cargo.args(["--", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"]);
+        cargo.arg(format!("-dict={}", workspace.root.join("tests/fuzz/json.dict").display()));
         cargo.arg(format!("-max_total_time={seconds}"));
         cargo.arg(format!("-artifact_prefix={}{}", crashes.display(), std::path::MAIN_SEPARATOR));
     }

@@ -14,7 +14,7 @@ mod purity;
 use std::process::ExitCode;
 
 use crate::check::{self, Target};
-use crate::process::{patiently, quietly};
+use crate::process::{Problem, Result, patiently, quietly};
 use crate::tally::{Tally, Verdict};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -58,7 +58,8 @@ pub fn run(workspace: &Workspace, extent: Extent, filter: Option<&str>) -> ExitC
 /// What reading the sources is enough for.
 fn source(workspace: &Workspace, tally: &mut Tally) {
     tally.gate("formatting", || {
-        quietly(workspace.cargo().args(["fmt", "--all", "--check"]))?;
+        quietly(workspace.cargo().args(["fmt", "--all", "--check", "--", "--files-with-diff", "--color=never"]))
+            .map_err(|problem| Problem::new(format!("{problem}\nrun `cargo fmt --all`")))?;
         Ok(Verdict::Held)
     });
     tally.gate("dependencies point downward", || layers::hold(workspace));
@@ -76,7 +77,7 @@ fn lints(workspace: &Workspace, tally: &mut Tally) {
 }
 
 /// Every link in the documentation leads somewhere. The dependencies are those that the lints checked already.
-fn documentation(workspace: &Workspace) -> crate::process::Result<Verdict> {
+fn documentation(workspace: &Workspace) -> Result<Verdict> {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--workspace", "--no-deps", "--profile", "ci", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
     quietly(&mut doc)?;

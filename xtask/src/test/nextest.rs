@@ -1,6 +1,5 @@
 //! The tests: compiled, then run by cargo-nextest.
 
-use std::env;
 use std::path::PathBuf;
 
 use super::Extent;
@@ -8,8 +7,17 @@ use crate::process::{Result, patiently, watched};
 use crate::tally::{Counts, Tally, Verdict};
 use crate::workspace::Workspace;
 
-/// Variables of the person's own shell that would lead a test to real logs.
-const LOG_FOLDERS: [&str; 4] = ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_DATA_DIR", "OPENCODE_DATA_DIR"];
+/// Variables of the person's own shell that would lead a test to real logs or to real data.
+const ONES_OWN: [&str; 8] = [
+    "AIMON_HOME",
+    "AIMON_PORT",
+    "AIMON_PRICES",
+    "AIMON_RETENTION_DAYS",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "GEMINI_DATA_DIR",
+    "OPENCODE_DATA_DIR",
+];
 
 /// What is run, and what the tests are told.
 pub struct Tests<'a> {
@@ -47,8 +55,7 @@ impl Tests<'_> {
             cargo.args(["--run-ignored", "all"]);
         }
         cargo.args(self.filter);
-        let own = env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AIMON_"));
-        for variable in own.chain(LOG_FOLDERS.map(Into::into)) {
+        for variable in ONES_OWN {
             cargo.env_remove(variable);
         }
         cargo.env("AIMON_BIN", self.workspace.program("ci", "aimon"));

@@ -9,7 +9,7 @@ use crate::tally::Verdict;
 use crate::workspace::Workspace;
 
 /// Folders that many machines have: text may name them.
-const COMMON: &[&str] = &["/", "/home", "/Users", "/opt", "/srv", "/tmp", "/usr", "/var", "/var/tmp"];
+const COMMON: &[&str] = &["/", "/home", "/Users", "/opt", "/root", "/srv", "/tmp", "/usr", "/var", "/var/tmp"];
 
 /// Looks for the checkout's folder, the one around it, and the homes of the person and of cargo.
 pub fn hold(workspace: &Workspace) -> Result<Verdict> {
