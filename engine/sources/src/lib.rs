@@ -9,6 +9,7 @@ pub mod claude_code;
 pub mod codex;
 pub mod collector;
 mod env;
+pub mod gemini;
 pub mod json;
 pub mod locate;
 mod out;
@@ -20,5 +21,5 @@ use collector::Collector;
 
 /// Every agent that is known.
 pub fn collectors() -> &'static [&'static dyn Collector] {
-    &[&claude_code::ClaudeCode, &codex::Codex]
+    &[&claude_code::ClaudeCode, &codex::Codex, &gemini::Gemini]
 }
