@@ -7,17 +7,15 @@ use crate::process::{Problem, Result};
 use crate::tally::Verdict;
 use crate::workspace::{Workspace, items, text};
 
-const ENGINE: &[&str] = &["engine/ledger", "engine/core", "engine/replica", "engine/sources"];
-
 /// Each crate's folder, and the folders whose crates it may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("engine/ledger", &[]),
     ("engine/core", &["engine/ledger"]),
     ("engine/replica", &["engine/ledger", "engine/core"]),
     ("engine/sources", &["engine/ledger", "engine/core"]),
-    // Writes agents' logs and knows nothing of the product, so that it can be its witness.
+    // Writes agents' logs and knows nothing of the product, so that it can be its witness; `aimon demo` shows its logs.
     ("tests/generator", &[]),
-    ("desktop/agent", ENGINE),
+    ("desktop/agent", &["engine/ledger", "engine/core", "engine/replica", "engine/sources", "tests/generator"]),
     ("desktop/app", &["engine/ledger", "engine/core", "engine/replica", "engine/sources", "desktop/agent"]),
     ("relay/core", &["engine/ledger"]),
     ("relay/server", &["engine/ledger", "relay/core"]),
