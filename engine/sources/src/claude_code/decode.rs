@@ -30,6 +30,8 @@ const COMPLETE_SINCE: [u64; 3] = [2, 1, 97];
 pub(super) struct Lines {
     kind: Name,
     repeats: Repeats,
+    message: Hashed<MessageId>,
+    request: Hashed<RequestId>,
     /// Records of the latest message, which streams over several lines.
     latest: Vec<Record>,
 }
@@ -40,7 +42,8 @@ impl Lines {
             None => Repeats::default(),
             Some(state) => Repeats::from_bytes(state).ok_or(CollectError::State)?,
         };
-        Ok(Self { kind: KIND.into(), repeats, latest: Vec::new() })
+        let (message, request) = (Hashed::default(), Hashed::default());
+        Ok(Self { kind: KIND.into(), repeats, message, request, latest: Vec::new() })
     }
 
     fn candidate(&mut self, line: &[u8], out: &mut Out) {
@@ -71,13 +74,17 @@ impl Lines {
                 &[b"line".as_slice(), line_id.as_slice()]
             }
         };
+        let message = match &line.message {
+            Some(text) => self.message.of(text, |text| MessageId::of(KIND, &[text])),
+            None => MessageId::of(KIND, id),
+        };
         let request = match &line.request {
-            Some(request) => RequestId::of(KIND, &[request.as_bytes()]),
+            Some(text) => self.request.of(text, |text| RequestId::of(KIND, &[text])),
             None => RequestId::of(KIND, &[b"session", session.as_bytes()]),
         };
         let main = Record {
             source: self.kind.clone(),
-            message: MessageId::of(KIND, id),
+            message,
             request,
             sidechain: line.sidechain,
             time,
@@ -133,6 +140,31 @@ impl Lines {
             _ => self.latest.insert(0, main),
         }
         skipped
+    }
+}
+
+/// The hash of the text that was hashed last: a streamed message repeats its ids line by line.
+struct Hashed<I> {
+    text: String,
+    id: Option<I>,
+}
+
+impl<I> Default for Hashed<I> {
+    fn default() -> Self {
+        Self { text: String::new(), id: None }
+    }
+}
+
+impl<I: Copy> Hashed<I> {
+    fn of(&mut self, text: &str, hash: impl FnOnce(&[u8]) -> I) -> I {
+        match self.id {
+            Some(id) if self.text == text => id,
+            _ => {
+                self.text.clear();
+                self.text.push_str(text);
+                *self.id.insert(hash(text.as_bytes()))
+            }
+        }
     }
 }
 

@@ -38,12 +38,13 @@ impl Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Value<'a> {
     kind: Kind,
+    escaped: bool,
     raw: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(kind: Kind, raw: &'a [u8]) -> Self {
-        Self { kind, raw }
+    pub(super) fn new(kind: Kind, escaped: bool, raw: &'a [u8]) -> Self {
+        Self { kind, escaped, raw }
     }
 
     /// What it is.
@@ -74,9 +75,12 @@ impl<'a> Value<'a> {
             return None;
         }
         let inner = self.raw.get(1..self.raw.len() - 1)?;
-        // Ids, models and times are short: looking at each byte is cheaper than a search.
-        if inner.iter().any(|b| *b == b'\\' || *b < 0x20) {
+        if self.escaped {
             return text::unescape(inner).map(Cow::Owned);
+        }
+        // Without a way out of the loop, so that many bytes are looked at at once.
+        if inner.iter().fold(false, |control, b| control | (*b < 0x20)) {
+            return None;
         }
         std::str::from_utf8(inner).ok().map(Cow::Borrowed)
     }
