@@ -112,6 +112,43 @@ pub enum Error {
     },
 }
 
+/// Every code, for `docs/errors.md`. Those of the local API alone come last.
+pub const CODES: &[&str] = &[
+    "home-locked",
+    "home-not-writable",
+    "home-empty",
+    "no-home",
+    "disk-full",
+    "database-newer",
+    "database-damaged",
+    "database-busy",
+    "database-error",
+    "bad-events",
+    "agent-not-answering",
+    "bad-usage",
+    "bad-retention",
+    "bad-timezone",
+    "empty-range",
+    "bad-template",
+    "bad-port",
+    "bad-prices",
+    "nothing-to-explain",
+    "port-in-use",
+    "ccusage-failed",
+    "export-not-empty",
+    "not-writable",
+    "demo-failed",
+    "output-failed",
+    "system",
+    "unauthorized",
+    "bad-host",
+    "bad-parameter",
+    "bad-reading",
+    "no-such-path",
+    "timeout",
+    "ending",
+];
+
 /// How a process ends. Scripts may rely on the numbers.
 pub mod exit {
     /// It did what it was asked to.

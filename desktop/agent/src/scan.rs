@@ -5,7 +5,7 @@
 //! slows the readers and memory stays small.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aimon_core::event::Event;
@@ -13,7 +13,7 @@ use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
 use aimon_replica::{Commit, Mark, Recorded, Replica};
-use aimon_sources::collector::Env;
+use aimon_sources::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Root};
 use aimon_sources::scan::{FileRead, Found, Marks, Options, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -222,6 +222,78 @@ async fn one(
     };
     forget(replica, &summary).await?;
     Ok((summary, recorded))
+}
+
+/// Takes in what is new of one session of Claude Code, in the time that is left to it: what its
+/// status line shows then includes the turn that has just ended. What does not fit comes next time.
+pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Duration) -> Result<()> {
+    let Some(only) = Session::of(transcript, &Env::of_process()) else { return Ok(()) };
+    let end = tokio::time::Instant::now() + patience;
+    let (marks, first_day) = {
+        let mut replica = replica.lock().await;
+        let mut marks = Marks::new();
+        for (key, value) in replica.marks(CLAUDE.kind()).await? {
+            marks.insert(CLAUDE.kind(), key, value);
+        }
+        (marks, replica.first_day())
+    };
+    let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
+    let reader = std::thread::Builder::new().name("scan".to_owned()).spawn(move || {
+        let options = Options { first_day: Some(first_day), workers: 1, ..Options::default() };
+        let scanned = aimon_sources::scan::scan(&[&only], &Env::of_process(), &marks, &options, &mut |read| {
+            sender.blocking_send(read).map_err(|_| ())
+        });
+        drop(scanned);
+    });
+    reader.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    let mut group = Group::default();
+    while let Ok(Some(read)) = tokio::time::timeout_at(end, receiver.recv()).await {
+        group.add(read, None);
+    }
+    group.commit(replica, &mut Recorded::default()).await
+}
+
+const CLAUDE: &dyn Collector = &aimon_sources::claude_code::ClaudeCode;
+
+/// Claude Code's collector, for one session's files.
+struct Session {
+    root: Root,
+    /// The project's folder, below the root.
+    project: PathBuf,
+    /// The session's files begin with this, below the root.
+    session: PathBuf,
+}
+
+impl Session {
+    fn of(transcript: &Path, env: &Env) -> Option<Self> {
+        let root = CLAUDE.roots(env).into_iter().find(|root| transcript.starts_with(&root.path))?;
+        let relative = transcript.strip_prefix(&root.path).ok()?;
+        let (project, session) = (relative.parent()?.to_owned(), relative.with_extension(""));
+        Some(Self { root, project, session })
+    }
+}
+
+impl Collector for Session {
+    fn kind(&self) -> &'static str {
+        CLAUDE.kind()
+    }
+
+    fn roots(&self, _: &Env) -> Vec<Root> {
+        vec![self.root.clone()]
+    }
+
+    fn accepts(&self, root: &Root, relative: &Path) -> Option<FileKind> {
+        let its = relative.starts_with(&self.session) || relative.with_extension("") == self.session;
+        CLAUDE.accepts(root, relative).filter(|_| its)
+    }
+
+    fn descends(&self, _: &Root, relative: &Path) -> bool {
+        self.project.starts_with(relative) || relative.starts_with(&self.session)
+    }
+
+    fn decoder(&self, file: &LogFile<'_>, state: Option<&[u8]>) -> Result<Box<dyn Decoder>, CollectError> {
+        CLAUDE.decoder(file, state)
+    }
 }
 
 /// What is committed at once.

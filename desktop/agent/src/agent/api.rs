@@ -358,3 +358,19 @@ fn choice<T: ValueEnum>(name: &str, text: &Option<String>) -> Result<Option<T>, 
     let parse = |t: &String| T::from_str(t, false).map_err(|e| bad_parameter(&format!("{name} is `{t}`: {e}")));
     text.as_ref().map(parse).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    /// The description in the repository is the code's own. `AIMON_BLESS=1` writes it anew.
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn the_description_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/api/openapi.json");
+        if std::env::var_os("AIMON_BLESS").is_some() {
+            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, super::description()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
+        assert!(written == super::description(), "run the test with AIMON_BLESS=1 and look at the difference");
+    }
+}

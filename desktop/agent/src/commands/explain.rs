@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aimon_core::event::Tier;
 use aimon_core::history::Copy;
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_core::units::{PicoUsd, Tokens};
 use serde::Serialize;
 
 use super::report::{Asked, mode};
@@ -108,7 +109,7 @@ struct Shown<'a> {
     title: String,
     explained: Explained,
     copies: &'a [Copy],
-    costs: Vec<Option<aimon_core::units::PicoUsd>>,
+    costs: Vec<Option<PicoUsd>>,
     lines: Option<&'a Lines>,
     asked: &'a Asked,
     labels: &'a Labels,
@@ -133,7 +134,7 @@ impl Shown<'_> {
 
     fn text(&self, width: usize) -> String {
         let mut text = format!("{}\n\n", paint::bold(&self.labels.title(&self.title)));
-        text.push_str(&fit(width, [self.parts(true), self.parts(false)]));
+        text.push_str(&fit(width, [3, 2, 0].map(|names| self.parts(names))));
         text.push_str(&format!(
             "\n{}\n",
             paint::dim("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read")
@@ -162,7 +163,7 @@ impl Shown<'_> {
         text
     }
 
-    fn call(&self, copy: &Copy, cost: Option<aimon_core::units::PicoUsd>, lines: &Lines) -> String {
+    fn call(&self, copy: &Copy, cost: Option<PicoUsd>, lines: &Lines) -> String {
         let cost = cost.map_or_else(|| "unknown price".to_owned(), money);
         let total = exact(copy.record.tokens.total());
         let mut text = format!("    {}  {total:>12} tokens  {cost:>10}\n", self.time(copy.record.time));
@@ -183,45 +184,41 @@ impl Shown<'_> {
             .unwrap_or_default()
     }
 
-    fn parts(&self, wide: bool) -> Grid {
-        let mut grid = if wide {
-            Grid::new(&[
-                words("Model"),
-                words("Source"),
-                words("Session"),
-                words("Device"),
-                words("Quality"),
-                figures("Calls"),
-                figures("Input"),
-                figures("Output"),
-                figures("Cache write"),
-                figures("Cache read"),
-                figures("Total"),
-                figures("Cost"),
-            ])
-        } else {
-            Grid::new(&[words("Model"), words("Source"), figures("Calls"), figures("Total"), figures("Cost")])
+    /// The parts; with `names` 3 also the device, with 2 the session and the quality.
+    fn parts(&self, names: usize) -> Grid {
+        let all = [words("Device"), words("Session"), words("Quality")];
+        let middle = match names {
+            3 => &all[..],
+            2 => &all[1..],
+            _ => &[],
         };
-        let row = |names: [String; 5], calls: u64, t: &aimon_core::units::Tokens, cost: String| {
-            let [model, source, session, device, quality] = names;
-            let (calls, total) = (exact(calls), exact(t.total()));
-            if !wide {
-                return vec![model, source, calls, total, cost];
+        let mut heads = vec![words("Model"), words("Source")];
+        heads.extend_from_slice(middle);
+        heads.push(figures("Calls"));
+        if !middle.is_empty() {
+            heads.extend(["Input", "Output", "Cache write", "Cache read"].map(figures));
+        }
+        heads.extend([figures("Total"), figures("Cost")]);
+        let mut grid = Grid::new(&heads);
+        let row = |model: String, source: String, all: [String; 3], calls: u64, t: &Tokens, cost: String| {
+            let mut cells = vec![model, source];
+            cells.extend_from_slice(&all[all.len() - middle.len()..]);
+            cells.push(exact(calls));
+            if !middle.is_empty() {
+                cells.extend([t.input, t.output, t.cache_write(), t.cache_read].map(exact));
             }
-            let tokens = [t.input, t.output, t.cache_write(), t.cache_read].map(exact);
-            let [input, output, write, read] = tokens;
-            vec![model, source, session, device, quality, calls, input, output, write, read, total, cost]
+            cells.extend([exact(t.total()), cost]);
+            cells
         };
         for (key, part) in &self.explained.parts {
-            let names = [
-                short_model(&model(key)),
-                key.source.to_string(),
-                key.session.chars().take(8).collect(),
+            let all = [
                 self.labels.shown(&key.device.to_string()),
+                key.session.chars().take(8).collect(),
                 key.quality.word().to_owned(),
             ];
             let cost = part.cost.map_or_else(|| "unknown price".to_owned(), money);
-            grid.row(Weight::Plain, row(names, part.calls, &part.tokens, cost));
+            let model = short_model(&model(key));
+            grid.row(Weight::Plain, row(model, key.source.to_string(), all, part.calls, &part.tokens, cost));
         }
         let e = &self.explained;
         let cost = match (e.unpriced_calls, e.calls) {
@@ -229,8 +226,7 @@ impl Shown<'_> {
             (unpriced, calls) if unpriced == calls => "unknown price".to_owned(),
             _ => at_least(e.cost),
         };
-        let names = ["Sum".to_owned(), String::new(), String::new(), String::new(), String::new()];
-        grid.row(Weight::Sum, row(names, e.calls, &e.tokens, cost));
+        grid.row(Weight::Sum, row("Sum".to_owned(), String::new(), Default::default(), e.calls, &e.tokens, cost));
         grid
     }
 
@@ -318,7 +314,7 @@ pub(crate) struct TokensJson {
 }
 
 impl TokensJson {
-    pub(crate) fn of(t: &aimon_core::units::Tokens) -> Self {
+    pub(crate) fn of(t: &Tokens) -> Self {
         Self {
             input_tokens: t.input,
             output_tokens: t.output,

@@ -4,6 +4,7 @@
 //! ends well. What it prints comes first, what it keeps second.
 
 use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use aimon_core::history::Query;
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Commit, Replica};
 use aimon_sources::collector::Env;
+use tokio::sync::Mutex;
 
 use crate::agent::client::Client;
 use crate::cli::StatuslineArgs;
@@ -23,12 +25,14 @@ use crate::render::number::{countdown, percent};
 use crate::render::table::cost;
 use crate::statusline::{Reading, Told, account};
 use crate::windows::{self, Window};
-use crate::{output, view};
+use crate::{output, scan, view};
 
 /// More input than this is not Claude Code's.
 const LONGEST: u64 = 4 << 20;
 /// How long a running agent has to take what is handed over.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the turn that has just ended may take to come in.
+const SESSION: Duration = Duration::from_millis(8);
 /// What says the same as before is kept again after so long, so that it does not look old.
 const AGAIN_MS: i64 = 10 * 60_000;
 
@@ -47,7 +51,7 @@ pub async fn run(args: &StatuslineArgs) -> Result<()> {
     match &args.wrap {
         None => {
             let mut line = Line::of(&told);
-            let opened = open(args.timezone.as_deref(), &mut line).await;
+            let opened = open(args.timezone.as_deref(), &told, &mut line).await;
             output::print(&format!("{}\n", line.text(&told)))?;
             // The line is out; what goes wrong from here on shows in `aimon doctor`.
             if let Ok(open) = opened {
@@ -57,7 +61,7 @@ pub async fn run(args: &StatuslineArgs) -> Result<()> {
         }
         Some(command) => {
             let child = start(command, input);
-            if let Ok(open) = open(None, &mut Line::of(&told)).await {
+            if let Ok(open) = open(None, &told, &mut Line::of(&told)).await {
                 let _ = keep(open, told).await;
             }
             finish(child?)
@@ -110,20 +114,29 @@ impl Line {
 }
 
 /// Opens the replica and fills the line. What goes wrong is in the line.
-async fn open(zone: Option<&str>, line: &mut Line) -> Result<Open> {
-    let opened = try_open(zone, line).await;
+async fn open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Open> {
+    let opened = try_open(zone, told, line).await;
     if let Err(e) = &opened {
         line.cost = Some(format!("aimon: {}", e.code()));
     }
     opened
 }
 
-async fn try_open(zone: Option<&str>, line: &mut Line) -> Result<Open> {
+async fn try_open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Open> {
     let zone = dates::zone(zone)?;
     let pricing = Pricing::load()?;
     let place = Place::here()?;
     line.demo = place.is_demo();
     let mut writer = place.try_open().await?;
+    // A running agent takes the turn in by itself.
+    if let Some(transcript) = told.transcript.as_deref().filter(|_| !line.demo)
+        && let Some(replica) = writer.take()
+    {
+        let replica = Mutex::new(replica);
+        // What can't be read now is read later.
+        let _ = scan::session(&replica, Path::new(transcript), SESSION).await;
+        writer = Some(replica.into_inner());
+    }
     let mut reader = if writer.is_none() { place.open_read().await? } else { None };
     let mut known = Vec::new();
     if let Some(replica) = writer.as_mut().or(reader.as_mut()) {

@@ -81,10 +81,10 @@ impl Grid {
             table.add_row(Row::from(cells.collect::<Vec<_>>()));
         }
         let widths = table.column_max_content_widths();
-        // The first column begins where the titles do, the last has nothing behind it.
+        // Two blanks between columns, of which the table makes one by itself.
         let last = widths.len().saturating_sub(1);
         for (i, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((if i == 0 { 0 } else { 1 }, if i == last { 0 } else { 1 }));
+            column.set_padding((0, if i == last { 0 } else { 1 }));
         }
         let wide = widths.iter().map(|w| usize::from(*w)).sum::<usize>() + 2 * last;
         let mut lines: Vec<String> = table.lines().map(|l| l.trim_end().to_owned()).collect();

@@ -1,6 +1,7 @@
 //! Reports as tables.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use aimon_core::event::Quality;
 use aimon_core::history::{Figures, Period, Report};
@@ -70,7 +71,7 @@ impl Layout {
         };
         let mut grid = Grid::new(heads);
         for row in &report.rows {
-            let models = if parts == Parts::Models { String::new() } else { models(row.models.keys()) };
+            let models = if parts == Parts::Models { String::new() } else { models(&row.models) };
             grid.row(Weight::Plain, self.cells(&self.name(&row.period), &models, &row.figures));
             match parts {
                 Parts::None => {}
@@ -121,7 +122,7 @@ impl Layout {
             Self::Full | Self::Short => vec![
                 name,
                 models.to_owned(),
-                number(f.sums.calls),
+                exact(f.sums.calls),
                 marked(t.input),
                 marked(t.output),
                 number(t.cache_write()),
@@ -184,9 +185,12 @@ pub fn legend(report: &Report) -> String {
     if lines.is_empty() { String::new() } else { format!("\n{}\n", paint::dim(&lines.join("\n"))) }
 }
 
-/// At most two models, without what they share with all others.
-fn models<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: BTreeSet<String> = names.map(|n| short_model(n)).collect();
+/// The two models that cost most, without what they share with all others.
+fn models(models: &BTreeMap<String, Figures>) -> String {
+    let mut names: Vec<(&String, &Figures)> = models.iter().collect();
+    names.sort_by_key(|(name, f)| (Reverse((f.known_cost(), f.tokens().total())), *name));
+    let mut names: Vec<String> = names.into_iter().map(|(name, _)| short_model(name)).collect();
+    names.dedup();
     let mut text = names.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > 2 {
         text.push_str(&format!(" +{}", names.len() - 2));

@@ -1,0 +1,144 @@
+//! Bad input gets an error with a code and a way out.
+
+use crate::machine::{Machine, Said};
+
+#[test]
+fn flags_that_make_no_sense() {
+    let machine = Machine::with_logs();
+    machine.run(&["report", "--since", "2026-13-01"]).failed(2, "bad-usage");
+    machine.run(&["report", "--by", "colour"]).failed(2, "bad-usage");
+    machine.run(&["report", "hourly"]).failed(2, "bad-usage");
+    machine.run(&["report", "--csv", "--json"]).failed(2, "bad-usage");
+    machine.run(&["frobnicate"]).failed(2, "bad-usage");
+    machine.run(&["doctor", "--ccusage", "x"]).failed(2, "bad-usage");
+    machine.run(&["export", "--format", "xml", "x"]).failed(2, "bad-usage");
+    machine.run(&["report", "--timezone", "Mars/Olympus"]).failed(2, "bad-timezone");
+    machine.run(&["status", "--timezone", ""]).failed(2, "bad-timezone");
+    machine.run(&["report", "--since", "2026-11-21", "--until", "2026-11-20"]).failed(2, "empty-range");
+    let said = machine.run(&["status", "--format", "{today.price}"]).failed(2, "bad-template");
+    assert!(said.err.contains("today.(cost|tokens|"), "{said:?}");
+    assert!(!machine.data().join("aimon.db").exists(), "nothing was begun");
+}
+
+#[test]
+fn an_environment_that_makes_no_sense() {
+    let mut machine = Machine::with_logs();
+    for days in ["6", "3651", "-1", "1e3", "many", "180.5"] {
+        machine.env = vec![("AIMON_RETENTION_DAYS", days.to_owned())];
+        machine.run(&["scan"]).failed(2, "bad-retention");
+    }
+    machine.env = vec![("AIMON_PORT", "70000".to_owned())];
+    machine.run(&["up"]).failed(2, "bad-port");
+    machine.env = vec![("AIMON_PRICES", machine.path("none.json").display().to_string())];
+    machine.run(&["report"]).failed(1, "bad-prices");
+    std::fs::write(machine.path("none.json"), "{\"models\":{\"x\":{\"input\":\"much\"}}}").unwrap();
+    machine.run(&["report"]).failed(1, "bad-prices");
+    machine.env = vec![("TZ", "Nowhere/AtAll".to_owned())];
+    let said = machine.run(&["report"]).fine();
+    assert!(said.err.contains("TZ is `Nowhere/AtAll`"), "{said:?}");
+}
+
+#[test]
+fn retention_is_set_at_the_first_start() {
+    let mut machine = Machine::with_logs();
+    machine.env = vec![("AIMON_RETENTION_DAYS", "3650".to_owned())];
+    machine.run(&["scan"]).fine();
+    machine.env.clear();
+    assert_eq!(machine.run(&["doctor", "--json"]).json()["retentionDays"], 3650);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made() {
+    let mut machine = Machine::with_logs();
+    std::fs::write(machine.path("file"), "").unwrap();
+    machine.env = vec![("AIMON_HOME", machine.path("file/data").display().to_string())];
+    for command in [&["scan"][..], &["report"], &["status"], &["up"]] {
+        machine.run(command).failed(4, "home-not-writable");
+    }
+}
+
+#[test]
+fn no_folder_at_all() {
+    let machine = Machine::empty();
+    let mut command = machine.command(&["report"]);
+    let output = command.env_remove("AIMON_HOME").env_remove("HOME").env_remove("USERPROFILE").output().unwrap();
+    // Some systems know a home folder without being told.
+    if !output.status.success() {
+        Said::from(output).failed(2, "no-home");
+    }
+}
+
+#[test]
+fn a_damaged_database() {
+    let machine = Machine::with_logs();
+    machine.run(&["scan"]).fine();
+    std::fs::write(machine.data().join("aimon.db"), vec![0x5a; 64 << 10]).unwrap();
+    // What was written last stands beside it.
+    for name in ["aimon.db-wal", "aimon.db-shm"] {
+        let _ = std::fs::remove_file(machine.data().join(name));
+    }
+    for command in [&["scan"][..], &["report"], &["report", "--no-scan"], &["status"]] {
+        machine.run(command).failed(5, "database-damaged");
+    }
+    // The way out that the help names.
+    std::fs::rename(machine.data(), machine.path("away")).unwrap();
+    assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
+}
+
+#[test]
+fn nothing_there_to_show() {
+    let machine = Machine::empty();
+    machine.run(&["explain", "2026-11-20"]).failed(1, "nothing-to-explain");
+    let empty = Machine::empty();
+    empty.run(&["export", "--format", "jsonl", "out"]).failed(1, "home-empty");
+    let report = empty.run(&["report", "--json", "--no-scan"]).json();
+    assert_eq!(report["daily"].as_array().map(Vec::len), Some(0));
+    assert_eq!(report["totals"]["totalCost"], 0);
+    assert!(!empty.data().exists(), "reading begins nothing");
+    let status = empty.run(&[]).fine();
+    assert!(status.out.contains("no calls yet"), "{status:?}");
+    let scan = empty.run(&["scan"]).fine();
+    assert!(scan.out.contains("No agent logs found"), "{scan:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let machine = Machine::with_logs();
+    machine.run(&["scan"]).fine();
+    let mut child = machine
+        .command(&["man"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let said = Said::from(child.wait_with_output().unwrap()).fine();
+    assert_eq!(said.err, "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_output() {
+    let machine = Machine::with_logs();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = machine.command(&["report", "--json"]).stdout(full).output().unwrap();
+    Said::from(output).failed(4, "output-failed");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_data_folder_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::with_logs();
+    machine.run(&["scan"]).fine();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&machine.data()), 0o700);
+}
+
+#[test]
+fn every_code_is_in_the_docs() {
+    let docs = include_str!("../../../../docs/errors.md");
+    for code in aimon_agent::error::CODES {
+        assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
+    }
+}

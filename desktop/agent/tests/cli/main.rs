@@ -1,0 +1,9 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! The command as its users run it: the real binary, on logs of its own.
+
+mod agent;
+mod errors;
+mod figures;
+mod machine;
+mod others;
+mod statusline;
