@@ -9,10 +9,11 @@ use aimon_core::event::{Event, MessageId, Quality, Record, RequestId};
 use aimon_core::name::Name;
 use memchr::memmem::Finder;
 
-use self::line::{Line, Usage};
+use self::line::{Line, Usage, text};
 use self::repeats::Repeats;
 use super::KIND;
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
+use crate::json::Value;
 use crate::stamp;
 
 /// What every line of interest contains.
@@ -30,8 +31,11 @@ const COMPLETE_SINCE: [u64; 3] = [2, 1, 97];
 pub(super) struct Lines {
     kind: Name,
     repeats: Repeats,
-    message: Hashed<MessageId>,
-    request: Hashed<RequestId>,
+    message: Memo<Option<MessageId>>,
+    request: Memo<Option<RequestId>>,
+    session: Memo<Name>,
+    model: Memo<Name>,
+    quality: Memo<Quality>,
     /// Records of the latest message, which streams over several lines.
     latest: Vec<Record>,
 }
@@ -42,8 +46,16 @@ impl Lines {
             None => Repeats::default(),
             Some(state) => Repeats::from_bytes(state).ok_or(CollectError::State)?,
         };
-        let (message, request) = (Hashed::default(), Hashed::default());
-        Ok(Self { kind: KIND.into(), repeats, message, request, latest: Vec::new() })
+        Ok(Self {
+            kind: KIND.into(),
+            repeats,
+            message: Memo::default(),
+            request: Memo::default(),
+            session: Memo::default(),
+            model: Memo::default(),
+            quality: Memo::default(),
+            latest: Vec::new(),
+        })
     }
 
     fn candidate(&mut self, line: &[u8], out: &mut Out) {
@@ -59,42 +71,37 @@ impl Lines {
     }
 
     fn take(&mut self, line: &Line<'_>, out: &mut Out) -> Result<(), SkipReason> {
-        let model = line.model.as_deref().unwrap_or("unknown");
-        if model == SYNTHETIC {
+        let model = self.model.of(&line.model, |model| out.name(model.unwrap_or("unknown")));
+        if model.as_str() == SYNTHETIC {
             return Ok(());
         }
         let time = line.timestamp.as_ref().and_then(stamp::time).ok_or(SkipReason::NoTime)?;
-        let session = line.session.as_deref().unwrap_or_default();
+        let session = self.session.of(&line.session, |session| out.name(session.unwrap_or_default()));
         let usage = line.usage.checked()?;
-        let line_id;
-        let id: &[&[u8]] = match &line.message {
-            Some(id) => &[id.as_bytes()],
-            None => {
-                line_id = self.repeats.identify(session, time, model, &usage);
-                &[b"line".as_slice(), line_id.as_slice()]
-            }
-        };
-        let message = match &line.message {
-            Some(text) => self.message.of(text, |text| MessageId::of(KIND, &[text])),
-            None => MessageId::of(KIND, id),
-        };
-        let request = match &line.request {
-            Some(text) => self.request.of(text, |text| RequestId::of(KIND, &[text])),
-            None => RequestId::of(KIND, &[b"session", session.as_bytes()]),
-        };
+        let of_message = |id: &str| MessageId::of(KIND, &[id.as_bytes()]);
+        let mut line_id = None;
+        let message = self.message.of(&line.message, |id| id.map(of_message)).unwrap_or_else(|| {
+            let id = line_id.insert(self.repeats.identify(&session, time, &model, &usage));
+            MessageId::of(KIND, &[b"line", id])
+        });
+        let of_request = |id: &str| RequestId::of(KIND, &[id.as_bytes()]);
+        let request = self
+            .request
+            .of(&line.request, |id| id.map(of_request))
+            .unwrap_or_else(|| RequestId::of(KIND, &[b"session", session.as_bytes()]));
         let main = Record {
             source: self.kind.clone(),
             message,
             request,
             sidechain: line.sidechain,
             time,
-            model: out.name(model),
-            session: out.name(session),
+            model,
+            session,
             tokens: usage.tokens,
             web_searches: usage.web_searches,
             tier: line.usage.tier(),
-            quality: if is_understated(line.version.as_deref()) { Quality::Understated } else { Quality::Log },
-            payer: line.payer.as_deref().map(|payer| out.name(payer)),
+            quality: self.quality.of(&line.version, quality_of_version),
+            payer: text(&line.payer).map(|payer| out.name(&payer)),
             stated_cost: line.stated_cost(),
             project: None,
             origin: None,
@@ -112,16 +119,22 @@ impl Lines {
         line.usage.advisors(|advisor: &Usage<'_>, model: Option<&str>| {
             let nth = advisors.to_le_bytes();
             advisors += 1;
-            let Some(model) = model.or(line.advisor_model.as_deref()) else {
+            let otherwise = text(&line.advisor_model);
+            let Some(model) = model.or(otherwise.as_deref()) else {
                 skipped = Err(SkipReason::NoModel);
                 return;
             };
             match advisor.checked() {
                 Err(reason) => skipped = Err(reason),
                 Ok(usage) => {
-                    let id: Vec<&[u8]> = id.iter().copied().chain([&b"advisor"[..], &nth]).collect();
+                    let message_text = text(&line.message);
+                    let id: &[&[u8]] = match (&message_text, &line_id) {
+                        (Some(id), _) => &[id.as_bytes(), b"advisor", &nth],
+                        (None, Some(id)) => &[b"line", id, b"advisor", &nth],
+                        (None, None) => return,
+                    };
                     let record = Record {
-                        message: MessageId::of(KIND, &id),
+                        message: MessageId::of(KIND, id),
                         model: out.name(model),
                         tokens: usage.tokens,
                         web_searches: usage.web_searches,
@@ -143,26 +156,29 @@ impl Lines {
     }
 }
 
-/// The hash of the text that was hashed last: a streamed message repeats its ids line by line.
-struct Hashed<I> {
-    text: String,
-    id: Option<I>,
+/// What was made of a field last time: most fields say the same line after line, and a streamed message
+/// repeats its ids.
+struct Memo<T> {
+    raw: Vec<u8>,
+    made: Option<T>,
 }
 
-impl<I> Default for Hashed<I> {
+impl<T> Default for Memo<T> {
     fn default() -> Self {
-        Self { text: String::new(), id: None }
+        Self { raw: Vec::new(), made: None }
     }
 }
 
-impl<I: Copy> Hashed<I> {
-    fn of(&mut self, text: &str, hash: impl FnOnce(&[u8]) -> I) -> I {
-        match self.id {
-            Some(id) if self.text == text => id,
+impl<T: Clone> Memo<T> {
+    /// `make` gets the field's text, if there is one that is not empty.
+    fn of(&mut self, field: &Option<Value<'_>>, make: impl FnOnce(Option<&str>) -> T) -> T {
+        let raw = field.as_ref().map_or(&[][..], Value::raw);
+        match &self.made {
+            Some(made) if self.raw == raw => made.clone(),
             _ => {
-                self.text.clear();
-                self.text.push_str(text);
-                *self.id.insert(hash(text.as_bytes()))
+                self.raw.clear();
+                self.raw.extend_from_slice(raw);
+                self.made.insert(make(text(field).as_deref())).clone()
             }
         }
     }
@@ -227,15 +243,14 @@ fn keep(latest: &mut Vec<Record>, new: Record, out: &mut Out) {
 
 /// Whether the line's version says that its figures may be placeholders. A line without a version,
 /// or with one that is no number, says nothing of the kind.
-fn is_understated(version: Option<&str>) -> bool {
-    let Some(version) = version else { return false };
-    let mut numbers = version.split('.').map(|part| {
+fn quality_of_version(version: Option<&str>) -> Quality {
+    let mut numbers = version.unwrap_or_default().split('.').map(|part| {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         part[..digits].parse::<u64>().ok()
     });
     let mut next = || numbers.next().flatten();
     match (next(), next(), next()) {
-        (Some(major), Some(minor), Some(patch)) => [major, minor, patch] < COMPLETE_SINCE,
-        _ => false,
+        (Some(major), Some(minor), Some(patch)) if [major, minor, patch] < COMPLETE_SINCE => Quality::Understated,
+        _ => Quality::Log,
     }
 }

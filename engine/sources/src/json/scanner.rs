@@ -1,4 +1,4 @@
-use memchr::memchr2;
+use memchr::memchr;
 
 use super::text;
 use super::value::{Kind, Value};
@@ -46,7 +46,7 @@ impl<'a> Scanner<'a> {
         loop {
             let (key, escaped) = self.key()?;
             let value_at = self.at;
-            if !escaped {
+            if !escaped || !key.contains(&b'\\') {
                 field(self, key)?;
             } else if let Some(key) = text::unescape(key) {
                 field(self, key.as_bytes())?;
@@ -227,23 +227,17 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// The cursor is behind an opening quote: goes behind the closing one.
+    /// The cursor is behind an opening quote: goes behind the closing one. Returns what is between,
+    /// and whether it may have escapes.
     #[inline]
     fn string(&mut self) -> Result<(&'a [u8], bool), JsonError> {
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(found) = quote_or_backslash(rest) else { return Err(JsonError::Unfinished) };
-            self.at += found;
-            if self.bytes[self.at] == b'"' {
-                let text = &self.bytes[start..self.at];
-                self.at += 1;
-                return Ok((text, escaped));
-            }
-            escaped = true;
-            self.at += 2;
-        }
+        let rest = &self.bytes[self.at..];
+        let (length, escaped) = match quote_or_backslash(rest) {
+            Short::Quote(at) => (at, false),
+            Short::Backslash | Short::Neither => (long_string(rest)?, true),
+        };
+        self.at += length + 1;
+        Ok((&rest[..length], escaped))
     }
 
     fn literal(&mut self, word: &[u8]) -> Result<(), JsonError> {
@@ -298,25 +292,51 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Keys, ids and numbers are short, prose is long: the first bytes are looked at eight at a time, which
-/// costs less than the start of a vectorised search, and the rest by one.
+/// What comes first in the first bytes of a string.
+enum Short {
+    Quote(usize),
+    Backslash,
+    Neither,
+}
+
+/// Keys, ids and times are short, prose is long: the first bytes are looked at eight at a time, which
+/// costs less than the start of a vectorised search.
 #[inline]
-fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+fn quote_or_backslash(text: &[u8]) -> Short {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     // Of a word xor the byte sought, a byte is zero where it occurs; the lowest high bit set is exact.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let mut rest = text;
-    for _ in 0..4 {
+    for _ in 0..5 {
         let Some((word, tail)) = rest.split_first_chunk::<8>() else { break };
         let word = u64::from_le_bytes(*word);
-        let hits = (zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64))) & HIGHS;
-        if hits != 0 {
-            return Some(text.len() - rest.len() + hits.trailing_zeros() as usize / 8);
+        let quotes = zeros(word ^ (ONES * b'"' as u64));
+        let backslashes = zeros(word ^ (ONES * b'\\' as u64));
+        if quotes | backslashes != 0 {
+            if backslashes != 0 && backslashes.trailing_zeros() < quotes.trailing_zeros() {
+                return Short::Backslash;
+            }
+            return Short::Quote(text.len() - rest.len() + quotes.trailing_zeros() as usize / 8);
         }
         rest = tail;
     }
-    memchr2(b'"', b'\\', rest).map(|at| text.len() - rest.len() + at)
+    Short::Neither
+}
+
+/// How far it is to the closing quote. Prose has more escaped line breaks than escaped quotes, so this
+/// stops at quotes alone and looks back: behind an odd number of backslashes a quote is escaped.
+fn long_string(text: &[u8]) -> Result<usize, JsonError> {
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..).unwrap_or_default();
+        let at = from + memchr(b'"', rest).ok_or(JsonError::Unfinished)?;
+        let backslashes = text[..at].iter().rev().take_while(|b| **b == b'\\').count();
+        if backslashes % 2 == 0 {
+            return Ok(at);
+        }
+        from = at + 1;
+    }
 }
 
 /// Which containers are open: a bit each, on the heap only from the 129th on.

@@ -38,6 +38,7 @@ impl Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Value<'a> {
     kind: Kind,
+    /// Whether it is a string that may have escapes.
     escaped: bool,
     raw: &'a [u8],
 }
@@ -75,7 +76,7 @@ impl<'a> Value<'a> {
             return None;
         }
         let inner = self.raw.get(1..self.raw.len() - 1)?;
-        if self.escaped {
+        if self.escaped && inner.contains(&b'\\') {
             return text::unescape(inner).map(Cow::Owned);
         }
         // Without a way out of the loop, so that many bytes are looked at at once.

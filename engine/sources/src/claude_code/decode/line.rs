@@ -15,14 +15,14 @@ const MOST: u64 = 1 << 53;
 #[derive(Default)]
 pub(super) struct Line<'a> {
     pub timestamp: Option<Value<'a>>,
-    pub message: Option<Cow<'a, str>>,
-    pub model: Option<Cow<'a, str>>,
+    pub message: Option<Value<'a>>,
+    pub model: Option<Value<'a>>,
     pub usage: Usage<'a>,
-    pub request: Option<Cow<'a, str>>,
-    pub session: Option<Cow<'a, str>>,
-    pub version: Option<Cow<'a, str>>,
-    pub payer: Option<Cow<'a, str>>,
-    pub advisor_model: Option<Cow<'a, str>>,
+    pub request: Option<Value<'a>>,
+    pub session: Option<Value<'a>>,
+    pub version: Option<Value<'a>>,
+    pub payer: Option<Value<'a>>,
+    pub advisor_model: Option<Value<'a>>,
     pub sidechain: bool,
     cost: Option<Value<'a>>,
     has_usage: bool,
@@ -46,12 +46,12 @@ impl<'a> Line<'a> {
             match key {
                 b"message" => self.message_object(s)?,
                 b"timestamp" => self.timestamp = present(s.value()?),
-                b"requestId" => self.request = text(s)?,
-                b"sessionId" => self.session = text(s)?,
-                b"version" => self.version = text(s)?,
+                b"requestId" => self.request = Some(s.value()?),
+                b"sessionId" => self.session = Some(s.value()?),
+                b"version" => self.version = Some(s.value()?),
                 b"isSidechain" => self.sidechain = s.value()?.bool() == Some(true),
-                b"ownerAccountUuid" => self.payer = text(s)?,
-                b"advisorModel" => self.advisor_model = text(s)?,
+                b"ownerAccountUuid" => self.payer = Some(s.value()?),
+                b"advisorModel" => self.advisor_model = Some(s.value()?),
                 b"costUSD" => self.cost = Some(s.value()?),
                 b"data" => self.data = Some(s.value()?),
                 _ => {}
@@ -66,8 +66,8 @@ impl<'a> Line<'a> {
         (self.message, self.model, self.has_usage) = (None, None, false);
         s.object(|s, key| {
             match key {
-                b"id" => self.message = text(s)?,
-                b"model" => self.model = text(s)?,
+                b"id" => self.message = Some(s.value()?),
+                b"model" => self.model = Some(s.value()?),
                 b"usage" => self.has_usage = self.usage.read(s)?,
                 _ => {}
             }
@@ -91,10 +91,10 @@ impl<'a> Line<'a> {
         line.object(&mut inner.scan())?;
         if line.has_usage {
             line.timestamp = line.timestamp.or(self.timestamp);
-            line.session = line.session.or(self.session.take());
-            line.version = line.version.or(self.version.take());
-            line.payer = line.payer.or(self.payer.take());
-            line.request = line.request.or(self.request.take());
+            line.session = said(line.session, self.session);
+            line.version = said(line.version, self.version);
+            line.payer = said(line.payer, self.payer);
+            line.request = said(line.request, self.request);
             line.sidechain |= self.sidechain;
             *self = line;
         }
@@ -118,8 +118,8 @@ pub(super) struct Usage<'a> {
     cache_read: Option<Value<'a>>,
     thinking: Option<Value<'a>>,
     web_searches: Option<Value<'a>>,
-    speed: Option<Cow<'a, str>>,
-    service_tier: Option<Cow<'a, str>>,
+    speed: Option<Value<'a>>,
+    service_tier: Option<Value<'a>>,
     iterations: Option<Value<'a>>,
 }
 
@@ -176,8 +176,8 @@ impl<'a> Usage<'a> {
                         Ok(())
                     })?;
                 }
-                b"speed" => self.speed = text(s)?,
-                b"service_tier" => self.service_tier = text(s)?,
+                b"speed" => self.speed = Some(s.value()?),
+                b"service_tier" => self.service_tier = Some(s.value()?),
                 b"iterations" => self.iterations = Some(s.value()?),
                 key => other(s, key)?,
             }
@@ -208,10 +208,12 @@ impl<'a> Usage<'a> {
 
     /// What the line states about the price.
     pub(super) fn tier(&self) -> Tier {
-        match (self.speed.as_deref(), self.service_tier.as_deref()) {
-            (Some("fast"), _) => Tier::Fast,
-            (_, Some("priority")) => Tier::Priority,
-            (_, Some("batch")) => Tier::Batch,
+        if text(&self.speed).as_deref() == Some("fast") {
+            return Tier::Fast;
+        }
+        match text(&self.service_tier).as_deref() {
+            Some("priority") => Tier::Priority,
+            Some("batch") => Tier::Batch,
             _ => Tier::Standard,
         }
     }
@@ -225,14 +227,14 @@ impl<'a> Usage<'a> {
             let mut usage = Usage::default();
             usage.read_and(s, |s, key| {
                 match key {
-                    b"type" => kind = text(s)?,
-                    b"model" => model = text(s)?,
+                    b"type" => kind = Some(s.value()?),
+                    b"model" => model = Some(s.value()?),
                     _ => {}
                 }
                 Ok(())
             })?;
-            if kind.as_deref() == Some("advisor_message") {
-                advisor(&usage, model.as_deref());
+            if text(&kind).as_deref() == Some("advisor_message") {
+                advisor(&usage, text(&model).as_deref());
             }
             Ok(())
         });
@@ -240,8 +242,13 @@ impl<'a> Usage<'a> {
 }
 
 /// A text that is there and not empty.
-fn text<'a>(s: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
-    Ok(s.value()?.str().filter(|text| !text.is_empty()))
+pub(super) fn text<'a>(value: &Option<Value<'a>>) -> Option<Cow<'a, str>> {
+    value.as_ref()?.str().filter(|text| !text.is_empty())
+}
+
+/// What the inner line says, or else the outer one.
+fn said<'a>(inner: Option<Value<'a>>, outer: Option<Value<'a>>) -> Option<Value<'a>> {
+    if text(&inner).is_some() { inner } else { outer }
 }
 
 fn present(value: Value<'_>) -> Option<Value<'_>> {
