@@ -12,6 +12,7 @@ mod env;
 pub mod gemini;
 pub mod json;
 pub mod locate;
+pub mod opencode;
 mod out;
 pub mod scan;
 pub mod stamp;
@@ -21,5 +22,5 @@ use collector::Collector;
 
 /// Every agent that is known.
 pub fn collectors() -> &'static [&'static dyn Collector] {
-    &[&claude_code::ClaudeCode, &codex::Codex, &gemini::Gemini]
+    &[&claude_code::ClaudeCode, &codex::Codex, &gemini::Gemini, &opencode::OpenCode]
 }
