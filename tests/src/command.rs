@@ -9,8 +9,9 @@ use std::process::{Command, Output};
 /// # Panics
 /// When it was not built.
 pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("AIMON_BIN") {
-        return path.into();
+    if let Some(path) = std::env::var_os("AIMON_BIN").map(PathBuf::from) {
+        assert!(path.is_file(), "AIMON_BIN is {}, which is not there", path.display());
+        return path;
     }
     let mut here = std::env::current_exe().unwrap();
     here.pop();

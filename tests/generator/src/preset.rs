@@ -84,6 +84,15 @@ impl Plan {
         }
     }
 
+    /// The same person with little content, for histories of any length.
+    pub fn history(days: u32) -> Self {
+        let mut plan = Self { content: 60, ..Self::bench(days) };
+        for machine in &mut plan.machines {
+            machine.work = vec![work(Agent::ClaudeCode, 30, (4, 40)), work(Agent::Codex, 14, (4, 40))];
+        }
+        plan
+    }
+
     /// What `aimon demo` shows: 180 days up to `end`, three machines, plausible people, a few megabytes.
     pub fn demo(end: i64) -> Self {
         let laptop =

@@ -67,6 +67,7 @@ fn claude_code() {
         unterminated: unterminated => Right;
         no_request: no_request => Right;
         no_request_streamed: no_request streamed => Wrong("without a request id it counts each line of a streamed message");
+        no_request_subagent: no_request subagent => Right;
         no_request_copied: no_request copied => Right;
         no_message: no_message => Right;
         no_message_repeated: no_message repeated => Right;

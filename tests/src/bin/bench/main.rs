@@ -1,0 +1,63 @@
+//! `cargo xtask bench`: the product beside its peers, in one run, on one folder of logs.
+//!
+//! Prints a table and writes it to `target/bench.md`. It asserts nothing: a busy machine is no bug.
+//! Ratios are what to look at; seconds are this machine's.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+
+mod growth;
+mod idle;
+mod logs;
+mod measure;
+mod peers;
+mod scan;
+mod table;
+
+use std::path::PathBuf;
+
+/// How the benchmark is run.
+pub struct Options {
+    /// Runs of each command; the median counts.
+    pub runs: usize,
+    /// Days of logs.
+    pub days: u32,
+    /// Where generated logs are kept between runs, and everything else for this one.
+    pub target: PathBuf,
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    // Logs are made by a process of their own: what this one holds would show in its children's peaks.
+    if let ["--generate", kind, days, into] = words.as_slice() {
+        return logs::generate(kind, days.parse().unwrap(), into.as_ref());
+    }
+    let quick = words.contains(&"--quick");
+    let number = |name: &str, or: usize| {
+        let at = words.iter().position(|w| *w == name);
+        at.and_then(|at| words.get(at + 1)).map_or(or, |n| n.parse().expect("a number"))
+    };
+    let options = Options {
+        runs: number("--runs", if quick { 3 } else { 5 }),
+        days: number("--days", if quick { 30 } else { 180 }) as u32,
+        target: target(),
+    };
+    let mut page = table::Page::new(&options);
+    let logs = logs::bench(&options);
+    page.say(&logs.says());
+    let peers = peers::Peers::find();
+    scan::cold(&options, &logs, &peers, &mut page);
+    scan::warm(&options, &logs, &peers, &mut page);
+    scan::small(&options, &logs, &mut page);
+    scan::at_rest(&options, &logs, &mut page);
+    growth::measure(&options, quick, &mut page);
+    page.segment();
+    idle::measure(&options, &logs, &mut page);
+    page.write(&options.target.join("bench.md"));
+}
+
+/// The target folder: the one that holds this program.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target = program.ancestors().find(|p| p.file_name().is_some_and(|n| n == "target"));
+    target.map_or_else(|| program.parent().and_then(|p| p.parent()).unwrap().to_owned(), |t| t.to_owned())
+}
