@@ -28,7 +28,7 @@ impl Stored {
         segment::batches(&self.bytes)
             .map_err(|e| e.to_string())?
             .iter()
-            .map(|(_, bytes)| Batch::decode(bytes).map_err(|e| e.to_string()))
+            .map(|bytes| Batch::decode(bytes).map_err(|e| e.to_string()))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aimon_core::batch::Batch;
 use aimon_core::event::Event;
 use aimon_core::history::answers::Standing;
-use aimon_core::history::{Copy, DayCells, standing};
+use aimon_core::history::{Copy, DayCells, Gauges, standing};
 use aimon_core::ids::{DeviceId, SegmentId, WriterId};
 use aimon_core::name::Name;
 use aimon_core::retention::{Retention, TrustedTime};
@@ -67,6 +67,13 @@ pub struct Recorded {
     pub expired: u64,
     /// Events that were held already (only looked for while damaged segments are re-read).
     pub held: u64,
+}
+
+/// What is newer than the derived tables, to a reader that may not write them.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    cells: BTreeMap<UtcDay, DayCells>,
+    gauges: Option<Gauges>,
 }
 
 /// A durable replica.
@@ -321,7 +328,7 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let mut cells = derived::cells(&mut self.db, range).await.map_err(fail)?;
-        cells.extend(overlay.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
+        cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
         // Days that share a call with a day that is held but not kept as of `as_of`.
         let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;
         again.retain(|d| *d >= range.0 && *d <= range.1);
@@ -356,8 +363,11 @@ impl Replica {
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
-        self.catch_up().await?;
-        let gauges = derived::read_gauges(&mut self.db).await.map_err(fail)?;
+        let overlay = self.catch_up().await?;
+        let gauges = match overlay.gauges {
+            Some(gauges) => gauges,
+            None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
+        };
         Ok(gauges.all().cloned().collect())
     }
 
@@ -374,12 +384,13 @@ impl Replica {
         }
     }
 
-    /// Brings the derived tables up to date. A reader stores nothing and gets the new cells back.
-    pub(crate) async fn catch_up(&mut self) -> Result<BTreeMap<UtcDay, DayCells>, Error> {
+    /// Brings the derived tables up to date. A reader stores nothing and gets what
+    /// is new back.
+    pub(crate) async fn catch_up(&mut self) -> Result<Overlay, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let first = self.first_day();
-        let mut overlay = BTreeMap::new();
+        let mut overlay = Overlay::default();
         if self.is_writer() && !derived::is_current(&mut self.db).await.map_err(fail)? {
             self.transaction(async |db| derived::clear(db).await).await?;
         }
@@ -394,7 +405,8 @@ impl Replica {
                 .await?;
                 self.rereading |= !step.damaged.is_empty();
             } else {
-                overlay.extend(step.cells);
+                overlay.cells.extend(step.cells);
+                overlay.gauges = step.gauges.or(overlay.gauges);
             }
         }
         Ok(overlay)

@@ -29,7 +29,7 @@ const MEASURE_VALUES: u64 = 36;
 fn write_keys<'a>(
     keys: impl Iterator<Item = (&'a AnswerKey, UtcMillis, Clock)> + Clone,
     names: &mut Names,
-    w: &mut Writer<'_>,
+    w: &mut Writer,
 ) {
     let mut places = |of: &dyn Fn(&AnswerKey, &mut Names, &mut Vec<u64>)| -> Vec<u64> {
         let mut list = Vec::new();
@@ -85,12 +85,11 @@ fn read_keys(
         .collect()
 }
 
-pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, out: &mut Vec<u8>) {
+pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, w: &mut Writer) {
     if answers.is_empty() {
         return;
     }
-    let mut w = Writer::new(out);
-    write_keys(answers.iter().map(|a| (&a.key, a.observed, a.clock)), names, &mut w);
+    write_keys(answers.iter().map(|a| (&a.key, a.observed, a.clock)), names, w);
     let rows = || answers.iter().flat_map(|a| &a.rows);
     w.numbers(ROWS, Encoding::Runs, answers.iter().map(|a| a.rows.len() as u64));
     // A row has as many values as its key has dimensions; missing ones are empty.
@@ -108,8 +107,11 @@ pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, 
     carried.iter().for_each(|c| w.carried(c));
 }
 
-pub(super) fn read(body: &[u8], rows: usize, names: &Dictionary) -> Result<(Vec<Answer>, Vec<Carried>), BatchError> {
-    let mut c = Columns::read(body)?;
+pub(super) fn read(
+    mut c: Columns<'_>,
+    rows: usize,
+    names: &Dictionary,
+) -> Result<(Vec<Answer>, Vec<Carried>), BatchError> {
     let keys = read_keys(&mut c, rows, names)?;
     let counts = c.numbers(ROWS, rows)?;
     let row_count = total(&counts)?;
@@ -145,22 +147,20 @@ pub(super) fn read(body: &[u8], rows: usize, names: &Dictionary) -> Result<(Vec<
     Ok((answers, c.carried(rows)?))
 }
 
-pub(super) fn write_unchanged(notes: &[Unchanged], carried: &[Carried], names: &mut Names, out: &mut Vec<u8>) {
+pub(super) fn write_unchanged(notes: &[Unchanged], carried: &[Carried], names: &mut Names, w: &mut Writer) {
     if notes.is_empty() {
         return;
     }
-    let mut w = Writer::new(out);
-    write_keys(notes.iter().map(|u| (&u.key, u.seen, u.clock)), names, &mut w);
+    write_keys(notes.iter().map(|u| (&u.key, u.seen, u.clock)), names, w);
     w.fixed(HASH, notes.iter().map(|u| u.answer.0));
     carried.iter().for_each(|c| w.carried(c));
 }
 
 pub(super) fn read_unchanged(
-    body: &[u8],
+    mut c: Columns<'_>,
     rows: usize,
     names: &Dictionary,
 ) -> Result<(Vec<Unchanged>, Vec<Carried>), BatchError> {
-    let mut c = Columns::read(body)?;
     let keys = read_keys(&mut c, rows, names)?;
     let hashes = c.fixed::<8>(HASH, rows)?;
     let notes = keys

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! batch   = version:u8=1  section*
-//! section = kind:varint  rows:varint  length:varint  column*
-//! column  = id:varint  encoding:u8  length:varint  values
+//! section = kind:varint  rows:varint  columns:varint  (id:varint  encoding:u8  length:varint)*  values*
 //! ```
 //!
 //! A batch decodes by itself. What a newer version of the product writes into it (another section,
@@ -25,8 +24,9 @@ pub(crate) mod columns {
 }
 
 use crate::event::{Answer, Event, Record, Unchanged};
+use column::{Columns, Encoding, Writer};
 use names::{Dictionary, Names};
-use varint::{Reader, put, unzigzag, zigzag};
+use varint::{Reader, unzigzag, zigzag};
 
 /// The format's version; the batch's first byte.
 pub const VERSION: u8 = 1;
@@ -36,6 +36,9 @@ const CLOCK: u64 = 2;
 const RECORDS: u64 = 3;
 const ANSWERS: u64 = 4;
 const UNCHANGED: u64 = 5;
+
+/// The one column of the sections of names and of the clock.
+const VALUE: u64 = 1;
 
 /// Why bytes are no batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,8 +58,8 @@ pub enum BatchError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownSection {
     kind: u64,
-    rows: u64,
-    body: Vec<u8>,
+    rows: usize,
+    columns: Vec<Carried>,
 }
 
 /// The events of one commit.
@@ -116,36 +119,24 @@ impl Batch {
         self.dictionary.iter().for_each(|n| {
             names.place(n);
         });
-        let mut body = Vec::new();
-        let mut sections = Vec::new();
-        let section = |sections: &mut Vec<u8>, kind, rows: usize, body: &mut Vec<u8>| {
-            if rows > 0 {
-                put(sections, kind);
-                put(sections, rows as u64);
-                put(sections, body.len() as u64);
-                sections.append(body);
-            }
-            body.clear();
-        };
-        records::write(&self.records, &self.carried[0], &mut names, &mut body);
-        section(&mut sections, RECORDS, self.records.len(), &mut body);
-        answers::write(&self.answers, &self.carried[1], &mut names, &mut body);
-        section(&mut sections, ANSWERS, self.answers.len(), &mut body);
-        answers::write_unchanged(&self.unchanged, &self.carried[2], &mut names, &mut body);
-        section(&mut sections, UNCHANGED, self.unchanged.len(), &mut body);
-        for u in &self.unknown {
-            put(&mut sections, u.kind);
-            put(&mut sections, u.rows);
-            put(&mut sections, u.body.len() as u64);
-            sections.extend_from_slice(&u.body);
+        let (mut w, mut sections) = (Writer::default(), Vec::new());
+        records::write(&self.records, &self.carried[0], &mut names, &mut w);
+        w.section(RECORDS, self.records.len(), &mut sections);
+        answers::write(&self.answers, &self.carried[1], &mut names, &mut w);
+        w.section(ANSWERS, self.answers.len(), &mut sections);
+        answers::write_unchanged(&self.unchanged, &self.carried[2], &mut names, &mut w);
+        w.section(UNCHANGED, self.unchanged.len(), &mut sections);
+        for unknown in &self.unknown {
+            unknown.columns.iter().for_each(|c| w.carried(c));
+            w.section(unknown.kind, unknown.rows, &mut sections);
         }
 
         let mut out = vec![VERSION];
-        names.write(&mut body);
-        section(&mut out, NAMES, names.len(), &mut body);
+        w.texts(VALUE, names.all().iter());
+        w.section(NAMES, names.all().len(), &mut out);
         if let Some(offset) = self.clock_offset_ms {
-            put(&mut body, zigzag(offset));
-            section(&mut out, CLOCK, 1, &mut body);
+            w.numbers(VALUE, Encoding::Plain, std::iter::once(zigzag(offset)));
+            w.section(CLOCK, 1, &mut out);
         }
         out.append(&mut sections);
         out
@@ -159,33 +150,23 @@ impl Batch {
             return Err(BatchError::Version(version));
         }
         let mut batch = Self::default();
-        let mut names = Dictionary::empty();
+        let mut names = Dictionary::new(Vec::new());
+        let mut seen = Vec::new();
         while !r.is_empty() {
             let kind = r.varint()?;
-            let rows = r.varint()?;
-            let len = r.len_of(1)?;
-            let body = r.bytes(len)?;
-            if rows > MAX_ROWS as u64 {
-                return Err(BatchError::Malformed("too many rows"));
+            let rows = r.len_of(0)?;
+            if rows == 0 || seen.contains(&kind) {
+                return Err(BatchError::Malformed("a section that is empty or stands twice"));
             }
-            let count = rows as usize;
-            let twice = match kind {
-                NAMES => !names.all().is_empty(),
-                RECORDS => !batch.records.is_empty(),
-                ANSWERS => !batch.answers.is_empty(),
-                UNCHANGED => !batch.unchanged.is_empty(),
-                _ => false,
-            };
-            if twice {
-                return Err(BatchError::Malformed("a section twice"));
-            }
+            seen.push(kind);
+            let mut columns = Columns::read(&mut r)?;
             match kind {
-                NAMES => names = Dictionary::read(body, count)?,
-                CLOCK => batch.clock_offset_ms = Some(unzigzag(Reader::new(body).varint()?)),
-                RECORDS => (batch.records, batch.carried[0]) = records::read(body, count, &names)?,
-                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(body, count, &names)?,
-                UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(body, count, &names)?,
-                _ => batch.unknown.push(UnknownSection { kind, rows, body: body.to_vec() }),
+                NAMES => names = Dictionary::new(columns.texts(VALUE, rows)?),
+                CLOCK => batch.clock_offset_ms = columns.numbers(VALUE, rows)?.first().map(|z| unzigzag(*z)),
+                RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, &names)?,
+                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, &names)?,
+                UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(columns, rows, &names)?,
+                _ => batch.unknown.push(UnknownSection { kind, rows, columns: columns.carried(rows)? }),
             }
         }
         // Only what this version does not understand can refer to names that it does not see.

@@ -37,25 +37,41 @@ impl Names {
         name.map_or(0, |n| self.place(n) + 1)
     }
 
-    /// Appends the dictionary's body. A text is preceded by twice its length; a UUID in lower-case
-    /// hyphenated form by 1, and stands as its 16 bytes.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for name in &self.list {
-            match uuid_bytes(name) {
-                Some(bytes) => {
-                    put(out, 1);
-                    out.extend_from_slice(&bytes);
-                }
-                None => {
-                    put(out, (name.len() as u64) << 1);
-                    out.extend_from_slice(name.as_bytes());
-                }
-            }
+    /// All names, by place.
+    pub(crate) fn all(&self) -> &[Name] {
+        &self.list
+    }
+}
+
+/// Appends a text: twice its length, then its bytes; a UUID in lower-case hyphenated form is 1,
+/// then its 16 bytes.
+pub(crate) fn encode(text: &str, out: &mut Vec<u8>) {
+    match uuid_bytes(text) {
+        Some(bytes) => {
+            put(out, 1);
+            out.extend_from_slice(&bytes);
+        }
+        None => {
+            put(out, (text.len() as u64) << 1);
+            out.extend_from_slice(text.as_bytes());
         }
     }
+}
 
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
+/// Reads what [`encode`] wrote.
+pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Name, BatchError> {
+    let head = r.varint()?;
+    if head == 1 {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(r.bytes(16)?);
+        let mut text = [0; 36];
+        Ok(Name::from(&*uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut text)))
+    } else if head & 1 == 0 {
+        let len = usize::try_from(head >> 1).map_err(|_| BatchError::Short)?;
+        let text = std::str::from_utf8(r.bytes(len)?).map_err(|_| BatchError::Malformed("a name that is no UTF-8"))?;
+        Ok(Name::from(text))
+    } else {
+        Err(BatchError::Malformed("an unknown form of name"))
     }
 }
 
@@ -72,30 +88,8 @@ fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
 pub(crate) struct Dictionary(Vec<Name>);
 
 impl Dictionary {
-    pub(crate) fn read(body: &[u8], count: usize) -> Result<Self, BatchError> {
-        let mut r = Reader::new(body);
-        let mut list = Vec::with_capacity(count.min(body.len()));
-        for _ in 0..count {
-            let head = r.varint()?;
-            if head == 1 {
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(r.bytes(16)?);
-                let mut text = [0; 36];
-                list.push(Name::from(&*uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut text)));
-            } else if head & 1 == 0 {
-                let len = usize::try_from(head >> 1).map_err(|_| BatchError::Short)?;
-                let text =
-                    std::str::from_utf8(r.bytes(len)?).map_err(|_| BatchError::Malformed("a name that is no UTF-8"))?;
-                list.push(Name::from(text));
-            } else {
-                return Err(BatchError::Malformed("an unknown form of name"));
-            }
-        }
-        if r.is_empty() { Ok(Self(list)) } else { Err(BatchError::Malformed("bytes behind the last name")) }
-    }
-
-    pub(crate) fn empty() -> Self {
-        Self(Vec::new())
+    pub(crate) fn new(list: Vec<Name>) -> Self {
+        Self(list)
     }
 
     pub(crate) fn all(&self) -> &[Name] {

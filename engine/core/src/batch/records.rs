@@ -31,11 +31,10 @@ const STATED_COST: u64 = 18;
 const PROJECT: u64 = 19;
 const ORIGIN: u64 = 20;
 
-pub(super) fn write(records: &[Record], carried: &[Carried], names: &mut Names, out: &mut Vec<u8>) {
+pub(super) fn write(records: &[Record], carried: &[Carried], names: &mut Names, w: &mut Writer) {
     if records.is_empty() {
         return;
     }
-    let mut w = Writer::new(out);
     let mut places =
         |of: &dyn Fn(&Record, &mut Names) -> u64| -> Vec<u64> { records.iter().map(|r| of(r, names)).collect() };
     let sources = places(&|r, n| n.place(&r.source));
@@ -68,8 +67,11 @@ pub(super) fn write(records: &[Record], carried: &[Carried], names: &mut Names, 
     carried.iter().for_each(|c| w.carried(c));
 }
 
-pub(super) fn read(body: &[u8], rows: usize, names: &Dictionary) -> Result<(Vec<Record>, Vec<Carried>), BatchError> {
-    let mut c = Columns::read(body)?;
+pub(super) fn read(
+    mut c: Columns<'_>,
+    rows: usize,
+    names: &Dictionary,
+) -> Result<(Vec<Record>, Vec<Carried>), BatchError> {
     let time = c.numbers(TIME, rows)?;
     let message = c.fixed::<8>(MESSAGE, rows)?;
     let request = c.fixed::<2>(REQUEST, rows)?;

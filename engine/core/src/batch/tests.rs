@@ -108,7 +108,15 @@ proptest! {
 #[test]
 fn what_a_newer_version_writes_is_carried() {
     let mut batch = Batch::decode(&vector_batch().encode()).unwrap();
-    batch.unknown.push(UnknownSection { kind: 77, rows: 3, body: b"from the future".to_vec() });
+    batch.unknown.push(UnknownSection {
+        kind: 77,
+        rows: 2,
+        columns: vec![Carried {
+            id: 1,
+            encoding: column::Encoding::Texts,
+            values: Values::Texts(vec!["from the".into(), "future".into()]),
+        }],
+    });
     batch.carried[0] = vec![
         Carried { id: 900, encoding: column::Encoding::Plain, values: Values::Numbers(vec![1, 2]) },
         Carried { id: 901, encoding: column::Encoding::Delta, values: Values::Numbers(vec![9, 3]) },

@@ -91,7 +91,7 @@ pub struct ContextClass(pub u8);
 
 impl ContextClass {
     /// Thresholds, in prompt tokens, that price tables use.
-    pub const THRESHOLDS: [u64; 5] = [128_000, 200_000, 256_000, 272_000, 512_000];
+    pub const THRESHOLDS: [u64; 6] = [100_000, 128_000, 200_000, 256_000, 272_000, 512_000];
 
     /// The class of a prompt: how many thresholds it is above.
     pub fn of(prompt: u64) -> Self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::identity::{Copy, standing};
 use crate::batch::BatchError;
-use crate::batch::columns::{Columns, Dictionary, Encoding, Names, Reader, Writer, put};
+use crate::batch::columns::{Columns, Dictionary, Encoding, Names, Reader, Writer};
 use crate::event::{ContextClass, Quality, Tier};
 use crate::ids::DeviceId;
 use crate::name::Name;
@@ -103,7 +103,6 @@ impl DayCells {
     pub fn encode(&self) -> Vec<u8> {
         let mut names = Names::default();
         let rows = &self.cells;
-        let mut body = Vec::new();
         let mut places = |of: &dyn Fn(&CellKey, &mut Names) -> u64| -> Vec<u64> {
             rows.iter().map(|(k, _)| of(k, &mut names)).collect()
         };
@@ -115,7 +114,7 @@ impl DayCells {
         let projects = places(&|k, n| {
             n.optional(k.project.map(|p| Name::from(format!("{:016x}", u64::from_be_bytes(p)))).as_ref())
         });
-        let mut w = Writer::new(&mut body);
+        let mut w = Writer::default();
         let runs = Encoding::Runs;
         w.numbers(1, Encoding::Delta, rows.iter().map(|(k, _)| u64::from(k.quarter.0)));
         w.numbers(2, runs, sources.into_iter());
@@ -139,24 +138,26 @@ impl DayCells {
             w.numbers(24 + i as u64, Encoding::Plain, unstated);
         }
         let mut out = Vec::new();
-        let mut dictionary = Vec::new();
-        names.write(&mut dictionary);
-        put(&mut out, names.len() as u64);
-        put(&mut out, dictionary.len() as u64);
-        out.append(&mut dictionary);
-        put(&mut out, rows.len() as u64);
-        out.append(&mut body);
+        let mut dictionary = Writer::default();
+        dictionary.texts(1, names.all().iter());
+        dictionary.section(1, names.all().len(), &mut out);
+        w.section(2, rows.len(), &mut out);
         out
     }
 
     /// Reads what [`DayCells::encode`] wrote.
     pub fn decode(day: UtcDay, bytes: &[u8]) -> Result<Self, BatchError> {
         let mut r = Reader::new(bytes);
-        let count = r.len_of(1)?;
-        let len = r.len_of(1)?;
-        let names = Dictionary::read(r.bytes(len)?, count)?;
-        let rows = r.len_of(0)?;
-        let mut c = Columns::read(r.bytes(r.len())?)?;
+        if r.is_empty() {
+            return Ok(Self { day, cells: Vec::new() });
+        }
+        let mut section = || -> Result<_, BatchError> {
+            let _kind = r.varint()?;
+            Ok((r.len_of(0)?, Columns::read(&mut r)?))
+        };
+        let (count, mut dictionary) = section()?;
+        let names = Dictionary::new(dictionary.texts(1, count)?);
+        let (rows, mut c) = section()?;
         let devices_of: Vec<Option<DeviceId>> = names.all().iter().map(|n| DeviceId::parse(n)).collect();
         let n = |c: &mut Columns<'_>, id| c.numbers(id, rows);
         let (quarter, source, model, session) = (n(&mut c, 1)?, n(&mut c, 2)?, n(&mut c, 3)?, n(&mut c, 4)?);

@@ -47,7 +47,7 @@ impl Chain {
             pred: Vec::new().into(),
             insert: true,
         };
-        let mut change = Change::from(ExpandedChange {
+        let change = Change::from(ExpandedChange {
             operations: vec![op],
             actor_id: self.actor.clone(),
             hash: None,
@@ -64,8 +64,8 @@ impl Chain {
         self.element = ElementId::Id(OpId::new(self.next_op, &self.actor));
         self.seq += 1;
         self.next_op += 1;
-        // Compressed where that is shorter.
-        change.bytes().into_owned()
+        // Not compressed: most of a batch is hashes, and sealing compresses the whole day.
+        change.raw_bytes().to_vec()
     }
 
     /// Whether the writer should go on to the next part.

@@ -1,15 +1,30 @@
 use automerge::legacy::OpType;
-use automerge::{Automerge, Change, LoadOptions, OnPartialLoad, ScalarValue};
+use automerge::{Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, ScalarValue};
 
-use super::{ChangeId, FIRST_CHANGE, SegmentError};
+use super::{FIRST_CHANGE, LIST, SegmentError};
 
 /// How every chunk of Automerge's binary format begins.
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 
-/// The batches in stored bytes: those of one change, or of a whole saved document. A change needs
-/// none of its predecessors.
-pub fn batches(bytes: &[u8]) -> Result<Vec<(ChangeId, Vec<u8>)>, SegmentError> {
-    changes(bytes)?.iter().filter(|c| c.raw_bytes() != FIRST_CHANGE && !is_first(c)).map(batch_of).collect()
+/// The type of a chunk that is a whole document.
+const DOCUMENT: u8 = 0;
+
+/// The batches in stored bytes: that of one change, or those of a whole saved document. A change
+/// needs none of its predecessors.
+pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
+    if bytes.starts_with(&MAGIC) && bytes.get(8) == Some(&DOCUMENT) {
+        // Nobody deletes, so the list shows all that the document's changes appended.
+        let document = load(bytes)?;
+        let list = match document.get(ROOT, LIST) {
+            Ok(Some((_, list))) => list,
+            _ => return Err(SegmentError::NoBatch),
+        };
+        return document
+            .values(&list)
+            .map(|(value, _)| value.into_scalar().ok().and_then(|s| s.into_bytes().ok()).ok_or(SegmentError::NoBatch))
+            .collect();
+    }
+    changes(bytes)?.iter().filter(|c| !is_first(c)).map(batch_of).collect()
 }
 
 /// The changes in stored bytes, the fixed first one included where it is there.
@@ -21,13 +36,13 @@ pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
     match bytes.get(8) {
         // A chunk's type (automerge's binary format): 0 a document, 1 a change, 2 a compressed one.
         Some(1 | 2) => Ok(vec![Change::from_bytes(bytes.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?]),
-        _ => {
-            let options = LoadOptions::new().on_partial_load(OnPartialLoad::Error);
-            let document =
-                Automerge::load_with_options(bytes, options).map_err(|e| SegmentError::Damaged(e.to_string()))?;
-            Ok(document.get_changes(&[]))
-        }
+        _ => Ok(load(bytes)?.get_changes(&[])),
     }
+}
+
+fn load(bytes: &[u8]) -> Result<Automerge, SegmentError> {
+    let options = LoadOptions::new().on_partial_load(OnPartialLoad::Error);
+    Automerge::load_with_options(bytes, options).map_err(|e| SegmentError::Damaged(e.to_string()))
 }
 
 /// One document of the changes: all of them that hang together with the fixed first change. The
@@ -55,16 +70,14 @@ fn is_first(change: &Change) -> bool {
     change.deps().is_empty() && change.actor_id().to_bytes().iter().all(|b| *b == 0)
 }
 
-fn batch_of(change: &Change) -> Result<(ChangeId, Vec<u8>), SegmentError> {
-    let mut id = [0; 8];
-    id.copy_from_slice(&change.hash().0[..8]);
+fn batch_of(change: &Change) -> Result<Vec<u8>, SegmentError> {
     // Inserted bytes are batches, wherever a newer version may put more operations beside them.
     let mut inserted = change.decode().operations.into_iter().filter_map(|op| match op.action {
         OpType::Put(ScalarValue::Bytes(bytes)) if op.insert => Some(bytes),
         _ => None,
     });
     match (inserted.next(), inserted.next()) {
-        (Some(batch), None) => Ok((ChangeId(id), batch)),
+        (Some(batch), None) => Ok(batch),
         _ => Err(SegmentError::NoBatch),
     }
 }

@@ -27,10 +27,6 @@ pub const LIST: &str = "batches";
 /// A writer goes on to the next part of a segment once it has put this many bytes into one.
 pub const PART_BYTES: usize = 256 * 1024;
 
-/// Eight bytes of an Automerge change's hash: enough to tell changes of one segment apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ChangeId(pub [u8; 8]);
-
 /// Why bytes are no part of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {

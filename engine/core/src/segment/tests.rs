@@ -15,7 +15,7 @@ fn appended(writer: u8, count: u8) -> Vec<Vec<u8>> {
 }
 
 fn set(stored: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
-    stored.iter().flat_map(|b| batches(b).unwrap()).map(|(_, b)| b).collect()
+    stored.iter().flat_map(|b| batches(b).unwrap()).collect()
 }
 
 /// The fixed change is what Automerge itself writes for: all-zero actor, time 0, one root list.

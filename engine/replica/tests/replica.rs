@@ -1,0 +1,340 @@
+//! A replica on a real disk.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, MessageId, Quality, Record, RequestId, Row, Tier};
+use aimon_core::history::{DayCells, Query, Report};
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_core::units::Tokens;
+use aimon_replica::{Commit, Error, Mark, Options, Replica};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+
+const DAY: i64 = 86_400_000;
+const NOW: UtcMillis = UtcMillis(20_700 * DAY + 5_000);
+const ALL: (UtcDay, UtcDay) = (UtcDay(i32::MIN), UtcDay(i32::MAX));
+
+fn options(now: UtcMillis) -> Options {
+    Options { now, retention_days: None }
+}
+
+async fn open(home: &TempDir) -> Replica {
+    Replica::open(home.path(), &options(NOW)).await.unwrap()
+}
+
+/// Message `m`'s call of `output` tokens, `days` days ago.
+fn call(m: u8, output: u64, days: i64) -> Record {
+    Record {
+        source: "claude-code".into(),
+        message: MessageId([m; 8]),
+        request: RequestId([m; 2]),
+        sidechain: false,
+        time: UtcMillis(NOW.0 - days * DAY),
+        model: "model".into(),
+        session: "session".into(),
+        tokens: Tokens { output, ..Tokens::default() },
+        web_searches: 0,
+        tier: Tier::Standard,
+        quality: Quality::Log,
+        payer: None,
+        stated_cost: None,
+        project: None,
+        origin: None,
+    }
+}
+
+async fn record(replica: &mut Replica, calls: &[Record]) {
+    let events = calls.iter().cloned().map(Event::Record).collect();
+    replica.record(Commit { events, marks: vec![], now: NOW }).await.unwrap();
+}
+
+/// Output tokens by days ago.
+async fn figures(replica: &mut Replica) -> Vec<(i64, u64)> {
+    let days = replica.history(ALL, NOW.day()).await.unwrap();
+    days.iter().rev().map(|d| (i64::from(NOW.day().0 - d.day.0), sum(d))).collect()
+}
+
+fn sum(day: &DayCells) -> u64 {
+    day.cells.iter().map(|(_, s)| s.tokens.output).sum()
+}
+
+async fn sql(home: &TempDir, text: &'static str) {
+    let path = home.path().join("aimon.db");
+    let mut db: SqliteConnection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::query(text).execute(&mut db).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_there_after_a_restart() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let device = replica.device();
+    let mark = |value: &[u8]| Mark { source: "codex".into(), key: b"a".to_vec(), value: Some(value.to_vec()) };
+    let events = vec![Event::Record(call(1, 7, 0)), Event::Record(call(2, 5, 3))];
+    let done = replica.record(Commit { events, marks: vec![mark(b"1"), mark(b"2")], now: NOW }).await.unwrap();
+    assert_eq!((done.events, done.expired), (2, 0));
+    drop(replica);
+    let mut replica = open(&home).await;
+    assert_eq!(replica.device(), device);
+    assert_eq!(figures(&mut replica).await, [(0, 7), (3, 5)]);
+    assert_eq!(replica.marks("codex").await.unwrap()[&b"a"[..]], b"2");
+    assert_eq!(replica.marks("claude-code").await.unwrap().len(), 0);
+}
+
+/// A copy that arrives later, on another day: the earlier or larger one stands, and only it.
+#[tokio::test]
+async fn copies_on_several_days_count_once_whenever_they_arrive() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 7, 2), call(2, 1, 2)]).await;
+    assert_eq!(figures(&mut replica).await, [(2, 8)]);
+    record(&mut replica, &[call(1, 7, 1)]).await;
+    assert_eq!(figures(&mut replica).await, [(2, 8)], "of equal totals the earliest");
+    record(&mut replica, &[call(1, 9, 0)]).await;
+    assert_eq!(figures(&mut replica).await, [(0, 9), (2, 1)], "the largest total, on its day");
+    let before = figures(&mut replica).await;
+    replica.rebuild().await.unwrap();
+    assert_eq!(figures(&mut replica).await, before);
+    let stands = replica.copies(ALL, NOW.day()).await.unwrap();
+    assert_eq!(stands.iter().map(|c| c.record.tokens.output).collect::<Vec<_>>(), [1, 9]);
+}
+
+/// Days expire before the fold: an expired copy hides nothing.
+#[tokio::test]
+async fn a_copy_on_an_expired_day_hides_nothing() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 9, 179), call(1, 7, 100), call(2, 1, 179)]).await;
+    assert_eq!(figures(&mut replica).await, [(179, 10)]);
+    // As of tomorrow the oldest day has left, though it is still held.
+    let days = replica.history(ALL, NOW.day().plus(1)).await.unwrap();
+    assert_eq!(days.iter().map(sum).collect::<Vec<_>>(), [7]);
+    // And when it is no longer held.
+    let tomorrow = UtcMillis(NOW.0 + DAY);
+    replica.observe(tomorrow).await.unwrap();
+    let days = replica.history(ALL, tomorrow.day()).await.unwrap();
+    assert_eq!(days.iter().map(sum).collect::<Vec<_>>(), [7]);
+    assert_eq!(replica.health().await.unwrap().records, 1);
+    // It does not come back: the log is read again, and its day is not kept.
+    let events = vec![Event::Record(call(1, 9, 179))];
+    let done = replica.record(Commit { events, marks: vec![], now: tomorrow }).await.unwrap();
+    assert_eq!((done.events, done.expired), (0, 1));
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_expires_nothing_until_it_is_vouched_for() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 9, 100)]).await;
+    drop(replica);
+    let later = UtcMillis(NOW.0 + 1500 * DAY);
+    let mut replica = Replica::open(home.path(), &options(later)).await.unwrap();
+    assert_eq!(figures(&mut replica).await, [(100, 9)]);
+    assert_eq!(replica.health().await.unwrap().doubted_clock, Some((later, NOW)));
+    replica.vouch(later).await.unwrap();
+    assert_eq!(replica.health().await.unwrap().records, 0);
+}
+
+#[tokio::test]
+async fn one_writer_and_any_number_of_readers() {
+    let home = TempDir::new().unwrap();
+    assert!(matches!(Replica::open_read(home.path(), &options(NOW)).await, Err(Error::Empty(_))));
+    let mut writer = open(&home).await;
+    record(&mut writer, &[call(1, 7, 0)]).await;
+    assert!(matches!(Replica::open(home.path(), &options(NOW)).await, Err(Error::Locked(_))));
+    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    // The writer has not brought its derived tables up to date: the reader does it in memory.
+    assert_eq!(figures(&mut reader).await, [(0, 7)]);
+    record(&mut writer, &[call(1, 8, 0), call(2, 1, 1)]).await;
+    assert_eq!(figures(&mut reader).await, [(0, 8), (1, 1)]);
+    assert_eq!(figures(&mut writer).await, [(0, 8), (1, 1)]);
+    assert_eq!(figures(&mut reader).await, [(0, 8), (1, 1)]);
+}
+
+#[tokio::test]
+async fn the_folder_is_its_owners_alone() {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = TempDir::new().unwrap();
+        let home = parent.path().join("a/b");
+        let mut replica = Replica::open(&home, &options(NOW)).await.unwrap();
+        record(&mut replica, &[call(1, 7, 0)]).await;
+        let mode = |p: &std::path::Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o077;
+        assert_eq!(mode(&home), 0);
+        for file in std::fs::read_dir(&home).unwrap() {
+            assert_eq!(mode(&file.unwrap().path()), 0);
+        }
+    }
+}
+
+/// One damaged row takes nothing but itself; the logs are read again, and what is held is not
+/// written twice.
+#[tokio::test]
+async fn a_damaged_segment_is_set_aside_and_read_again() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let calls = [call(1, 7, 0), call(2, 5, 3), call(3, 2, 3)];
+    record(&mut replica, &calls[..2]).await;
+    record(&mut replica, &calls[2..]).await;
+    replica
+        .record(Commit {
+            marks: vec![Mark { source: "s".into(), key: b"k".to_vec(), value: Some(b"v".to_vec()) }],
+            now: NOW,
+            ..Commit::default()
+        })
+        .await
+        .unwrap();
+    drop(replica);
+    sql(&home, "UPDATE changes SET bytes = x'856f4a83' || zeroblob(90) WHERE seq = 1; DELETE FROM derived").await;
+    let mut replica = open(&home).await;
+    assert_eq!(figures(&mut replica).await, [(0, 7), (3, 2)]);
+    let health = replica.health().await.unwrap();
+    assert_eq!((health.quarantined.len(), health.quarantined[0].day, health.rereading), (1, NOW.day().plus(-3), true));
+    assert_eq!(replica.marks("s").await.unwrap().len(), 0, "every log is read from its start");
+    drop(replica);
+
+    let mut replica = open(&home).await;
+    let events = calls.iter().cloned().map(Event::Record).collect();
+    let done = replica.record(Commit { events, marks: vec![], now: NOW }).await.unwrap();
+    assert_eq!((done.events, done.held), (1, 2));
+    replica.read_through().await.unwrap();
+    assert_eq!(figures(&mut replica).await, [(0, 7), (3, 7)]);
+    let health = replica.health().await.unwrap();
+    assert_eq!((health.records, health.quarantined.len(), health.rereading), (3, 1, false));
+}
+
+#[tokio::test]
+async fn sealing_keeps_every_batch() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    for i in 0..20 {
+        record(&mut replica, &[call(i, 1, 1), call(100 + i, 1, 0)]).await;
+    }
+    drop(replica);
+    // A second process: another writer in the same segment.
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(50, 1, 1)]).await;
+    let before = (figures(&mut replica).await, replica.health().await.unwrap());
+    assert_eq!(replica.seal(NOW).await.unwrap(), 1, "yesterday's, not today's");
+    assert_eq!(replica.seal(NOW).await.unwrap(), 0, "once a day");
+    let after = (figures(&mut replica).await, replica.health().await.unwrap());
+    assert_eq!((before.0, before.1.records), (after.0.clone(), after.1.records));
+    assert_eq!((before.1.rows, after.1.rows), (41, 21));
+    // A chain goes on behind a sealed segment.
+    record(&mut replica, &[call(51, 1, 1)]).await;
+    replica.rebuild().await.unwrap();
+    assert_eq!(figures(&mut replica).await, [(0, 20), (1, 22)]);
+}
+
+#[tokio::test]
+async fn an_export_opens_in_automerge() {
+    use automerge::ReadDoc;
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 7, 0), call(2, 5, 3)]).await;
+    record(&mut replica, &[call(3, 7, 0)]).await;
+    let dir = home.path().join("out/deep");
+    assert_eq!(replica.export(&dir).await.unwrap(), 2);
+    let mut batches = 0;
+    for file in std::fs::read_dir(&dir).unwrap() {
+        let doc = automerge::Automerge::load(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+        let (_, list) = doc.get(automerge::ROOT, "batches").unwrap().unwrap();
+        batches += doc.length(list);
+    }
+    assert_eq!(batches, 3);
+}
+
+#[tokio::test]
+async fn a_newer_and_a_broken_database_are_named() {
+    let home = TempDir::new().unwrap();
+    drop(open(&home).await);
+    sql(&home, "PRAGMA user_version = 99").await;
+    let error = Replica::open(home.path(), &options(NOW)).await.unwrap_err();
+    assert_eq!(error.code(), "database-newer");
+    assert_eq!(Replica::open_read(home.path(), &options(NOW)).await.unwrap_err().code(), "database-newer");
+    std::fs::write(home.path().join("aimon.db"), b"this is no database at all, but long enough to look at").unwrap();
+    let _ = std::fs::remove_file(home.path().join("aimon.db-wal"));
+    assert_eq!(Replica::open(home.path(), &options(NOW)).await.unwrap_err().code(), "database-damaged");
+}
+
+#[tokio::test]
+async fn the_retention_is_set_at_the_first_start() {
+    let home = TempDir::new().unwrap();
+    let with = |days| Options { now: NOW, retention_days: Some(days) };
+    assert_eq!(Replica::open(home.path(), &with(6)).await.unwrap_err().code(), "bad-retention");
+    assert_eq!(Replica::open(home.path(), &with(30)).await.unwrap().retention_days(), 30);
+    assert_eq!(Replica::open(home.path(), &with(300)).await.unwrap().retention_days(), 30);
+}
+
+#[tokio::test]
+async fn gauges_are_the_newest_answers() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    for (ago, used) in [(2, 10), (1, 30), (3, 90)] {
+        let at = UtcMillis(NOW.0 - ago * 1000);
+        let row = Row { values: vec!["5h".into()], measures: [("used_ppm".into(), used)].into() };
+        let key = AnswerKey {
+            account: "codex".into(),
+            metric: "window".into(),
+            dimensions: vec!["window".into()],
+            bucket: Bucket { start: at, width: 0 },
+        };
+        let answer = Answer { key, observed: at, clock: Clock::Device, rows: vec![row] };
+        replica.record(Commit { events: vec![Event::Answer(answer)], marks: vec![], now: NOW }).await.unwrap();
+    }
+    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    for replica in [&mut reader, &mut replica] {
+        let gauges = replica.gauges().await.unwrap();
+        assert_eq!(gauges.len(), 1);
+        assert_eq!(gauges[0].answer.rows[0].measures["used_ppm"], 30);
+    }
+}
+
+/// However commits cut and repeat the calls: the same cells, and the same as of a rebuilt replica.
+#[tokio::test]
+async fn the_history_is_a_function_of_the_set_of_events() {
+    let mut state = 7u64;
+    let mut next = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    for _ in 0..12 {
+        let calls: Vec<Record> = (0..40)
+            .map(|_| {
+                let mut c = call(next(15) as u8, next(4), next(4) as i64);
+                c.request = RequestId([next(2) as u8; 2]);
+                c.sidechain = next(4) == 0;
+                c
+            })
+            .collect();
+        let one = TempDir::new().unwrap();
+        let mut whole = open(&one).await;
+        record(&mut whole, &calls).await;
+        let expected = strip(whole.history(ALL, NOW.day()).await.unwrap());
+
+        let two = TempDir::new().unwrap();
+        let mut pieces = open(&two).await;
+        let mut rest: Vec<Record> = calls.iter().rev().cloned().collect();
+        rest.extend(calls.iter().take(10).cloned());
+        while !rest.is_empty() {
+            let some: Vec<_> = rest.drain(..(next(5) as usize + 1).min(rest.len())).collect();
+            record(&mut pieces, &some).await;
+            if next(2) == 0 {
+                pieces.history(ALL, NOW.day()).await.unwrap();
+            }
+            if next(5) == 0 {
+                drop(pieces);
+                pieces = open(&two).await;
+            }
+        }
+        assert_eq!(strip(pieces.history(ALL, NOW.day()).await.unwrap()), expected);
+        pieces.rebuild().await.unwrap();
+        assert_eq!(strip(pieces.history(ALL, NOW.day()).await.unwrap()), expected);
+    }
+}
+
+/// Without the device, which differs between the two replicas.
+fn strip(days: Vec<DayCells>) -> String {
+    let query = Query::daily(jiff::tz::TimeZone::UTC);
+    format!("{:?}", Report::cut(&query, days, &|_, _, _| None))
+}
