@@ -22,6 +22,11 @@ impl Problem {
     pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
+
+    /// Only the lines that explain it.
+    pub fn only(self, explains: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.lines().filter(|line| explains(line)).collect::<Vec<_>>().join("\n"))
+    }
 }
 
 impl fmt::Display for Problem {

@@ -59,5 +59,8 @@ fn fuzz(workspace: &Workspace, subcommand: &str, target: Option<(&str, u32)>) ->
         cargo.arg(format!("-max_total_time={seconds}"));
         cargo.arg(format!("-artifact_prefix={}{}", crashes.display(), std::path::MAIN_SEPARATOR));
     }
-    quietly(&mut cargo).map(drop)
+    // Of a crash the input and the panic are of interest, not what the fuzzer tried before.
+    const NOISE: [&str; 5] = ["#", "INFO:", "WARNING:", "\tNEW_FUNC", "stat::"];
+    let output = quietly(cargo.env("RUST_BACKTRACE", "0"));
+    output.map(drop).map_err(|problem| problem.only(|line| !NOISE.iter().any(|noise| line.starts_with(noise))))
 }

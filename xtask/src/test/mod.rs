@@ -70,7 +70,18 @@ fn source(workspace: &Workspace, tally: &mut Tally) {
 fn lints(workspace: &Workspace, tally: &mut Tally) {
     tally.gate("lints", || {
         let mut clippy = workspace.cargo();
-        clippy.args(["clippy", "--workspace", "--all-targets", "--profile", "ci", "--locked", "--", "-D", "warnings"]);
+        clippy.args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--keep-going",
+            "--profile",
+            "ci",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]);
         patiently(&mut clippy)?;
         Ok(Verdict::Held)
     });
