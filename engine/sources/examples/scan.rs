@@ -1,7 +1,7 @@
-//! Scans this machine's agent logs twice, keeps nothing, and says how long it took.
+//! Scans this machine's agent logs, then scans them again, keeps nothing, and says how long it took.
 //!
 //! ```text
-//! cargo run --release -p aimon-sources --example scan
+//! cargo run --release -p aimon-sources --example scan -- [how often again]
 //! ```
 #![allow(clippy::print_stdout)]
 
@@ -15,7 +15,8 @@ fn main() {
     let env = Env::of_process();
     let collectors = aimon_sources::collectors();
     let mut marks = Marks::new();
-    for round in ["cold", "warm"] {
+    let again = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1);
+    for round in std::iter::once("cold").chain(std::iter::repeat_n("warm", again)) {
         let mut new = Vec::new();
         let start = Instant::now();
         let result = scan(collectors, &env, &marks, &Options::default(), &mut |read| {

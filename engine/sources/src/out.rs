@@ -101,7 +101,10 @@ impl Out {
 
     /// Hands over what was found, as events, skipped lines and expired ones, and starts anew.
     pub fn take(&mut self) -> (Vec<Event>, Skipped, u64) {
-        (std::mem::take(&mut self.events), std::mem::take(&mut self.skipped), std::mem::take(&mut self.expired))
+        // The next file or piece has about as many.
+        let room = Vec::with_capacity(self.events.len());
+        let events = std::mem::replace(&mut self.events, room);
+        (events, std::mem::take(&mut self.skipped), std::mem::take(&mut self.expired))
     }
 
     /// A shared name; the one that was used last is found at once.

@@ -10,7 +10,10 @@ const LAST_MS: i64 = 253_402_300_799_999;
 /// Reads a time: RFC 3339 text, or a whole number of milliseconds since the Unix epoch.
 pub fn time(value: &Value<'_>) -> Option<UtcMillis> {
     match value.kind() {
-        Kind::String => rfc3339(&value.str()?),
+        Kind::String => {
+            let inner = value.raw().get(1..value.raw().len() - 1)?;
+            fixed_layout(inner).or_else(|| other_layout(&value.str()?))
+        }
         Kind::Number => {
             value.u64().and_then(|ms| i64::try_from(ms).ok()).filter(|ms| *ms <= LAST_MS).map(UtcMillis)
         }
@@ -21,10 +24,12 @@ pub fn time(value: &Value<'_>) -> Option<UtcMillis> {
 /// Reads an RFC 3339 time; what is finer than a millisecond is cut off. The layout that nearly
 /// every line has is read by place, everything else (offsets, leap seconds) by `jiff`.
 pub fn rfc3339(text: &str) -> Option<UtcMillis> {
-    fixed_layout(text.as_bytes()).or_else(|| {
-        let stamp: jiff::Timestamp = text.trim().parse().ok()?;
-        Some(UtcMillis(stamp.as_nanosecond().div_euclid(1_000_000).try_into().ok()?))
-    })
+    fixed_layout(text.as_bytes()).or_else(|| other_layout(text))
+}
+
+fn other_layout(text: &str) -> Option<UtcMillis> {
+    let stamp: jiff::Timestamp = text.trim().parse().ok()?;
+    Some(UtcMillis(stamp.as_nanosecond().div_euclid(1_000_000).try_into().ok()?))
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`, with a fraction of one to nine digits or without.

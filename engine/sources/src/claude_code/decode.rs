@@ -58,15 +58,15 @@ impl Lines {
         })
     }
 
-    fn candidate(&mut self, line: &[u8], out: &mut Out) {
-        match Line::read(line) {
-            Err(reason) => out.skip(reason),
-            Ok(None) => {}
-            Ok(Some(line)) => {
-                if let Err(reason) = self.take(&line, out) {
-                    out.skip(reason);
-                }
-            }
+    fn candidate(&mut self, text: &[u8], out: &mut Out) {
+        let mut line = Line::default();
+        let taken = match line.read(text) {
+            Ok(true) => self.take(&line, out),
+            Ok(false) => Ok(()),
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = taken {
+            out.skip(reason);
         }
     }
 
@@ -191,21 +191,23 @@ impl Decoder for Lines {
         }
     }
 
-    /// Most bytes are in lines of no interest, so this looks for the key in the whole block and only
-    /// then for the ends of its line.
+    /// Many bytes are in lines of no interest, so this looks for the key in the whole block and only
+    /// then for the ends of its line. What lies between is looked at for the key in disguise.
     fn lines(&mut self, block: &[u8], out: &mut Out) {
-        if has_escaped_letter(block) {
-            for line in block.split(|b| *b == b'\n') {
-                self.line(line, out);
-            }
-            return;
-        }
         let mut rest = block;
-        while let Some(hit) = USAGE.find(rest) {
-            let start = memchr::memrchr(b'\n', &rest[..hit]).map_or(0, |at| at + 1);
-            let end = memchr::memchr(b'\n', &rest[hit..]).map_or(rest.len(), |at| hit + at);
-            self.candidate(&rest[start..end], out);
-            rest = rest.get(end + 1..).unwrap_or_default();
+        loop {
+            let hit = USAGE.find(rest);
+            let start = hit.map_or(rest.len(), |hit| memchr::memrchr(b'\n', &rest[..hit]).map_or(0, |at| at + 1));
+            let (between, from) = rest.split_at(start);
+            if has_escaped_letter(between) {
+                for line in between.split(|b| *b == b'\n') {
+                    self.line(line, out);
+                }
+            }
+            let Some(hit) = hit else { return };
+            let end = memchr::memchr(b'\n', &from[hit - start..]).map_or(from.len(), |at| hit - start + at);
+            self.candidate(&from[..end], out);
+            rest = from.get(end + 1..).unwrap_or_default();
         }
     }
 

@@ -38,14 +38,12 @@ impl Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Value<'a> {
     kind: Kind,
-    /// Whether it is a string that may have escapes.
-    escaped: bool,
     raw: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(kind: Kind, escaped: bool, raw: &'a [u8]) -> Self {
-        Self { kind, escaped, raw }
+    pub(super) fn new(kind: Kind, raw: &'a [u8]) -> Self {
+        Self { kind, raw }
     }
 
     /// What it is.
@@ -76,12 +74,9 @@ impl<'a> Value<'a> {
             return None;
         }
         let inner = self.raw.get(1..self.raw.len() - 1)?;
-        if self.escaped && inner.contains(&b'\\') {
-            return text::unescape(inner).map(Cow::Owned);
-        }
         // Without a way out of the loop, so that many bytes are looked at at once.
-        if inner.iter().fold(false, |control, b| control | (*b < 0x20)) {
-            return None;
+        if inner.iter().fold(false, |special, b| special | (*b < 0x20) | (*b == b'\\')) {
+            return text::unescape(inner).map(Cow::Owned);
         }
         std::str::from_utf8(inner).ok().map(Cow::Borrowed)
     }

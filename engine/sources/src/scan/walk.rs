@@ -1,6 +1,5 @@
 //! Which files there are, and which of them changed.
 
-use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -122,22 +121,18 @@ type OnFile<'f> = dyn FnMut(&Arc<Root>, Entry, &mut Summary) + 'f;
 /// path it is met first; links are followed after everything that is no link, so that a file keeps
 /// its own path where it has one.
 pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summary, on_file: &mut OnFile<'_>) {
-    let mut entered = HashSet::new();
+    let mut walked = Vec::new();
     for root in collector.roots(env) {
         let root = Arc::new(root);
-        let found = match fs::metadata(&root.path) {
-            Err(error) if is_absent(&error) => Found::Missing,
-            Err(error) => Found::Unreadable(error.to_string()),
-            Ok(meta) if !meta.is_dir() => Found::Unreadable("not a folder".to_owned()),
-            Ok(meta) if !entered.insert(identity(&root.path, &meta)) => Found::Again,
-            Ok(_) => match fs::read_dir(&root.path) {
-                Err(error) => Found::Unreadable(error.to_string()),
-                Ok(entries) => {
-                    let mut walk = Walk { collector, root: &root, entered: &mut entered, summary, on_file, files: 0 };
-                    walk.tree(entries);
-                    Found::Files(walk.files)
-                }
-            },
+        let found = match fs::canonicalize(&root.path).and_then(|real| Ok((fs::read_dir(&real)?, real))) {
+            Err(error) if is_absent(&error) && !root.path.exists() => Found::Missing,
+            Err(error) => Found::Unreadable(if root.path.is_dir() { error.to_string() } else { "not a folder".to_owned() }),
+            Ok((_, real)) if is_walked(&walked, &real) => Found::Again,
+            Ok((entries, real)) => {
+                let mut walk = Walk { collector, root: &root, walked: &mut walked, summary, on_file, files: 0 };
+                walk.tree(real, entries);
+                Found::Files(walk.files)
+            }
         };
         if let Found::Unreadable(reason) = &found {
             summary.unreadable.add(root.path.clone(), reason.clone());
@@ -149,72 +144,86 @@ pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summ
 struct Walk<'a, 'f> {
     collector: &'a dyn Collector,
     root: &'a Arc<Root>,
-    entered: &'a mut HashSet<Identity>,
+    /// Real paths of the trees that were walked: roots, and folders behind links. What is below one
+    /// was reached, as a tree is walked without its links first.
+    walked: &'a mut Vec<PathBuf>,
     summary: &'a mut Summary,
     on_file: &'a mut OnFile<'f>,
     files: u64,
 }
 
+/// A folder by the path that leads to it, by the one below the root, and by the real one.
+struct Folder {
+    path: PathBuf,
+    relative: PathBuf,
+    real: PathBuf,
+}
+
 impl Walk<'_, '_> {
-    fn tree(&mut self, entries: fs::ReadDir) {
-        let root = self.root.path.clone();
+    fn tree(&mut self, real: PathBuf, entries: fs::ReadDir) {
         let mut folders = Vec::new();
         let mut links = Vec::new();
-        self.folder(&root, Path::new(""), entries, &mut folders, &mut links);
+        self.walked.push(real.clone());
+        let top = Folder { path: self.root.path.clone(), relative: PathBuf::new(), real };
+        self.folder(&top, entries, &mut folders, &mut links);
         loop {
-            let (path, relative) = match folders.pop() {
+            let folder = match folders.pop() {
+                // A tree that a link led to may hold one that was walked.
+                Some(folder) if self.walked.contains(&folder.real) => continue,
                 Some(folder) => folder,
                 None => match links.pop() {
-                    Some(link) => link,
+                    Some(folder) if is_walked(self.walked, &folder.real) => continue,
+                    Some(folder) => {
+                        self.walked.push(folder.real.clone());
+                        folder
+                    }
                     None => return,
                 },
             };
-            let meta = fs::metadata(&path);
-            if meta.is_ok_and(|meta| !self.entered.insert(identity(&path, &meta))) {
-                continue;
-            }
-            match fs::read_dir(&path) {
-                Ok(entries) => self.folder(&path, &relative, entries, &mut folders, &mut links),
+            match fs::read_dir(&folder.path) {
+                Ok(entries) => self.folder(&folder, entries, &mut folders, &mut links),
                 Err(error) if is_absent(&error) => {}
-                Err(error) => self.summary.unreadable.add(path, error.to_string()),
+                Err(error) => self.summary.unreadable.add(folder.path, error.to_string()),
             }
         }
     }
 
     fn folder(
         &mut self,
-        path: &Path,
-        relative: &Path,
+        folder: &Folder,
         entries: fs::ReadDir,
-        folders: &mut Vec<(PathBuf, PathBuf)>,
-        links: &mut Vec<(PathBuf, PathBuf)>,
+        folders: &mut Vec<Folder>,
+        links: &mut Vec<Folder>,
     ) {
         for entry in entries {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.summary.unreadable.add(path.to_owned(), error.to_string());
+                    self.summary.unreadable.add(folder.path.clone(), error.to_string());
                     return;
                 }
             };
             let Ok(kind) = entry.file_type() else { continue };
             let name = entry.file_name();
-            let relative = relative.join(&name);
+            let relative = folder.relative.join(&name);
             if kind.is_dir() {
                 if self.collector.descends(self.root, &relative) {
-                    folders.push((path.join(&name), relative));
+                    let real = folder.real.join(&name);
+                    folders.push(Folder { path: folder.path.join(&name), relative, real });
                 }
             } else if kind.is_file() {
                 if let Some(kind) = self.collector.accepts(self.root, &relative) {
-                    self.file(path.join(&name), relative, kind, entry.metadata());
+                    self.file(folder.path.join(&name), relative, kind, entry.metadata());
                 }
             } else if kind.is_symlink() {
-                let path = path.join(&name);
+                let path = folder.path.join(&name);
                 // A link that leads nowhere is as good as no file.
                 let Ok(meta) = fs::metadata(&path) else { continue };
                 if meta.is_dir() {
-                    if self.collector.descends(self.root, &relative) {
-                        links.push((path, relative));
+                    if self.collector.descends(self.root, &relative)
+                        && let Ok(real) = fs::canonicalize(&path)
+                    {
+                        links.push(Folder { path, relative, real });
                     }
                 } else if let Some(kind) = self.collector.accepts(self.root, &relative)
                     && meta.is_file()
@@ -237,24 +246,11 @@ impl Walk<'_, '_> {
     }
 }
 
+fn is_walked(walked: &[PathBuf], real: &Path) -> bool {
+    walked.iter().any(|tree| real.starts_with(tree))
+}
+
 /// Whether there is simply nothing, also because a part of the path is no folder.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Which folder it is, whatever path leads to it.
-#[cfg(unix)]
-type Identity = (u64, u64);
-#[cfg(not(unix))]
-type Identity = PathBuf;
-
-#[cfg(unix)]
-fn identity(_: &Path, meta: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (meta.dev(), meta.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path, _: &Metadata) -> Identity {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -30,15 +30,14 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// `None` if the line is no usage.
-    pub(super) fn read(text: &'a [u8]) -> Result<Option<Self>, SkipReason> {
-        let mut line = Self::default();
+    /// Reads a line into an empty value, in place; `false` if it is no usage.
+    pub(super) fn read(&mut self, text: &'a [u8]) -> Result<bool, SkipReason> {
         let mut s = Scanner::new(text);
-        line.object(&mut s).and_then(|()| s.end()).map_err(|_| SkipReason::Broken)?;
-        if !line.has_usage {
-            line.enter_progress().map_err(|_| SkipReason::Broken)?;
+        self.object(&mut s).and_then(|()| s.end()).map_err(|_| SkipReason::Broken)?;
+        if !self.has_usage {
+            self.enter_progress().map_err(|_| SkipReason::Broken)?;
         }
-        Ok(line.has_usage.then_some(line))
+        Ok(self.has_usage)
     }
 
     fn object(&mut self, s: &mut Scanner<'a>) -> Result<(), JsonError> {
@@ -210,6 +209,9 @@ impl<'a> Usage<'a> {
     pub(super) fn tier(&self) -> Tier {
         if text(&self.speed).as_deref() == Some("fast") {
             return Tier::Fast;
+        }
+        if self.service_tier.is_none_or(|tier| tier.raw() == br#""standard""#) {
+            return Tier::Standard;
         }
         match text(&self.service_tier).as_deref() {
             Some("priority") => Tier::Priority,
