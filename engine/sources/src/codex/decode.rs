@@ -128,7 +128,8 @@ impl Rollout {
             }
             return;
         };
-        let session = &self.state.session;
+        let thread = line.thread.as_deref().filter(|thread| *thread != self.state.session);
+        let session = thread.unwrap_or(&self.state.session);
         let id = || identity(session, total, line.last);
         let taken = &self.state.taken;
         let used = self.state.lineages.take(total, line.last, || taken.contains(&key(id())));
@@ -140,7 +141,7 @@ impl Rollout {
             self.state.taken.pop_front();
         }
         self.state.taken.push_back(key(message));
-        self.record(message, used, time, out);
+        self.record(message, thread, used, time, out);
     }
 
     fn exec(&mut self, line: &Exec<'_>, out: &mut Out) {
@@ -160,15 +161,22 @@ impl Rollout {
         let nth = self.state.equals.nth(time, key(MessageId::of(KIND, &parts)));
         let [session, shape, time_bytes, model, bytes] = parts;
         let message = MessageId::of(KIND, &[session, shape, time_bytes, model, bytes, &nth.to_le_bytes()]);
-        self.record(message, used, time, out);
+        self.record(message, None, used, time, out);
     }
 
-    fn record(&mut self, message: MessageId, used: Usage, time: i64, out: &mut Out) {
+    /// `thread` is the session that used it, where that is another than the file's.
+    fn record(&mut self, message: MessageId, thread: Option<&str>, used: Usage, time: i64, out: &mut Out) {
         let tokens = used.tokens();
         if tokens.is_zero() {
             return;
         }
-        let request = *self.request.get_or_insert_with(|| RequestId::of(KIND, &[self.state.session.as_bytes()]));
+        let (session, request) = match thread {
+            Some(thread) => (out.name(thread), RequestId::of(KIND, &[thread.as_bytes()])),
+            None => {
+                let own = self.request.get_or_insert_with(|| RequestId::of(KIND, &[self.state.session.as_bytes()]));
+                (self.session.clone(), *own)
+            }
+        };
         let (model, quality) = match &self.model {
             Some(model) => (model.clone(), Quality::Log),
             None => (out.name(ASSUMED_MODEL), Quality::Estimated),
@@ -180,7 +188,7 @@ impl Rollout {
             sidechain: false,
             time: UtcMillis(time),
             model,
-            session: self.session.clone(),
+            session,
             tokens,
             web_searches: 0,
             tier: Tier::from_u8(self.state.tier),

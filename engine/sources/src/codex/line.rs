@@ -40,6 +40,8 @@ pub(super) struct Count<'a> {
     pub total: Option<Usage>,
     pub last: Option<Usage>,
     pub model: Option<Cow<'a, str>>,
+    /// Whose counter it is, where the line says so.
+    pub thread: Option<Cow<'a, str>>,
     pub windows: Option<Value<'a>>,
 }
 
@@ -223,6 +225,7 @@ impl<'a> Payload<'a> {
                 b"info" if self.event == Some(Event::Count) => self.read_info(s)?,
                 b"info" => self.info = Some(s.value()?),
                 b"rate_limits" => self.count.windows = Some(s.value()?).filter(|value| value.kind() == Kind::Object),
+                b"thread_id" => self.count.thread = name(s.value()?),
                 b"started_at" => self.started_at = seconds(s.value()?),
                 b"thread_settings" => {
                     self.tier = Tier::Standard;

@@ -230,3 +230,16 @@ fn a_last_alone_is_usage() {
     ids.dedup();
     assert_eq!(ids.len(), 3);
 }
+
+#[test]
+fn a_line_may_say_whose_counter_it_is() {
+    let usage = Use(10, 0, 5, 0).json();
+    let info = format!(r#","info":{{"total_token_usage":{usage},"last_token_usage":{usage}}}"#);
+    let other = format!(r#","thread_id":"{PARENT}"{info}"#);
+    let seen = Log::session().model(1, "m").event(2, "token_count", &other).read();
+    let own = Log::default().meta(0, PARENT, "").model(1, "m").event(2, "token_count", &info).read();
+    assert_eq!(seen.one(), own.one());
+    let same = format!(r#","thread_id":"{OWN}"{info}"#);
+    let seen = Log::session().event(2, "token_count", &same).read();
+    assert_eq!(seen.one(), Log::session().event(2, "token_count", &info).read().one());
+}
