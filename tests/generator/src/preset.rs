@@ -73,12 +73,12 @@ impl Plan {
 
     /// A heavy user's machine: 180 days of Claude Code and Codex, about 590 MB, 190,000 calls, 2,000 files.
     pub fn bench(days: u32) -> Self {
-        let work = vec![work(Agent::ClaudeCode, 66, (4, 240)), work(Agent::Codex, 28, (4, 240))];
+        let work = vec![work(Agent::ClaudeCode, 65, (4, 240)), work(Agent::Codex, 29, (4, 240))];
         Self {
             seed: 587,
             end: AUTUMN,
             days,
-            content: 1_150,
+            content: 980,
             machines: vec![machine("workstation", Hours::Person { offset: 60 }, None, work)],
             traps: Traps::everyday(),
         }

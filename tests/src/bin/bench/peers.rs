@@ -6,6 +6,8 @@ use std::process::Command;
 
 use aimon_tests::command::sealed;
 
+const AGENTSVIEW: &str = r#""$0" sync && "$0" usage daily --json --all --offline --no-sync --timezone UTC"#;
+
 /// Where the peers lie; one that is not there is left out.
 pub struct Peers {
     ccusage: Option<PathBuf>,
@@ -47,9 +49,10 @@ impl Peer<'_> {
                 command.args(["models", "--json", "--no-spinner", "--home"]).arg(logs);
             }
             _ => {
-                // It takes in what is new, then reports; without its background process.
+                // It takes in what is new, then reports: two commands, without its background process.
+                command = sealed(Path::new("sh"), scratch);
                 command.env("AGENTSVIEW_NO_DAEMON", "1").env("AGENTSVIEW_DATA_DIR", scratch.join("data"));
-                command.env("HOME", logs).args(["usage", "daily", "--json", "--all", "--offline", "--timezone", "UTC"]);
+                command.env("HOME", logs).args(["-c", AGENTSVIEW]).arg(program);
             }
         }
         Some(command)
