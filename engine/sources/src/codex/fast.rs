@@ -34,17 +34,16 @@ fn reading<'a>(c: &mut Cursor<'_>, windows: &[u8]) -> Option<Fast<'a>> {
         ordinal = Some(c.number()?);
     }
     c.skip(br#","type":""#)?;
+    // A time with an escape in it would hide where it ends.
+    let is_plain = || time.iter().all(|b| *b != b'\\' && *b != b'"');
     if c.skip(br#"event_msg","payload":{"type":""#).is_none() {
-        // A time with an escape in it would hide where it ends.
-        let is_talk = c.skip(br#"response_item""#).is_some() && !time.contains(&b'\\') && !time.contains(&b'"');
-        return is_talk.then_some(Fast::Nothing);
+        return (c.skip(br#"response_item""#).is_some() && is_plain()).then_some(Fast::Nothing);
+    }
+    if c.skip(br#"token_count","info":"#).is_none() {
+        let others: [&[u8]; 4] = [b"token_count", b"task_started", b"turn_started", b"thread_settings_applied"];
+        return (c.is_word_but(&others) && is_plain()).then_some(Fast::Nothing);
     }
     let time = stamp::rfc3339(std::str::from_utf8(time).ok()?)?.0;
-    if c.skip(br#"token_count","info":"#).is_none() {
-        return c
-            .is_word_but(&[b"token_count", b"task_started", b"turn_started", b"thread_settings_applied"])
-            .then_some(Fast::Nothing);
-    }
     let mut count = Count { ordinal, time: Some(time), ..Count::default() };
     if c.skip(b"null").is_none() {
         c.skip(br#"{"total_token_usage":"#)?;
@@ -86,12 +85,19 @@ impl<'a> Cursor<'a> {
     /// A whole number up to 2⁵³, written as JSON does.
     #[inline]
     fn number(&mut self) -> Option<u64> {
-        let length = self.0.iter().take(17).take_while(|b| b.is_ascii_digit()).count();
-        let digits = self.take(length)?;
-        if digits.is_empty() || (digits.len() > 1 && digits[0] == b'0') {
+        let mut number = 0;
+        let mut length = 0;
+        while let Some(digit) = self.0.get(length).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            number = number * 10 + u64::from(digit);
+            length += 1;
+            if length > 16 {
+                return None;
+            }
+        }
+        if length == 0 || (length > 1 && self.0[0] == b'0') {
             return None;
         }
-        let number = digits.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
+        self.0 = &self.0[length..];
         (number <= Usage::MOST).then_some(number)
     }
 
