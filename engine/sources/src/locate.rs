@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aimon_core::event::{Event, Record};
@@ -37,12 +37,15 @@ pub struct Located {
 /// Finds every line whose record `wanted` accepts, also copies that do not stand. Looks only at the
 /// collectors given, on all cores, and sorts by place. What can't be read is left out: `scan` reports it.
 pub fn locate(collectors: &[&dyn Collector], env: &Env, wanted: &(dyn Fn(&Record) -> bool + Sync)) -> Vec<Located> {
-    let mut files = Vec::new();
+    let files = Mutex::new(Vec::new());
     for &collector in collectors {
-        walk::each_file(collector, env, &mut Summary::default(), &mut |root, entry, _| {
-            files.push((collector, std::sync::Arc::clone(root), entry));
+        walk::each_file(collector, env, &mut Summary::default(), &|root, entry| {
+            if let Ok(mut files) = files.lock() {
+                files.push((collector, Arc::clone(root), entry));
+            }
         });
     }
+    let files = files.into_inner().unwrap_or_default();
     let next = AtomicUsize::new(0);
     let located = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());

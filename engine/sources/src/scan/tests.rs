@@ -280,6 +280,22 @@ fn links_lead_nowhere_twice() {
     assert_eq!(m.scan().unchanged, 2);
 }
 
+#[test]
+fn many_folders_are_walked_by_many_threads() {
+    let mut m = Machine::new();
+    for n in 0..60 {
+        for d in 0..4 {
+            append(&m.path(&format!("p{n}/s{d}/x/{d}.jsonl")), &lines(n * 4 + d..n * 4 + d + 1));
+        }
+    }
+    for _ in 0..20 {
+        m.marks.clear();
+        assert_eq!(m.scan().files, 240);
+        assert_eq!(m.scan().unchanged, 240);
+    }
+    assert_eq!(m.outputs(), (0..240).collect::<Vec<_>>());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_path_that_is_no_utf8_is_a_path() {

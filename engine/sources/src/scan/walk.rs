@@ -3,7 +3,8 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::mark::{Mark, Marks, Outcome};
 use super::summary::{Found, RootSeen, Summary};
@@ -75,36 +76,59 @@ pub(super) fn changed<'a>(
     marks: &Marks,
     summary: &mut Summary,
 ) -> Vec<Job<'a>> {
-    let mut jobs = Vec::new();
-    let mut seen = vec![false; marks.len()];
+    let jobs = Mutex::new(Vec::new());
+    let damaged = Mutex::new(Vec::new());
+    let (files, unchanged) = (AtomicU64::new(0), AtomicU64::new(0));
+    let seen: Vec<_> = std::iter::repeat_with(|| AtomicBool::new(false)).take(marks.len()).collect();
     for &collector in collectors {
         let source = collector.kind();
-        each_file(collector, env, summary, &mut |root, found, summary| {
-            summary.files += 1;
+        each_file(collector, env, summary, &|root, found| {
+            files.fetch_add(1, Relaxed);
             let mark = marks.get(source, key(&found.path)).and_then(|(number, mark)| {
-                if let Some(seen) = seen.get_mut(number) {
-                    *seen = true;
+                if let Some(seen) = seen.get(number) {
+                    seen.store(true, Relaxed);
                 }
                 Mark::from_bytes(mark)
             });
             match &mark {
                 Some(mark) if mark.kind == found.kind && mark.stat == found.stat => match mark.outcome {
-                    Outcome::Complete => return summary.unchanged += 1,
-                    Outcome::Damaged => {
-                        return summary.unreadable.add(found.path, "damaged, and unchanged since".to_owned());
+                    Outcome::Complete => {
+                        unchanged.fetch_add(1, Relaxed);
+                        return;
                     }
+                    Outcome::Damaged => return push(&damaged, found.path),
                     Outcome::Partial => {}
                 },
                 _ => {}
             }
             let Entry { path, relative, kind, stat } = found;
-            jobs.push(Job { collector, root: Arc::clone(root), path, relative, kind, stat, mark });
+            push(&jobs, Job { collector, root: Arc::clone(root), path, relative, kind, stat, mark });
         });
-        let vanished = marks.keys(source).filter(|(number, _)| !seen.get(*number).copied().unwrap_or_default());
+        let is_seen = |number: usize| seen.get(number).is_some_and(|seen| seen.load(Relaxed));
+        let vanished = marks.keys(source).filter(|(number, _)| !is_seen(*number));
         summary.vanished.extend(vanished.map(|(_, key)| (source, key.to_vec())));
     }
+    summary.files += files.into_inner();
+    summary.unchanged += unchanged.into_inner();
+    for path in sorted(damaged) {
+        summary.unreadable.add(path, "damaged, and unchanged since".to_owned());
+    }
+    summary.vanished.sort_unstable();
+    let mut jobs = jobs.into_inner().unwrap_or_default();
     jobs.sort_by(|a, b| (a.stat.mtime, &a.path).cmp(&(b.stat.mtime, &b.path)));
     jobs
+}
+
+fn push<T>(all: &Mutex<Vec<T>>, one: T) {
+    if let Ok(mut all) = all.lock() {
+        all.push(one);
+    }
+}
+
+fn sorted<T: Ord>(all: Mutex<Vec<T>>) -> Vec<T> {
+    let mut all = all.into_inner().unwrap_or_default();
+    all.sort_unstable();
+    all
 }
 
 /// A log file that was found.
@@ -115,23 +139,35 @@ pub(crate) struct Entry {
     pub stat: Stat,
 }
 
-type OnFile<'f> = dyn FnMut(&Arc<Root>, Entry, &mut Summary) + 'f;
+/// Called for each file, on several threads, in no particular order.
+type OnFile<'f> = dyn Fn(&Arc<Root>, Entry) + Sync + 'f;
 
 /// Calls `on_file` for each of a collector's log files. A folder is entered once, by whatever
 /// path it is met first; links are followed after everything that is no link, so that a file keeps
 /// its own path where it has one.
-pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summary, on_file: &mut OnFile<'_>) {
+pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summary, on_file: &OnFile<'_>) {
     let mut walked = Vec::new();
     for root in collector.roots(env) {
         let root = Arc::new(root);
         let found = match fs::canonicalize(&root.path).and_then(|real| Ok((fs::read_dir(&real)?, real))) {
             Err(error) if is_absent(&error) && !root.path.exists() => Found::Missing,
-            Err(error) => Found::Unreadable(if root.path.is_dir() { error.to_string() } else { "not a folder".to_owned() }),
+            Err(error) if root.path.is_dir() => Found::Unreadable(error.to_string()),
+            Err(_) => Found::Unreadable("not a folder".to_owned()),
             Ok((_, real)) if is_walked(&walked, &real) => Found::Again,
-            Ok((entries, real)) => {
-                let mut walk = Walk { collector, root: &root, walked: &mut walked, summary, on_file, files: 0 };
-                walk.tree(real, entries);
-                Found::Files(walk.files)
+            Ok((_, real)) => {
+                let walk = Walk {
+                    collector,
+                    root: &root,
+                    on_file,
+                    files: AtomicU64::new(0),
+                    unreadable: Mutex::default(),
+                    links: Mutex::default(),
+                };
+                walk.all(real, &mut walked);
+                for (path, reason) in sorted(walk.unreadable) {
+                    summary.unreadable.add(path, reason);
+                }
+                Found::Files(walk.files.into_inner())
             }
         };
         if let Found::Unreadable(reason) = &found {
@@ -141,74 +177,136 @@ pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summ
     }
 }
 
-struct Walk<'a, 'f> {
+struct Walk<'a> {
     collector: &'a dyn Collector,
     root: &'a Arc<Root>,
-    /// Real paths of the trees that were walked: roots, and folders behind links. What is below one
-    /// was reached, as a tree is walked without its links first.
-    walked: &'a mut Vec<PathBuf>,
-    summary: &'a mut Summary,
-    on_file: &'a mut OnFile<'f>,
-    files: u64,
+    on_file: &'a OnFile<'a>,
+    files: AtomicU64,
+    unreadable: Mutex<Vec<(PathBuf, String)>>,
+    /// Links to folders, for later.
+    links: Mutex<Vec<Folder>>,
 }
 
 /// A folder by the path that leads to it, by the one below the root, and by the real one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Folder {
     path: PathBuf,
     relative: PathBuf,
     real: PathBuf,
 }
 
-impl Walk<'_, '_> {
-    fn tree(&mut self, real: PathBuf, entries: fs::ReadDir) {
-        let mut folders = Vec::new();
-        let mut links = Vec::new();
-        self.walked.push(real.clone());
-        let top = Folder { path: self.root.path.clone(), relative: PathBuf::new(), real };
-        self.folder(&top, entries, &mut folders, &mut links);
+/// Folders that wait, and how many are being read.
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Folder>,
+    busy: usize,
+}
+
+type Shared = (Mutex<Queue>, Condvar);
+
+/// Held while a folder is read. Also when that panics, nobody waits for it for ever.
+struct Busy<'a>(&'a Shared);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut queue) = self.0.0.lock() {
+            queue.busy -= 1;
+        }
+        self.0.1.notify_all();
+    }
+}
+
+/// With more folders waiting than this, other threads help: listing is the kernel's work, and it has
+/// more than one core too.
+const MANY: usize = 16;
+
+impl Walk<'_> {
+    /// `walked` holds the real paths of trees that were walked: roots, and folders behind links. What is
+    /// below one was reached, as a tree is walked without its links first.
+    fn all(&self, real: PathBuf, walked: &mut Vec<PathBuf>) {
+        walked.push(real.clone());
+        self.tree(Folder { path: self.root.path.clone(), relative: PathBuf::new(), real }, walked);
         loop {
-            let folder = match folders.pop() {
-                // A tree that a link led to may hold one that was walked.
-                Some(folder) if self.walked.contains(&folder.real) => continue,
-                Some(folder) => folder,
-                None => match links.pop() {
-                    Some(folder) if is_walked(self.walked, &folder.real) => continue,
-                    Some(folder) => {
-                        self.walked.push(folder.real.clone());
-                        folder
-                    }
-                    None => return,
-                },
-            };
-            match fs::read_dir(&folder.path) {
-                Ok(entries) => self.folder(&folder, entries, &mut folders, &mut links),
-                Err(error) if is_absent(&error) => {}
-                Err(error) => self.summary.unreadable.add(folder.path, error.to_string()),
+            let mut links = self.links.lock().map(|mut links| std::mem::take(&mut *links)).unwrap_or_default();
+            if links.is_empty() {
+                return;
+            }
+            links.sort_unstable();
+            for folder in links {
+                if !is_walked(walked, &folder.real) {
+                    walked.push(folder.real.clone());
+                    self.tree(folder, walked);
+                }
             }
         }
     }
 
-    fn folder(
-        &mut self,
-        folder: &Folder,
-        entries: fs::ReadDir,
-        folders: &mut Vec<Folder>,
-        links: &mut Vec<Folder>,
-    ) {
+    fn tree(&self, top: Folder, walked: &[PathBuf]) {
+        let mut waiting = vec![top];
+        while let Some(folder) = waiting.pop() {
+            self.folder(&folder, walked, &mut waiting);
+            if waiting.len() > MANY {
+                let shared = (Mutex::new(Queue { waiting, busy: 0 }), Condvar::new());
+                let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+                std::thread::scope(|scope| {
+                    for _ in 1..threads {
+                        scope.spawn(|| self.help(&shared, walked));
+                    }
+                    self.help(&shared, walked);
+                });
+                return;
+            }
+        }
+    }
+
+    fn help(&self, shared: &Shared, walked: &[PathBuf]) {
+        let mut found = Vec::new();
+        let Ok(mut queue) = shared.0.lock() else { return };
+        loop {
+            let Some(folder) = queue.waiting.pop() else {
+                if queue.busy == 0 {
+                    return;
+                }
+                match shared.1.wait(queue) {
+                    Ok(again) => queue = again,
+                    Err(_) => return,
+                }
+                continue;
+            };
+            queue.busy += 1;
+            drop(queue);
+            let busy = Busy(shared);
+            self.folder(&folder, walked, &mut found);
+            match shared.0.lock() {
+                Ok(mut queue) => queue.waiting.append(&mut found),
+                Err(_) => return,
+            }
+            drop(busy);
+            match shared.0.lock() {
+                Ok(again) => queue = again,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn folder(&self, folder: &Folder, walked: &[PathBuf], folders: &mut Vec<Folder>) {
+        let entries = match fs::read_dir(&folder.path) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return,
+            Err(error) => return push(&self.unreadable, (folder.path.clone(), error.to_string())),
+        };
         for entry in entries {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(error) => {
-                    self.summary.unreadable.add(folder.path.clone(), error.to_string());
-                    return;
-                }
+                Err(error) => return push(&self.unreadable, (folder.path.clone(), error.to_string())),
             };
             let Ok(kind) = entry.file_type() else { continue };
             let name = entry.file_name();
             let relative = folder.relative.join(&name);
             if kind.is_dir() {
-                if self.collector.descends(self.root, &relative) {
-                    let real = folder.real.join(&name);
+                let real = folder.real.join(&name);
+                // A tree that a link led to may hold one that was walked.
+                if self.collector.descends(self.root, &relative) && !walked.contains(&real) {
                     folders.push(Folder { path: folder.path.join(&name), relative, real });
                 }
             } else if kind.is_file() {
@@ -223,7 +321,7 @@ impl Walk<'_, '_> {
                     if self.collector.descends(self.root, &relative)
                         && let Ok(real) = fs::canonicalize(&path)
                     {
-                        links.push(Folder { path, relative, real });
+                        push(&self.links, Folder { path, relative, real });
                     }
                 } else if let Some(kind) = self.collector.accepts(self.root, &relative)
                     && meta.is_file()
@@ -234,15 +332,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn file(&mut self, path: PathBuf, relative: PathBuf, kind: FileKind, meta: io::Result<Metadata>) {
+    fn file(&self, path: PathBuf, relative: PathBuf, kind: FileKind, meta: io::Result<Metadata>) {
         let stat = match meta {
             Ok(meta) => Stat::of(&meta),
             Err(error) if is_absent(&error) => return,
-            Err(error) => return self.summary.unreadable.add(path, error.to_string()),
+            Err(error) => return push(&self.unreadable, (path, error.to_string())),
         };
         let stat = if kind == FileKind::Database { stat.with_wal(&path) } else { stat };
-        self.files += 1;
-        (self.on_file)(self.root, Entry { path, relative, kind, stat }, self.summary);
+        self.files.fetch_add(1, Relaxed);
+        (self.on_file)(self.root, Entry { path, relative, kind, stat });
     }
 }
 
