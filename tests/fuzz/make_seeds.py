@@ -104,11 +104,22 @@ def main():
         seed("json", f"text{n}", text)
     with open(os.path.join(HERE, "../../schema/vectors/batch.json"), encoding="utf-8") as vectors:
         for vector in json.load(vectors)["vectors"]:
-            seed("batch", vector["name"].replace(" ", "-").replace(",", "")[:40], bytes.fromhex(vector["hex"]))
+            seed("batch", "".join(c if c.isalnum() else "-" for c in vector["name"])[:40], bytes.fromhex(vector["hex"]))
     with open(os.path.join(HERE, "../../schema/vectors/segment.json"), encoding="utf-8") as vectors:
         vectors = json.load(vectors)
         for name in ("first_change", "second_change"):
             seed("segment", name, bytes.fromhex(vectors[name]))
+    # Damage that once went unseen, or worse.
+    second = bytearray.fromhex(vectors["second_change"])
+    for name, at, byte in (("a-batch-changed", second.index(b"batch"), 0x42), ("an-operation-that-cannot-be", 0x5A, 9),
+                           ("no-such-actor", 0x5A, 0x7F), ("a-start-that-cannot-be", 0x3A, 7)):
+        damaged = bytearray(second)
+        damaged[at] = byte
+        seed("segment", name, bytes(damaged))
+    # Names: "a" twice. Records: one, and a column of a newer version that refers to a name by place.
+    names = bytes([1, 2, 1, 1, 5, 4]) + b"\x02a\x02a"
+    records = bytes([3, 1, 1, 40, 2, 2, 1, 1])
+    seed("batch", "name-twice", bytes([1]) + names + records)
     override = {"models": {"gpt-5": [{"input": "1", "output": 2}, {"from": "2026-10-01", "input": 3, "output": 4, "above_200k": {"input": 5}, "batch": {"times": "0.5"}}], "x": {"same_as": "gpt-5"}}}
     for n, name in enumerate(["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "openrouter/anthropic/claude-4.5-sonnet-thinking", "gpt-5 (high)", "vertex_ai/claude-opus-4-1@20250805"]):
         seed("prices", f"name{n}", name + "\n" + line(override))

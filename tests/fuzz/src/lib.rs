@@ -90,7 +90,6 @@ fn calls(events: &[Event]) -> Vec<String> {
 fn sane(events: &[Event]) {
     for event in events {
         if let Event::Record(record) = event {
-            assert!(!record.tokens.is_zero() || record.web_searches > 0, "a call that used nothing: {record:?}");
             assert!(record.tokens.reasoning <= record.tokens.output, "reasoning is a part of the output: {record:?}");
         }
     }
