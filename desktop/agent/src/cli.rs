@@ -25,6 +25,7 @@ Environment:
   AIMON_PRICES          a file of prices that go before those that aimon brings
   CLAUDE_CONFIG_DIR, CODEX_HOME, GEMINI_DATA_DIR, OPENCODE_DATA_DIR
                         where agents keep their logs, if not where they do by default
+  AIMON_LOG             debug, or more finely aimon_sources=debug: what happens, on stderr
   TZ                    the time zone, if not the system's
   NO_COLOR              no colours
 
@@ -207,6 +208,9 @@ pub struct ReportArgs {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Nothing here is ever online; for scripts that were written for ccusage
+    #[arg(long, short = 'O', hide = true)]
+    pub offline: bool,
 }
 
 /// `aimon explain`

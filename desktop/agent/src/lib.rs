@@ -53,11 +53,22 @@ fn run() -> Result<()> {
         Err(e) if !e.use_stderr() => return output::print(&e.render().ansi().to_string()),
         Err(e) => return Err(Error::Usage(usage(&e))),
     };
+    log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "cannot start", source })?;
     runtime.block_on(commands::run(cli))
+}
+
+/// `AIMON_LOG=debug` says what happens, on stderr; without it nothing is set up.
+fn log() {
+    if let Some(filter) = std::env::var_os("AIMON_LOG").filter(|f| !f.is_empty()) {
+        let filter = tracing_subscriber::EnvFilter::new(filter.to_string_lossy());
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // It fails where somebody who embeds this has set one up already.
+        drop(log.try_init());
+    }
 }
 
 /// clap's words, without the heading that ours replaces.

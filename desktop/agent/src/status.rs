@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use aimon_core::history::{Figures, Query};
+use aimon_core::history::{DayCells, Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_replica::Replica;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::pricing::Pricing;
-use crate::view::{View, report};
+use crate::view::{View, cut};
 use crate::windows::{self, Window};
 
 /// Figures of three spans that end today, and the windows as they were last seen.
@@ -46,25 +47,36 @@ impl Status {
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
+        let cells = view.history((query(zone, today).utc_days(), today.utc)).await?;
         match view.replica() {
-            Some(replica) => Self::of(replica, zone, today, now, pricing).await,
+            Some(replica) => Self::with(replica, cells, zone, today, now, pricing).await,
             None => Ok(Self::nothing(zone, today, now)),
         }
     }
 
     /// Reads it from a replica.
     pub async fn of(
-        replica: &mut aimon_replica::Replica,
+        replica: &mut Replica,
+        zone: &TimeZone,
+        today: Today,
+        now: UtcMillis,
+        pricing: &Pricing,
+    ) -> Result<Self> {
+        let cells = replica.history(query(zone, today).utc_days(), today.utc).await?;
+        Self::with(replica, cells, zone, today, now, pricing).await
+    }
+
+    async fn with(
+        replica: &mut Replica,
+        cells: Vec<DayCells>,
         zone: &TimeZone,
         today: Today,
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
         let mut status = Self::nothing(zone, today, now);
-        let days_ago = |n: i64| today.local.checked_sub(n.days()).unwrap_or(Date::MIN);
-        let query = Query { since: Some(days_ago(29)), until: Some(today.local), ..Query::daily(zone.clone()) };
-        let cut = report(replica, &query, today.utc, pricing).await?;
-        let (day, week) = (today.local.to_string(), days_ago(6).to_string());
+        let cut = cut(&query(zone, today), cells, pricing);
+        let (day, week) = (today.local.to_string(), days_before(today, 6).to_string());
         for row in &cut.rows {
             if row.period == day {
                 status.today = row.figures.clone();
@@ -102,6 +114,15 @@ impl Status {
     pub fn zone_name(&self) -> &str {
         dates::zone_name(&self.zone)
     }
+}
+
+/// The 30 days of which all spans are parts.
+pub fn query(zone: &TimeZone, today: Today) -> Query {
+    Query { since: Some(days_before(today, 29)), until: Some(today.local), ..Query::daily(zone.clone()) }
+}
+
+fn days_before(today: Today, days: i64) -> Date {
+    today.local.checked_sub(days.days()).unwrap_or(Date::MIN)
 }
 
 fn add(to: &mut Figures, f: &Figures) {

@@ -1,6 +1,6 @@
 //! What most commands do first: open the replica, take in what is new if they may, and read.
 
-use aimon_core::history::{Query, Report};
+use aimon_core::history::{DayCells, Query, Report};
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
@@ -12,25 +12,37 @@ use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::scan::{self, Scanned};
 
+/// How many days the clock may be ahead before that is worth a word.
+const DOUBT: i64 = 30;
+
+/// Days of the history, and the day that counts as today.
+pub type Days = ((UtcDay, UtcDay), UtcDay);
+
 /// A replica that is open, if there is one.
 #[derive(Debug)]
 pub struct View {
     replica: Option<Mutex<Replica>>,
     /// What was taken in, if that was asked for and possible.
     pub scanned: Option<Scanned>,
+    /// Days that were read while the logs were looked through, and are still right.
+    ahead: Option<(Days, Vec<DayCells>)>,
 }
 
 impl View {
     /// Opens the replica. With `fresh`, what is new is taken in first: by this process or, where a
-    /// running `aimon up` holds the folder, by that.
-    pub async fn open(place: &Place, fresh: bool) -> Result<Self> {
+    /// running `aimon up` holds the folder, by that. `wanted` are the days that will be asked for:
+    /// mostly nothing is new, so they are read meanwhile.
+    pub async fn open(place: &Place, fresh: bool, wanted: Option<Days>) -> Result<Self> {
         if !fresh {
-            return Ok(Self { replica: place.open_read().await?.map(Mutex::new), scanned: None });
+            return Self::read_only(place, None).await;
         }
         if let Some(replica) = place.try_open().await? {
+            doubt_clock(&replica, place);
             let replica = Mutex::new(replica);
-            let scanned = Some(scan::scan(&replica, place, true).await?);
-            return Ok(Self { replica: Some(replica), scanned });
+            let (scanned, ahead) = tokio::join!(scan::scan(&replica, place, true), ahead(&replica, wanted));
+            let scanned = scanned?;
+            let ahead = ahead.filter(|_| !scanned.is_news());
+            return Ok(Self { replica: Some(replica), scanned: Some(scanned), ahead });
         }
         let scanned = match Client::find(&place.home).map(|c| c.scan_briefly()) {
             Some(Ok(scanned)) => Some(scanned),
@@ -40,7 +52,11 @@ impl View {
                 None
             }
         };
-        Ok(Self { replica: place.open_read().await?.map(Mutex::new), scanned })
+        Self::read_only(place, scanned).await
+    }
+
+    async fn read_only(place: &Place, scanned: Option<Scanned>) -> Result<Self> {
+        Ok(Self { replica: place.open_read().await?.map(Mutex::new), scanned, ahead: None })
     }
 
     /// The replica, if there is one.
@@ -48,17 +64,48 @@ impl View {
         self.replica.as_mut().map(Mutex::get_mut)
     }
 
-    /// Cuts a report.
-    pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-        match self.replica() {
-            Some(replica) => report(replica, query, as_of, pricing).await,
-            None => Ok(Report::default()),
+    /// The cells of some days.
+    pub async fn history(&mut self, days: Days) -> Result<Vec<DayCells>> {
+        match (self.ahead.take(), self.replica.as_mut()) {
+            (Some((read, cells)), _) if read == days => Ok(cells),
+            (_, Some(replica)) => Ok(replica.get_mut().history(days.0, days.1).await?),
+            (_, None) => Ok(Vec::new()),
         }
     }
+
+    /// Cuts a report.
+    pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
+        Ok(cut(query, self.history((query.utc_days(), as_of)).await?, pricing))
+    }
+}
+
+/// Says so where the clock is far ahead of when aimon last ran: until that is settled no day expires.
+/// After some days' pause nothing is said; `aimon doctor` knows.
+pub fn doubt_clock(replica: &Replica, place: &Place) {
+    let trusted = replica.first_day().plus(replica.retention_days() as i32 - 1);
+    let (now, ahead) = (place.now.day(), i64::from(place.now.day().0) - i64::from(trusted.0));
+    if ahead > DOUBT {
+        output::note(&format!(
+            "the clock says {now}, {ahead} days after aimon last ran; no day expires until `aimon doctor --trust-clock`"
+        ));
+    }
+}
+
+/// Reads days while the logs are looked through. What fails is tried again, and told, afterwards.
+async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, Vec<DayCells>)> {
+    let days = wanted?;
+    // Behind the scan's first step, which sends its readers off.
+    tokio::task::yield_now().await;
+    let cells = replica.lock().await.history(days.0, days.1).await.ok()?;
+    Some((days, cells))
+}
+
+/// Cuts a report from cells.
+pub fn cut(query: &Query, days: Vec<DayCells>, pricing: &Pricing) -> Report {
+    Report::cut(query, days, &|key, day, tokens| pricing.cost(key, day, tokens))
 }
 
 /// Cuts a report from a replica.
 pub async fn report(replica: &mut Replica, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-    let days = replica.history(query.utc_days(), as_of).await?;
-    Ok(Report::cut(query, days, &|key, day, tokens| pricing.cost(key, day, tokens)))
+    Ok(cut(query, replica.history(query.utc_days(), as_of).await?, pricing))
 }

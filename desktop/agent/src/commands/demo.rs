@@ -30,7 +30,7 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     let pricing = Pricing::load()?;
     let range = RangeArgs { timezone: args.timezone.clone(), ..RangeArgs::default() };
     let mut asked = Asked::of(&range, place.now)?;
-    let mut view = View::open(&place, false).await?;
+    let mut view = View::open(&place, false, None).await?;
     let labels = place.labels(view.replica().as_deref());
     if args.json {
         let query = asked.query(Period::Day, None);

@@ -30,7 +30,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     let place = Place::here()?;
     let range = range(args);
     let asked = Asked::of(&range, place.now)?;
-    let mut view = View::open(&place, !range.no_scan).await?;
+    let mut view = View::open(&place, !range.no_scan, None).await?;
     let labels = place.labels(view.replica().as_deref());
     let query = asked.query(aimon_core::history::Period::Day, None);
     let copies = match view.replica() {

@@ -11,7 +11,7 @@ use crate::render::grid::{self, Grid, Weight, figures, fit, words};
 use crate::render::json::pretty;
 use crate::render::number::{bytes, count};
 use crate::scan::{self, Scanned};
-use crate::{dates, output, paint};
+use crate::{dates, output, paint, view};
 
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
@@ -28,6 +28,7 @@ pub async fn run(args: &ScanArgs) -> Result<()> {
 }
 
 async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned> {
+    view::doubt_clock(&replica, place);
     let replica = Mutex::new(replica);
     let scanned = scan::scan(&replica, place, !quiet).await?;
     replica.into_inner().seal(dates::now()).await?;

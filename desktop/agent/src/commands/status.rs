@@ -9,7 +9,7 @@ use crate::pricing::Pricing;
 use crate::render::json::pretty;
 use crate::render::status::{StatusJson, show};
 use crate::render::{grid, template};
-use crate::status::Status;
+use crate::status::{self, Status};
 use crate::view::View;
 
 /// Shows today, 7 and 30 days, and the windows.
@@ -22,7 +22,8 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
         // A template that can't be filled is said before anything is read.
         template::fill(format, &Status::nothing(&zone, today, place.now))?;
     }
-    let mut view = View::open(&place, !args.no_scan).await?;
+    let wanted = Some((status::query(&zone, today).utc_days(), today.utc));
+    let mut view = View::open(&place, !args.no_scan, wanted).await?;
     let status = Status::read(&mut view, &zone, today, place.now, &pricing).await?;
     let labels = place.labels(view.replica().as_deref());
     if args.json {

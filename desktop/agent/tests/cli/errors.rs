@@ -125,6 +125,28 @@ fn a_full_disk_under_the_output() {
     Said::from(output).failed(4, "output-failed");
 }
 
+#[cfg(debug_assertions)]
+#[test]
+fn a_clock_that_jumps_expires_nothing_until_somebody_says_that_it_is_right() {
+    let mut machine = Machine::with_logs();
+    machine.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
+    machine.run(&["scan"]).fine();
+    machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
+    let said = machine.run(&["scan"]).fine();
+    assert!(said.err.contains("1134 days after aimon last ran") && said.err.contains("--trust-clock"), "{said:?}");
+    let found = machine.run(&["doctor", "--json"]).json();
+    assert_eq!(found["database"]["records"], 5, "nothing expired");
+    assert!(found["problems"][0].as_str().unwrap().contains("--trust-clock"), "{found}");
+    // Set right again, all is as it was.
+    machine.env = vec![("AIMON_TEST_NOW", "2026-11-25T00:00:00Z".to_owned())];
+    assert_eq!(machine.run(&["report", "--json"]).json()["totals"]["calls"], 5);
+    assert!(machine.run(&["doctor", "--json"]).json()["clock"]["jumpedAheadOf"].is_null());
+    // If it is right after all, days expire by it.
+    machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
+    machine.run(&["doctor", "--trust-clock"]).fine();
+    assert_eq!(machine.run(&["doctor", "--json"]).json()["database"]["records"], 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_data_folder_is_its_owners() {

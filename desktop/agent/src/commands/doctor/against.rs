@@ -27,7 +27,7 @@ const SHOWN: usize = 8;
 /// Compares, and lists what differs with the lines behind it.
 pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pricing) -> Result<()> {
     let theirs = compare::ccusage(args.ccusage.as_deref(), dates::zone_name(zone))?;
-    let mut view = View::open(place, true).await?;
+    let mut view = View::open(place, true, None).await?;
     let today = place.now.day();
     let report = view.report(&Query::daily(zone.clone()), today, pricing).await?;
     let (ours, reasoning) = compare::ours(&report);

@@ -82,7 +82,7 @@ impl Checkup {
     /// Looks at everything.
     pub async fn of(place: &Place, zone: &TimeZone, pricing: &Pricing, done: Vec<String>) -> Result<Self> {
         let logs = scan::look(place)?;
-        let mut view = View::open(place, false).await?;
+        let mut view = View::open(place, false, None).await?;
         let (mut health, mut device, mut retention_days) = (None, None, None);
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
