@@ -2,6 +2,9 @@
 //!
 //! * [`collector`]: the two traits that an agent implements.
 //! * [`json`]: a structural scanner for one line of JSON.
+//! * [`scan`]: walks the roots and reads what is new, with bounded memory.
+//! * [`watch`]: says when there may be something new.
+//! * [`locate`]: finds the lines behind a record again.
 //!
 //! An agent is added by adding a folder and its line in [`collectors`].
 

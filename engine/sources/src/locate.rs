@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aimon_core::event::{Event, Record};
 
@@ -161,11 +161,12 @@ mod tests {
         std::fs::write(folder.join("x.jsonl"), text.join("\n")).unwrap();
         std::fs::write(folder.join("y.jsonl"), format!("\n\n{}\n", line("b", 3))).unwrap();
         let wanted = (MessageId::of(KIND, &[b"b"]), RequestId::of(KIND, &[b"r"]));
-        let located =
-            locate(&[&ClaudeCode], &Env::at(home.path(), Os::Linux), &|r| (r.message, r.request) == wanted);
+        let located = locate(&[&ClaudeCode], &Env::at(home.path(), Os::Linux), &|r| (r.message, r.request) == wanted);
         let places: Vec<_> = located
             .iter()
-            .map(|l| (l.place.path.file_name().unwrap().to_str().unwrap(), l.place.line.unwrap(), l.record.tokens.output))
+            .map(|l| {
+                (l.place.path.file_name().unwrap().to_str().unwrap(), l.place.line.unwrap(), l.record.tokens.output)
+            })
             .collect();
         assert_eq!(places, [("x.jsonl", 3, 2), ("x.jsonl", 4, 3), ("y.jsonl", 3, 3)]);
     }

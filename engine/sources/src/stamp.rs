@@ -14,9 +14,7 @@ pub fn time(value: &Value<'_>) -> Option<UtcMillis> {
             let inner = value.raw().get(1..value.raw().len() - 1)?;
             fixed_layout(inner).or_else(|| other_layout(&value.str()?))
         }
-        Kind::Number => {
-            value.u64().and_then(|ms| i64::try_from(ms).ok()).filter(|ms| *ms <= LAST_MS).map(UtcMillis)
-        }
+        Kind::Number => value.u64().and_then(|ms| i64::try_from(ms).ok()).filter(|ms| *ms <= LAST_MS).map(UtcMillis),
         _ => None,
     }
 }
@@ -101,7 +99,15 @@ mod tests {
         assert_eq!(at("2026-03-29T12:45:00.123+05:45"), Some(1_774_767_600_123));
         assert_eq!(at("2024-02-29T23:59:59.999Z"), Some(1_709_251_199_999));
         assert_eq!(at("2016-12-31T23:59:60Z"), at("2016-12-31T23:59:59Z"));
-        for wrong in ["", "x", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01"] {
+        for wrong in [
+            "",
+            "x",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01",
+        ] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
     }

@@ -9,7 +9,7 @@ use aimon_core::event::{Event, MessageId, Quality, Record, RequestId};
 use aimon_core::name::Name;
 use memchr::memmem::Finder;
 
-use self::line::{Line, Usage, text};
+use self::line::{Line, Orders, Usage, text};
 use self::repeats::Repeats;
 use super::KIND;
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
@@ -31,6 +31,7 @@ const COMPLETE_SINCE: [u64; 3] = [2, 1, 97];
 pub(super) struct Lines {
     kind: Name,
     repeats: Repeats,
+    orders: Orders,
     message: Memo<Option<MessageId>>,
     request: Memo<Option<RequestId>>,
     session: Memo<Name>,
@@ -49,6 +50,7 @@ impl Lines {
         Ok(Self {
             kind: KIND.into(),
             repeats,
+            orders: Orders::default(),
             message: Memo::default(),
             request: Memo::default(),
             session: Memo::default(),
@@ -60,7 +62,7 @@ impl Lines {
 
     fn candidate(&mut self, text: &[u8], out: &mut Out) {
         let mut line = Line::default();
-        let taken = match line.read(text) {
+        let taken = match line.read(text, &mut self.orders) {
             Ok(true) => self.take(&line, out),
             Ok(false) => Ok(()),
             Err(reason) => Err(reason),

@@ -65,7 +65,9 @@ fn skipped(text: &str) -> SkipReason {
 #[test]
 fn every_field_at_its_place() {
     let record = one(&line(
-        &format!(r#""timestamp":"{TIME}","requestId":"req_1","isSidechain":true,"ownerAccountUuid":"acc-1","costUSD":0.0125,"cwd":"/home/x","#),
+        &format!(
+            r#""timestamp":"{TIME}","requestId":"req_1","isSidechain":true,"ownerAccountUuid":"acc-1","costUSD":0.0125,"cwd":"/home/x","#
+        ),
         r#""id":"msg_1","model":"claude-opus-4-1","#,
         r#""input_tokens":1,"output_tokens":20,"cache_creation_input_tokens":300,"cache_read_input_tokens":4000,"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200},"output_tokens_details":{"thinking_tokens":5},"server_tool_use":{"web_search_requests":2},"speed":"fast""#,
     ));
@@ -79,7 +81,14 @@ fn every_field_at_its_place() {
             time: UtcMillis(1_782_900_000_000),
             model: "claude-opus-4-1".into(),
             session: "s1".into(),
-            tokens: Tokens { input: 1, output: 20, reasoning: 5, cache_write_5m: 100, cache_write_1h: 200, cache_read: 4000 },
+            tokens: Tokens {
+                input: 1,
+                output: 20,
+                reasoning: 5,
+                cache_write_5m: 100,
+                cache_write_1h: 200,
+                cache_read: 4000
+            },
             web_searches: 2,
             tier: Tier::Fast,
             quality: Quality::Log,
@@ -98,9 +107,14 @@ fn cache_writes_stand_in_the_sum_in_the_split_or_in_both() {
         (tokens.cache_write_5m, tokens.cache_write_1h)
     };
     assert_eq!(writes(r#""cache_creation_input_tokens":300"#), (300, 0));
-    assert_eq!(writes(r#""cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200}"#), (100, 200));
     assert_eq!(
-        writes(r#""cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":300}"#),
+        writes(r#""cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200}"#),
+        (100, 200)
+    );
+    assert_eq!(
+        writes(
+            r#""cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":300}"#
+        ),
         (0, 300)
     );
     assert_eq!(writes(r#""cache_creation_input_tokens":null,"cache_creation":null"#), (0, 0));
@@ -131,7 +145,8 @@ fn a_streamed_message_is_one_record_with_the_largest_total_and_its_own_time() {
 #[test]
 fn a_side_question_keeps_its_bit_and_another_request_is_another_record() {
     let main = usual("m1", "r1", TIME, 10, 5);
-    let side = usual("m1", "r2", TIME, 900, 5).replace(r#""type":"assistant""#, r#""type":"assistant","isSidechain":true"#);
+    let side =
+        usual("m1", "r2", TIME, 900, 5).replace(r#""type":"assistant""#, r#""type":"assistant","isSidechain":true"#);
     let (records, _) = decode(&format!("{main}\n{side}\n"));
     assert_eq!(records.len(), 2);
     assert_eq!(records[0].message, records[1].message);
@@ -143,7 +158,11 @@ fn a_side_question_keeps_its_bit_and_another_request_is_another_record() {
 
 #[test]
 fn without_a_request_it_is_one_call_a_session() {
-    let plain = line(&format!(r#""timestamp":"{TIME}","#), r#""id":"m1","model":"x","#, r#""input_tokens":1,"output_tokens":2"#);
+    let plain = line(
+        &format!(r#""timestamp":"{TIME}","#),
+        r#""id":"m1","model":"x","#,
+        r#""input_tokens":1,"output_tokens":2"#,
+    );
     let first = one(&plain);
     assert_eq!(first, one(&plain.replace(r#""type":"assistant","#, r#""type":"assistant","requestId":null,"#)));
     let other = one(&plain.replace(r#""s1""#, r#""s2""#));
@@ -157,7 +176,11 @@ fn without_a_request_it_is_one_call_a_session() {
 #[test]
 fn without_a_message_id_each_line_is_usage() {
     for message in ["", r#""id":null,"#, r#""id":"","#] {
-        let line = line(&format!(r#""timestamp":"{TIME}","#), &format!(r#"{message}"model":"x","#), r#""input_tokens":1,"output_tokens":2"#);
+        let line = line(
+            &format!(r#""timestamp":"{TIME}","#),
+            &format!(r#"{message}"model":"x","#),
+            r#""input_tokens":1,"output_tokens":2"#,
+        );
         let text = format!("{line}\n{line}\n{line}\n");
         let (whole, _) = decode(&text);
         assert_eq!(whole.len(), 3);
@@ -195,7 +218,8 @@ fn the_state_of_lines_without_ids_stays_small() {
 
 #[test]
 fn what_is_no_usage_is_no_line() {
-    let synthetic = line(&format!(r#""timestamp":"{TIME}","#), r#""id":"m","model":"<synthetic>","#, r#""input_tokens":0"#);
+    let synthetic =
+        line(&format!(r#""timestamp":"{TIME}","#), r#""id":"m","model":"<synthetic>","#, r#""input_tokens":0"#);
     let quoted = r#"{"type":"user","timestamp":"2026-07-01T10:00:00Z","message":{"content":"\"usage\"","other":{"usage":{"input_tokens":5}}}}"#;
     let elsewhere = r#"{"type":"user","toolUseResult":{"usage":{"input_tokens":5}},"usage":{"input_tokens":5},"message":{"usage":null}}"#;
     let (records, out) = decode(&format!("{synthetic}\n{quoted}\n{elsewhere}\n\n[\"usage\"]\n\"usage\"\n"));
@@ -205,7 +229,10 @@ fn what_is_no_usage_is_no_line() {
 
 #[test]
 fn a_line_without_a_model_still_counts() {
-    assert_eq!(one(&line(&format!(r#""timestamp":"{TIME}","#), r#""id":"m","#, r#""input_tokens":7"#)).model.as_str(), "unknown");
+    assert_eq!(
+        one(&line(&format!(r#""timestamp":"{TIME}","#), r#""id":"m","#, r#""input_tokens":7"#)).model.as_str(),
+        "unknown"
+    );
 }
 
 #[test]
@@ -234,7 +261,11 @@ fn absurd_figures_and_times_are_counted_not_summed() {
     }
     assert_eq!(one(&with(r#""input_tokens":9007199254740992"#)).tokens.input, 1 << 53);
     for time in ["", r#""timestamp":null,"#, r#""timestamp":"yesterday","#, r#""timestamp":-5,"#] {
-        assert_eq!(skipped(&line(time, r#""id":"m","model":"x","#, r#""input_tokens":1"#)), SkipReason::NoTime, "{time}");
+        assert_eq!(
+            skipped(&line(time, r#""id":"m","model":"x","#, r#""input_tokens":1"#)),
+            SkipReason::NoTime,
+            "{time}"
+        );
     }
 }
 
@@ -263,7 +294,8 @@ fn a_progress_line_nests_the_same() {
     let record = one(&format!(
         r#"{{"type":"progress","sessionId":"s9","version":"2.1.20","timestamp":"2026-07-01T11:00:00Z","data":{{"type":"agent_progress","message":{inner}}}}}"#
     ));
-    let same = one(&inner.replace(r#"{"type":"assistant""#, r#"{"type":"assistant","sessionId":"s9","version":"2.1.20""#));
+    let same =
+        one(&inner.replace(r#"{"type":"assistant""#, r#"{"type":"assistant","sessionId":"s9","version":"2.1.20""#));
     assert_eq!(record, same);
     assert_eq!((record.session.as_str(), record.quality), ("s9", Quality::Understated));
 }
@@ -275,7 +307,13 @@ fn an_advisor_is_a_record_of_its_own_model() {
             r#""input_tokens":2,"output_tokens":9,"iterations":[{{"type":"message","input_tokens":1}},{{"type":"advisor_message","model":"claude-opus-4-7","input_tokens":{advisor},"output_tokens":7}},{{"type":"message","input_tokens":1}},{{"type":"advisor_message","model":"claude-opus-4-7","input_tokens":50,"output_tokens":7}}]"#
         )
     };
-    let with = |advisor| line(&format!(r#""timestamp":"{TIME}","requestId":"r","#), r#""id":"m","model":"claude-sonnet-4-6","#, &usage(advisor));
+    let with = |advisor| {
+        line(
+            &format!(r#""timestamp":"{TIME}","requestId":"r","#),
+            r#""id":"m","model":"claude-sonnet-4-6","#,
+            &usage(advisor),
+        )
+    };
     let (records, out) = decode(&format!("{}\n{}\n", with(30), with(40)));
     assert_eq!(out.skipped.total(), 0);
     let said: Vec<_> = records.iter().map(|r| (r.model.as_str(), r.tokens.input)).collect();
@@ -299,11 +337,15 @@ fn spaces_escaped_keys_and_repeated_keys_change_nothing() {
     let expected = one(&plain);
     assert_eq!(one(&plain.replace(':', " :\t").replace("10 :\t00 :\t00", "10:00:00")), expected);
     assert_eq!(one(&format!("{plain}\r\n")), expected);
-    let escaped = plain.replace(r#","usage":"#, r#","us\u0061ge":"#).replace(r#""text":"a \"usage\":"#, r#""text":"a "#);
+    let escaped =
+        plain.replace(r#","usage":"#, r#","us\u0061ge":"#).replace(r#""text":"a \"usage\":"#, r#""text":"a "#);
     let escaped = escaped.replace(r#"{\"input_tokens\":9}"#, "");
     assert!(!escaped.contains("\"usage\""));
     assert_eq!(one(&escaped), expected);
-    let twice = plain.replace(r#""message":{"#, r#""message":{"id":"old","usage":{"input_tokens":99,"cache_read_input_tokens":99}},"message":{"#);
+    let twice = plain.replace(
+        r#""message":{"#,
+        r#""message":{"id":"old","usage":{"input_tokens":99,"cache_read_input_tokens":99}},"message":{"#,
+    );
     assert_eq!(one(&twice), expected);
 }
 
@@ -338,7 +380,14 @@ fn where_logs_lie() {
 fn which_files_are_logs() {
     let root = Root::default_place("/home/u/.claude/projects".into());
     let is_log = |root: &Root, path: &str| ClaudeCode.accepts(root, Path::new(path)) == Some(FileKind::Lines);
-    for path in ["p/s.jsonl", "s.jsonl", "p/s/x.jsonl", "p/s/subagents/agent-1.jsonl", "p/s/subagents/workflows/w/agent-2.jsonl", "journal.jsonl"] {
+    for path in [
+        "p/s.jsonl",
+        "s.jsonl",
+        "p/s/x.jsonl",
+        "p/s/subagents/agent-1.jsonl",
+        "p/s/subagents/workflows/w/agent-2.jsonl",
+        "journal.jsonl",
+    ] {
         assert!(is_log(&root, path), "{path}");
     }
     for path in ["p/s.json", "p/s.jsonl.bak", "p/s/subagents/workflows/w/journal.jsonl", "p/jsonl"] {

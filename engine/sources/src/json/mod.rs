@@ -34,10 +34,12 @@
 //!   lone surrogate that JavaScript wrote, bytes that are no UTF-8), and containers may be nested,
 //!   and exponents be large, without limit. Steps over a value take no stack.
 
+mod order;
 mod scanner;
 mod text;
 mod value;
 
+pub use order::{KeyOrder, Order};
 pub use scanner::{JsonError, Scanner};
 pub use value::{Kind, Value};
 

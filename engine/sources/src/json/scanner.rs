@@ -1,5 +1,6 @@
 use memchr::memchr;
 
+use super::order::{NoOrder, Order};
 use super::text;
 use super::value::{Kind, Value};
 
@@ -31,8 +32,16 @@ impl<'a> Scanner<'a> {
     /// value and the key unescaped. A value that `field` does not read is stepped over. `false`
     /// if the value is no object (it is stepped over then).
     #[inline]
-    pub fn object(
+    pub fn object(&mut self, field: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<bool, JsonError> {
+        self.object_like(&mut NoOrder, field)
+    }
+
+    /// As [`Scanner::object`], for an object whose like comes line after line: `order` remembers which
+    /// keys came last time, and a key that comes at the same place again is recognised at once.
+    #[inline]
+    pub fn object_like(
         &mut self,
+        order: &mut impl Order,
         mut field: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
     ) -> Result<bool, JsonError> {
         if self.peek() != Some(b'{') {
@@ -43,8 +52,23 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(true);
         }
+        let mut nth = 0;
         loop {
-            let (key, escaped) = self.key()?;
+            self.peek();
+            let from = &self.bytes[self.at..];
+            let (key, escaped) = match order.recognise(nth, from) {
+                Some(key) => {
+                    self.at += key.len() + 3;
+                    self.peek();
+                    (key, false)
+                }
+                None => {
+                    let (key, escaped) = self.key()?;
+                    order.learn(nth, key, from);
+                    (key, escaped)
+                }
+            };
+            nth += 1;
             let value_at = self.at;
             if !escaped || !key.contains(&b'\\') {
                 field(self, key)?;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value as Tree;
 
-use super::{JsonError, Kind, Scanner};
+use super::{JsonError, KeyOrder, Kind, Scanner};
 
 /// Reads everything with the scanner, as `serde_json` would.
 fn tree(s: &mut Scanner<'_>) -> Result<Tree, JsonError> {
@@ -95,14 +95,80 @@ fn check(bytes: &[u8]) {
 #[test]
 fn hand_picked_lines() {
     for line in [
-        "", " ", "{}", "[]", "{", "}", "[1", "[1,]", "[,1]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\" : 1 }",
-        "{\"a\":1 \"b\":2}", "{\"a\":1}{", "{\"a\":1} x", "nul", "null", "nulll", "tru", "truex", "[true,false,null]",
-        "0", "-", "-0", "00", "01", "1.", ".5", "1.5", "1e", "1e5", "1E+5", "1e-", "-1", "+1", "18446744073709551615",
-        "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "1e400", "\"", "\"\\\"", "\"\\",
-        "\"a\\u0041\"", "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\ud83dx\"", "\"\\x\"", "\"\\u00\"", "\"\u{1}\"",
-        "{\"a\":1,\"a\":{\"b\":2}}", "{\"us\\u0061ge\":1}", "{\"\\ud83d\":1}", "\u{feff}{}", "{'a':1}", "{1:2}", "[1 2]",
-        "[}", "{]", "[{]}", "{\"a\":[}", "\r\n\t {\"a\"\t:\n[ ]\r}\n", "NaN", "[1]]", "\"\\u12", "{\"a\":\"\\\\\"}",
-        "\"\\uD800\\uE000\"", "\"\\uDC00\"", "\"\\/\\b\\f\\n\\r\\t\"", "{\"a\":\"b\",}", "[\"a\",\"b\"", "\u{0}",
+        "",
+        " ",
+        "{}",
+        "[]",
+        "{",
+        "}",
+        "[1",
+        "[1,]",
+        "[,1]",
+        "{,}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{\"a\" : 1 }",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1}{",
+        "{\"a\":1} x",
+        "nul",
+        "null",
+        "nulll",
+        "tru",
+        "truex",
+        "[true,false,null]",
+        "0",
+        "-",
+        "-0",
+        "00",
+        "01",
+        "1.",
+        ".5",
+        "1.5",
+        "1e",
+        "1e5",
+        "1E+5",
+        "1e-",
+        "-1",
+        "+1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "1e400",
+        "\"",
+        "\"\\\"",
+        "\"\\",
+        "\"a\\u0041\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\ud83d\"",
+        "\"\\ud83dx\"",
+        "\"\\x\"",
+        "\"\\u00\"",
+        "\"\u{1}\"",
+        "{\"a\":1,\"a\":{\"b\":2}}",
+        "{\"us\\u0061ge\":1}",
+        "{\"\\ud83d\":1}",
+        "\u{feff}{}",
+        "{'a':1}",
+        "{1:2}",
+        "[1 2]",
+        "[}",
+        "{]",
+        "[{]}",
+        "{\"a\":[}",
+        "\r\n\t {\"a\"\t:\n[ ]\r}\n",
+        "NaN",
+        "[1]]",
+        "\"\\u12",
+        "{\"a\":\"\\\\\"}",
+        "\"\\uD800\\uE000\"",
+        "\"\\uDC00\"",
+        "\"\\/\\b\\f\\n\\r\\t\"",
+        "{\"a\":\"b\",}",
+        "[\"a\",\"b\"",
+        "\u{0}",
     ] {
         check(line.as_bytes());
     }
@@ -145,6 +211,42 @@ fn a_cut_line_is_unfinished() {
     for cut in 0..line.len() {
         let mut s = Scanner::new(&line[..cut]);
         assert_eq!(s.skip().and_then(|()| s.end()), Err(JsonError::Unfinished), "{cut}");
+    }
+}
+
+#[test]
+fn an_expected_order_changes_nothing() {
+    let lines = [
+        r#"{"a":1,"a_longer_key_than_16":2,"sixteen_bytes":3,"b":4}"#,
+        r#"{"a":1,"a_longer_key_than_16":2,"sixteen_bytes":3,"b":4}"#,
+        r#"{"a":1,"a_longer_key_than_17":2,"sixteen_bytes":3}"#,
+        r#"{"a" :1,"a_longer_key_than_16": 2 ,"sixteen_byte":3,"b":4}"#,
+        r#"{"\u0061":1,"a":2}"#,
+        r#"{"ab":1,"a":2,"":3}"#,
+        r#"{"":1,"":2}"#,
+        r#"{"a":1,"a_longer_key_than_16":}"#,
+        r#"{"a":1,"a_long"#,
+        r#"{"a""#,
+        r#"{"b":1,"a":1,"sixteen_bytes":3,"a_longer_key_than_16":2,"c":"","b":4}"#,
+    ];
+    let mut order = KeyOrder::default();
+    for line in lines.iter().chain(&lines) {
+        let read = |order: Option<&mut KeyOrder>| {
+            let mut fields = Vec::new();
+            let mut s = Scanner::new(line.as_bytes());
+            let field = |s: &mut Scanner<'_>, key: &[u8]| {
+                // Reads every other value.
+                let value = if fields.len() % 2 == 0 { Some(s.value()?.raw().to_vec()) } else { None };
+                fields.push((key.to_vec(), value));
+                Ok(())
+            };
+            let end = match order {
+                Some(order) => s.object_like(order, field),
+                None => s.object(field),
+            };
+            (end.and_then(|_| s.end()), fields)
+        };
+        assert_eq!(read(Some(&mut order)), read(None), "{line}");
     }
 }
 

@@ -14,10 +14,13 @@ pub(super) const HEAD: u64 = 1024;
 /// How many bytes before the position tell that what was read is still what stands there.
 pub(super) const TAIL: u64 = 256;
 
+/// By the file's key: its number, and its mark.
+type OfSource = HashMap<Vec<u8>, (usize, Vec<u8>)>;
+
 /// The marks that the caller has stored.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    by_source: HashMap<String, HashMap<Vec<u8>, (usize, Vec<u8>)>>,
+    by_source: HashMap<String, OfSource>,
     len: usize,
 }
 

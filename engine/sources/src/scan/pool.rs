@@ -51,9 +51,9 @@ pub(super) fn run<E>(
     };
     if jobs.iter().map(to_read).fold(0_u64, u64::saturating_add) < SMALL {
         let mut reader = Reader::new(options);
-        for n in 0..jobs.len() {
+        for (n, job) in jobs.iter().enumerate() {
             let mut pieces = Vec::new();
-            let end = guarded(&mut reader, options, &jobs[n], &mut |read| {
+            let end = guarded(&mut reader, options, job, &mut |read| {
                 pieces.push(read);
                 true
             });

@@ -168,15 +168,13 @@ impl<'o> Reader<'o> {
             decoder.finish(out);
             state = hold_back(&state, out);
         }
-        let mark =
-            Mark { kind: job.kind, outcome: Outcome::Complete, stat, position: stat.size, head, tail: 0, state };
+        let mark = Mark { kind: job.kind, outcome: Outcome::Complete, stat, position: stat.size, head, tail: 0, state };
         hand_over(job, mark, text.len() as u64, out, sink)
     }
 
     fn database(&mut self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Failure> {
         let stat = Stat::of(&std::fs::metadata(&job.path)?).with_wal(&job.path);
-        let earlier =
-            job.mark.as_ref().filter(|mark| mark.kind == FileKind::Database && mark.stat.inode == stat.inode);
+        let earlier = job.mark.as_ref().filter(|mark| mark.kind == FileKind::Database && mark.stat.inode == stat.inode);
         let mut state = earlier.map(|mark| mark.state.clone());
         let out = &mut self.out;
         loop {

@@ -12,9 +12,7 @@ use aimon_core::time::UtcDay;
 
 use super::{FileRead, Found, Marks, Options, Summary, scan};
 use crate::claude_code::ClaudeCode;
-use crate::collector::{
-    CollectError, Collector, Decoder, Env, FileKind, LogFile, Os, Out, Progress, Root, SkipReason,
-};
+use crate::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Os, Out, Progress, Root, SkipReason};
 
 /// A machine with one home, the marks it has stored, and all that was committed.
 struct Machine {
@@ -114,7 +112,11 @@ fn append(path: &Path, text: &str) {
 
 fn touch(path: &Path, seconds: i64) {
     let epoch = SystemTime::UNIX_EPOCH;
-    let time = if seconds < 0 { epoch - Duration::from_secs(-seconds as u64) } else { epoch + Duration::from_secs(seconds as u64) };
+    let time = if seconds < 0 {
+        epoch - Duration::from_secs(-seconds as u64)
+    } else {
+        epoch + Duration::from_secs(seconds as u64)
+    };
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
@@ -394,7 +396,17 @@ struct ToyLines;
 impl Decoder for ToyLines {
     fn line(&mut self, text: &[u8], out: &mut Out) {
         assert_ne!(text, b"panic");
-        let mut inner = ClaudeCode.decoder(&LogFile { root: &Root { path: "".into(), why: "" }, path: Path::new(""), relative: Path::new(""), kind: FileKind::Lines }, None).unwrap();
+        let mut inner = ClaudeCode
+            .decoder(
+                &LogFile {
+                    root: &Root { path: "".into(), why: "" },
+                    path: Path::new(""),
+                    relative: Path::new(""),
+                    kind: FileKind::Lines,
+                },
+                None,
+            )
+            .unwrap();
         let id = String::from_utf8_lossy(text);
         inner.line(line(&id, id.parse().unwrap_or(0)).as_bytes(), out);
         inner.finish(out);

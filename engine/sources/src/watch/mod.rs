@@ -70,12 +70,14 @@ enum Signal {
 }
 
 impl Watch {
-    /// Starts watching `roots`, existing or not. `on_tick` is called on the watch's own thread, and
-    /// not while an earlier call still runs; what changes meanwhile makes one further tick.
+    /// Starts watching `roots`, existing or not: what changes after this returns makes a tick, so a scan
+    /// that follows misses nothing. `on_tick` is called on the watch's own thread, and not while an
+    /// earlier call still runs; what changes meanwhile makes one further tick.
     pub fn start(roots: Vec<PathBuf>, pace: Pace, on_tick: impl FnMut(Tick) + Send + 'static) -> std::io::Result<Self> {
         let (sender, receiver) = unbounded();
         let notes = Arc::new(Mutex::new(Vec::new()));
-        let watching = Watching::new(roots, pace, sender.clone(), Arc::clone(&notes));
+        let mut watching = Watching::new(roots, pace, sender.clone(), Arc::clone(&notes));
+        watching.arm();
         let thread = std::thread::Builder::new()
             .name("aimon-watch".to_owned())
             .spawn(move || watching.run(&receiver, on_tick))?;
@@ -139,7 +141,6 @@ impl Watching {
     }
 
     fn run(mut self, signals: &Receiver<Signal>, mut on_tick: impl FnMut(Tick)) {
-        self.arm();
         let mut rescanned = Instant::now();
         let mut looked = Instant::now();
         loop {

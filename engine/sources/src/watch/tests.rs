@@ -18,9 +18,6 @@ fn start(roots: &[&Path], pace: Pace) -> (Watch, Receiver<Tick>) {
     let (sender, receiver) = unbounded();
     let roots = roots.iter().map(|root| root.to_path_buf()).collect();
     let watch = Watch::start(roots, pace, move |tick| drop(sender.send(tick))).unwrap();
-    // Armed: nothing that is done from here on is missed.
-    std::thread::sleep(Duration::from_millis(300));
-    while receiver.try_recv().is_ok() {}
     (watch, receiver)
 }
 

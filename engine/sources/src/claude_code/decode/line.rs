@@ -6,10 +6,19 @@ use aimon_core::event::Tier;
 use aimon_core::units::{PicoUsd, Tokens};
 
 use crate::collector::SkipReason;
-use crate::json::{JsonError, Scanner, Value};
+use crate::json::{JsonError, KeyOrder, Scanner, Value};
 
 /// JavaScript's largest safe integer: a larger count is damage.
 const MOST: u64 = 1 << 53;
+
+/// In which order the keys of each object came last time.
+#[derive(Default)]
+pub(super) struct Orders {
+    line: KeyOrder,
+    message: KeyOrder,
+    usage: KeyOrder,
+    split: KeyOrder,
+}
 
 /// A line with `message.usage`, or a `progress` line with `data.message.message.usage`.
 #[derive(Default)]
@@ -31,19 +40,20 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads a line into an empty value, in place; `false` if it is no usage.
-    pub(super) fn read(&mut self, text: &'a [u8]) -> Result<bool, SkipReason> {
+    pub(super) fn read(&mut self, text: &'a [u8], orders: &mut Orders) -> Result<bool, SkipReason> {
         let mut s = Scanner::new(text);
-        self.object(&mut s).and_then(|()| s.end()).map_err(|_| SkipReason::Broken)?;
+        self.object(&mut s, orders).and_then(|()| s.end()).map_err(|_| SkipReason::Broken)?;
         if !self.has_usage {
             self.enter_progress().map_err(|_| SkipReason::Broken)?;
         }
         Ok(self.has_usage)
     }
 
-    fn object(&mut self, s: &mut Scanner<'a>) -> Result<(), JsonError> {
-        s.object(|s, key| {
+    fn object(&mut self, s: &mut Scanner<'a>, orders: &mut Orders) -> Result<(), JsonError> {
+        let Orders { line, message, usage, split } = orders;
+        s.object_like(line, |s, key| {
             match key {
-                b"message" => self.message_object(s)?,
+                b"message" => self.message_object(s, message, usage, split)?,
                 b"timestamp" => self.timestamp = present(s.value()?),
                 b"requestId" => self.request = Some(s.value()?),
                 b"sessionId" => self.session = Some(s.value()?),
@@ -60,14 +70,20 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    fn message_object(&mut self, s: &mut Scanner<'a>) -> Result<(), JsonError> {
+    fn message_object(
+        &mut self,
+        s: &mut Scanner<'a>,
+        message: &mut KeyOrder,
+        usage: &mut KeyOrder,
+        split: &mut KeyOrder,
+    ) -> Result<(), JsonError> {
         // Of a key that comes twice the last one stands.
         (self.message, self.model, self.has_usage) = (None, None, false);
-        s.object(|s, key| {
+        s.object_like(message, |s, key| {
             match key {
                 b"id" => self.message = Some(s.value()?),
                 b"model" => self.model = Some(s.value()?),
-                b"usage" => self.has_usage = self.usage.read(s)?,
+                b"usage" => self.has_usage = self.usage.read(s, usage, split, |_, _| Ok(()))?,
                 _ => {}
             }
             Ok(())
@@ -87,7 +103,7 @@ impl<'a> Line<'a> {
         })?;
         let Some(inner) = inner else { return Ok(()) };
         let mut line = Self::default();
-        line.object(&mut inner.scan())?;
+        line.object(&mut inner.scan(), &mut Orders::default())?;
         if line.has_usage {
             line.timestamp = line.timestamp.or(self.timestamp);
             line.session = said(line.session, self.session);
@@ -129,18 +145,16 @@ pub(super) struct Checked {
 }
 
 impl<'a> Usage<'a> {
-    /// Reads the object at the cursor; `false` if it is none.
-    fn read(&mut self, s: &mut Scanner<'a>) -> Result<bool, JsonError> {
-        self.read_and(s, |_, _| Ok(()))
-    }
-
-    fn read_and(
+    /// Reads the object at the cursor; `false` if it is none. `other` gets the keys that are no figures.
+    fn read(
         &mut self,
         s: &mut Scanner<'a>,
+        usage: &mut KeyOrder,
+        split: &mut KeyOrder,
         mut other: impl FnMut(&mut Scanner<'a>, &[u8]) -> Result<(), JsonError>,
     ) -> Result<bool, JsonError> {
         *self = Self::default();
-        s.object(|s, key| {
+        s.object_like(usage, |s, key| {
             match key {
                 b"input_tokens" => self.input = present(s.value()?),
                 b"output_tokens" => self.output = present(s.value()?),
@@ -148,7 +162,7 @@ impl<'a> Usage<'a> {
                 b"cache_read_input_tokens" => self.cache_read = present(s.value()?),
                 b"cache_creation" => {
                     (self.cache_write_5m, self.cache_write_1h) = (None, None);
-                    s.object(|s, key| {
+                    s.object_like(split, |s, key| {
                         match key {
                             b"ephemeral_5m_input_tokens" => self.cache_write_5m = present(s.value()?),
                             b"ephemeral_1h_input_tokens" => self.cache_write_1h = present(s.value()?),
@@ -227,7 +241,7 @@ impl<'a> Usage<'a> {
         let _ = iterations.scan().array(|s| {
             let (mut kind, mut model) = (None, None);
             let mut usage = Usage::default();
-            usage.read_and(s, |s, key| {
+            usage.read(s, &mut KeyOrder::default(), &mut KeyOrder::default(), |s, key| {
                 match key {
                     b"type" => kind = Some(s.value()?),
                     b"model" => model = Some(s.value()?),
