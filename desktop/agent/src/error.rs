@@ -260,3 +260,57 @@ fn is_no_room(e: &std::io::Error) -> bool {
 
 /// What most of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use aimon_replica::Error as R;
+
+    use super::*;
+
+    #[test]
+    fn exit_codes_say_whose_turn_it_is() {
+        let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let path = || PathBuf::from("x");
+        let replica = [
+            (R::Locked(path()), exit::LOCKED),
+            (R::Busy(path()), exit::LOCKED),
+            (R::Home { path: path(), source: io() }, exit::NOT_WRITABLE),
+            (R::Full(path()), exit::NOT_WRITABLE),
+            (R::Newer { path: path(), found: 2, known: 1 }, exit::DATABASE),
+            (R::Damaged { path: path(), detail: String::new() }, exit::DATABASE),
+            (R::Empty(path()), exit::FAILURE),
+            (R::Retention(1), exit::USAGE),
+            (R::Events(String::new()), exit::FAILURE),
+        ];
+        for (e, code) in replica {
+            let e = Error::from(e);
+            assert_eq!(e.exit(), code, "{e}");
+            assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
+        }
+        let own = [
+            (Error::NoHome, exit::USAGE),
+            (Error::BadZone(String::new()), exit::USAGE),
+            (Error::Write { path: path(), source: io() }, exit::NOT_WRITABLE),
+            (Error::Output(std::io::ErrorKind::StorageFull.into()), exit::NOT_WRITABLE),
+            (Error::Output(io()), exit::FAILURE),
+            (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
+            (Error::Demo(String::new()), exit::FAILURE),
+        ];
+        for (e, code) in own {
+            assert_eq!(e.exit(), code, "{e}");
+            assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
+        }
+    }
+
+    #[test]
+    fn what_the_agent_says_ends_a_command_as_it_would_have_itself() {
+        let e = Error::from(R::Full(PathBuf::from("x")));
+        let told = Error::Agent(Problem::from(&e));
+        assert_eq!(
+            (told.code(), told.exit(), told.to_string(), told.help()),
+            (e.code(), e.exit(), e.to_string(), e.help())
+        );
+    }
+}

@@ -10,7 +10,7 @@ use aimon_core::prices::{Kind, Notes};
 use aimon_core::time::UtcDay;
 use aimon_core::units::{PicoUsd, Tokens};
 
-use crate::pricing::Pricing;
+use crate::pricing::{LookUp, Pricing};
 
 /// What the calls of one part have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -62,11 +62,11 @@ pub struct Explained {
 }
 
 /// What one call cost.
-pub fn cost(copy: &Copy, mode: CostMode, pricing: &Pricing) -> Option<PicoUsd> {
+pub fn cost(copy: &Copy, mode: CostMode, prices: &LookUp<'_>) -> Option<PicoUsd> {
     let r = &copy.record;
     let computed = || {
         let class = ContextClass::of(r.tokens.prompt());
-        pricing.of(&r.model, r.time.day(), &r.tokens, r.tier, class)
+        prices.of(&r.model, r.time.day(), &r.tokens, r.tier, class)
     };
     match (mode, r.stated_cost) {
         (CostMode::Calculate, _) | (CostMode::Auto, None) => computed(),
@@ -76,7 +76,7 @@ pub fn cost(copy: &Copy, mode: CostMode, pricing: &Pricing) -> Option<PicoUsd> {
 
 impl Explained {
     /// Parts the calls.
-    pub fn of(copies: &[Copy], mode: CostMode, pricing: &Pricing) -> Self {
+    pub fn of(copies: &[Copy], mode: CostMode, prices: &LookUp<'_>) -> Self {
         let mut parts: BTreeMap<PartKey, Part> = BTreeMap::new();
         let mut all = Self::default();
         for (index, copy) in copies.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Explained {
                 quality: r.quality,
                 payer: r.payer.clone(),
             };
-            let cost = cost(copy, mode, pricing);
+            let cost = cost(copy, mode, prices);
             let part = parts.entry(key).or_insert_with(|| Part { cost: Some(PicoUsd(0)), ..Part::default() });
             part.calls += 1;
             part.tokens += r.tokens;

@@ -1,8 +1,8 @@
 //! Prices: the table that aimon brings, with the user's own in front of it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use aimon_core::event::{ContextClass, Tier};
 use aimon_core::history::CellKey;
@@ -16,11 +16,10 @@ use crate::error::{Error, Result};
 /// The variable that names a file of one's own prices.
 pub const PRICES: &str = "AIMON_PRICES";
 
-/// A table, and what was looked up in it.
+/// A table of prices.
 #[derive(Debug)]
 pub struct Pricing {
     table: PriceTable,
-    found: Mutex<HashMap<Name, Option<Resolved>>>,
 }
 
 impl Pricing {
@@ -32,22 +31,12 @@ impl Pricing {
             let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
             table = table.with_overrides(&text).map_err(|e| bad(e.to_string()))?;
         }
-        Ok(Self { table, found: Mutex::default() })
+        Ok(Self { table })
     }
 
-    /// What a cell's tokens cost; `None` where nobody knows.
-    pub fn cost(&self, key: &CellKey, day: UtcDay, tokens: &Tokens) -> Option<PicoUsd> {
-        self.of(&key.model, day, tokens, key.tier, key.context)
-    }
-
-    /// What tokens of one model, day, tier and context class cost.
-    pub fn of(&self, model: &Name, day: UtcDay, tokens: &Tokens, tier: Tier, class: ContextClass) -> Option<PicoUsd> {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if !found.contains_key(model) {
-            found.insert(model.clone(), self.table.resolve(model));
-        }
-        let resolved = found.get(model)?.as_ref()?;
-        Some(resolved.cost(day, tokens, tier, class).amount)
+    /// Prices for a while: each model is looked up once.
+    pub fn look_up(&self) -> LookUp<'_> {
+        LookUp { table: &self.table, found: RefCell::default() }
     }
 
     /// How a model's price was found.
@@ -58,5 +47,45 @@ impl Pricing {
     /// The table itself.
     pub fn table(&self) -> &PriceTable {
         &self.table
+    }
+}
+
+/// A table, and what was looked up in it so far.
+#[derive(Debug)]
+pub struct LookUp<'a> {
+    table: &'a PriceTable,
+    found: RefCell<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    prices: Vec<(Name, Option<Resolved>)>,
+    at: HashMap<Name, usize>,
+    last: usize,
+}
+
+impl Found {
+    fn price(&mut self, model: &Name, table: &PriceTable) -> Option<&Resolved> {
+        // Mostly it is the model of the call before.
+        if self.prices.get(self.last).is_none_or(|(name, _)| !name.is_same(model) && name != model) {
+            self.last = *self.at.entry(model.clone()).or_insert_with(|| {
+                self.prices.push((model.clone(), table.resolve(model)));
+                self.prices.len() - 1
+            });
+        }
+        self.prices.get(self.last)?.1.as_ref()
+    }
+}
+
+impl LookUp<'_> {
+    /// What a cell's tokens cost; `None` where nobody knows.
+    pub fn cost(&self, key: &CellKey, day: UtcDay, tokens: &Tokens) -> Option<PicoUsd> {
+        self.of(&key.model, day, tokens, key.tier, key.context)
+    }
+
+    /// What tokens of one model, day, tier and context class cost.
+    pub fn of(&self, model: &Name, day: UtcDay, tokens: &Tokens, tier: Tier, class: ContextClass) -> Option<PicoUsd> {
+        let mut found = self.found.borrow_mut();
+        Some(found.price(model, self.table)?.cost(day, tokens, tier, class).amount)
     }
 }

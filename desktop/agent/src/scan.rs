@@ -27,9 +27,9 @@ use crate::{dates, output};
 
 /// The most files and events of one commit.
 const FILES: usize = 256;
-const EVENTS: usize = 20_000;
+const EVENTS: usize = 10_000;
 /// How many pieces may wait for the disk.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 /// Nobody wants to see progress of something that is done at once.
 const PATIENCE: Duration = Duration::from_millis(300);
 

@@ -102,7 +102,8 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
 
 /// Cuts a report from cells.
 pub fn cut(query: &Query, days: Vec<DayCells>, pricing: &Pricing) -> Report {
-    Report::cut(query, days, &|key, day, tokens| pricing.cost(key, day, tokens))
+    let prices = pricing.look_up();
+    Report::cut(query, days, &|key, day, tokens| prices.cost(key, day, tokens))
 }
 
 /// Cuts a report from a replica.

@@ -42,12 +42,12 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         return Err(Error::NothingToExplain(format!("no call matches {}", words_of(args, &asked))));
     }
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
-    let mode = mode(range.mode);
+    let (mode, prices) = (mode(range.mode), pricing.look_up());
     let shown = Shown {
         title: format!("What {} is made of · {}", words_of(args, &asked), dates::zone_name(&asked.zone)),
-        explained: Explained::of(&copies, mode, &pricing),
+        explained: Explained::of(&copies, mode, &prices),
         copies: &copies,
-        costs: copies.iter().map(|c| cost(c, mode, &pricing)).collect(),
+        costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),
         lines: found.as_ref(),
         asked: &asked,
         labels: &labels,

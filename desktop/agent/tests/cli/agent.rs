@@ -211,3 +211,26 @@ fn a_short_command_is_waited_for() {
     }
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
 }
+
+#[test]
+fn an_agent_that_does_not_answer() {
+    let machine = Machine::with_logs();
+    let _up = Up::start(&machine);
+    // Something else sits where the file says that the agent is.
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    let file = machine.data().join("agent.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    json["port"] = json!(port);
+    std::fs::write(&file, json.to_string()).unwrap();
+    std::thread::spawn(move || {
+        for stream in stranger.incoming().flatten() {
+            let _ = (&stream).write_all(b"220 mail.example ESMTP\r\n\r\n");
+        }
+    });
+    machine.run(&["scan"]).failed(3, "agent-not-answering");
+    let said = machine.run(&["report", "--json", "--as-of", "2026-11-24"]).fine();
+    assert!(said.err.contains("another aimon is writing"), "{said:?}");
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["totals"]["calls"], 5, "what is recorded shows all the same");
+}
