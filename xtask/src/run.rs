@@ -30,20 +30,29 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Problem::new(format!("`{}` failed ({status})", line(&cargo)))) }
 }
 
-/// Takes in what is new. Without any log it says where it looked.
+/// Takes in what is new. Without any log, and without a history of logs that are gone, it says where it looked.
 fn has_logs(aimon: &Path) -> Result<bool> {
-    let mut scan = Command::new(aimon);
-    let output = scan.args(["scan", "--json"]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(Problem::new(format!("`{}` failed ({})", line(&scan), output.status)));
-    }
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Problem::new(format!("`{}` did not answer in JSON: {error}", line(&scan))))?;
-    if answer["filesSeen"].as_u64() != Some(0) {
+    let scanned = ask(aimon, &["scan", "--json"])?;
+    if scanned["filesSeen"].as_u64() != Some(0) {
         return Ok(true);
     }
-    println!("{}", where_it_looked(&answer));
+    let kept = ask(aimon, &["report", "monthly", "--json", "--no-scan"])?;
+    if kept["totals"]["totalTokens"].as_u64().is_some_and(|tokens| tokens > 0) {
+        return Ok(true);
+    }
+    println!("{}", where_it_looked(&scanned));
     Ok(false)
+}
+
+/// Runs aimon for its JSON; its errors show as they are.
+fn ask(aimon: &Path, arguments: &[&str]) -> Result<Value> {
+    let mut command = Command::new(aimon);
+    let output = command.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(Problem::new(format!("`{}` failed ({})", line(&command), output.status)));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Problem::new(format!("`{}` did not answer in JSON: {error}", line(&command))))
 }
 
 fn where_it_looked(answer: &Value) -> String {

@@ -91,6 +91,6 @@ fn lints(workspace: &Workspace, tally: &mut Tally) {
 fn documentation(workspace: &Workspace) -> Result<Verdict> {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--workspace", "--no-deps", "--profile", "ci", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
-    quietly(&mut doc)?;
+    patiently(&mut doc)?;
     Ok(Verdict::Held)
 }
