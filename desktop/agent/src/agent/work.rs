@@ -14,8 +14,8 @@ use crate::place::Place;
 
 /// How often days that are over are compacted, and the clock is looked at.
 const SEAL: Duration = Duration::from_secs(3600);
-/// A scan that nothing asked for may use a two-thousandth of the time (and two cores).
-const IDLE_SHARE: u32 = 2000;
+/// A scan that nothing asked for may use a five-thousandth of the time.
+const IDLE_SHARE: u32 = 5000;
 /// One that changes asked for, a twentieth: an agent that writes without pause is looked at less
 /// often the more there is to look at.
 const BUSY_SHARE: u32 = 20;
