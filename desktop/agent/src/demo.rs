@@ -117,8 +117,8 @@ fn clear(folder: &Path) -> Result<()> {
     };
     let machines = folder.join(MACHINES);
     std::fs::remove_dir_all(&machines).or_else(|e| failed(&machines, e))?;
-    for name in ["aimon.db", "aimon.db-wal", "aimon.db-shm"] {
-        let path = folder.join(name);
+    for end in ["", "-wal", "-shm"] {
+        let path = folder.join(format!("{}{end}", home::DATABASE));
         std::fs::remove_file(&path).or_else(|e| failed(&path, e))?;
     }
     Ok(())

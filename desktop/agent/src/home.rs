@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// The variable that names the folder.
 pub const HOME: &str = "AIMON_HOME";
+/// The replica's database in the folder: only ever asked whether it is there.
+pub const DATABASE: &str = "aimon.db";
 /// The variable that says how many days to keep; read at the first start.
 pub const RETENTION: &str = "AIMON_RETENTION_DAYS";
 

@@ -81,6 +81,20 @@ impl Place {
         }
     }
 
+    /// Opens the replica for somebody who only looks; `None` where there is nothing yet, and nothing is
+    /// begun. Where it can be written, its derived tables are brought up to date on the way.
+    pub async fn open_to_look(&self) -> Result<Option<Replica>> {
+        use aimon_replica::Error as R;
+        if self.home.join(home::DATABASE).exists() {
+            match self.open().await {
+                Ok(replica) => return Ok(Some(replica)),
+                Err(Error::Replica(R::Locked(_) | R::Home { .. } | R::Full(_))) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.open_read().await
+    }
+
     /// Opens the replica to write; waits for another command to finish.
     pub async fn open_patiently(&self, patience: Duration) -> Result<Replica> {
         let end = Instant::now() + patience;

@@ -34,7 +34,7 @@ impl View {
     /// mostly nothing is new, so they are read meanwhile.
     pub async fn open(place: &Place, fresh: bool, wanted: Option<Days>) -> Result<Self> {
         if !fresh {
-            return Self::read_only(place, None).await;
+            return Ok(Self { replica: place.open_to_look().await?.map(Mutex::new), scanned: None, ahead: None });
         }
         if let Some(replica) = place.try_open().await? {
             doubt_clock(&replica, place);

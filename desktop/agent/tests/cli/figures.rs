@@ -240,3 +240,22 @@ fn usage_stays_after_the_agent_deletes_its_logs() {
     std::fs::remove_dir_all(machine.home().join(".codex")).unwrap();
     assert_eq!(machine.json(&["report"]), before);
 }
+
+#[test]
+fn a_copy_on_another_day_is_left_out_of_both() {
+    let machine = Machine::empty();
+    let line = |day: u32, request: &str, side: bool, tokens: u64| {
+        format!(
+            "{{\"type\":\"assistant\",\"timestamp\":\"2026-11-{day}T12:00:00Z\",\"sessionId\":\"s\",\"version\":\"2.1.100\",\"requestId\":\"{request}\",\"isSidechain\":{side},\"message\":{{\"id\":\"m\",\"model\":\"model-a\",\"usage\":{{\"input_tokens\":{tokens},\"output_tokens\":0}}}}}}\n"
+        )
+    };
+    machine.write(".claude/projects/p/side.jsonl", &line(20, "r1", true, 500));
+    machine.write(".claude/projects/p/main.jsonl", &line(21, "r2", false, 30));
+    machine.run(&["scan"]).fine();
+    // Before any report has made the derived tables.
+    let args = ["explain", "--since", "2026-11-01", "--no-scan", "--json", "--as-of", "2026-11-24"];
+    let explained = machine.run(&args).json();
+    let report = machine.json(&["report", "--no-scan"]);
+    assert_eq!((&explained["inputTokens"], &report["totals"]["inputTokens"]), (&json!(30), &json!(30)));
+    machine.run(&["explain", "2026-11-20"]).failed(1, "nothing-to-explain");
+}
