@@ -43,7 +43,10 @@ fn cli() -> Command {
                 .about("Runs every check and test; the last line is `N passed, N failed`")
                 .arg(flag("quick", "Only formatting, lints and tests: what a change needs before it is committed"))
                 .arg(flag("long", "Also what doesn't fit into CI: huge files, long fuzzing").conflicts_with("quick"))
-                .arg(Arg::new("filter").help("Runs only the tests whose name contains this, and nothing else")),
+                .arg(
+                    Arg::new("filter")
+                        .help("Runs only the tests with this in their name, file or crate, and nothing else"),
+                ),
         )
         .subcommand(
             Command::new("bench")

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::Extent;
-use crate::process::{Result, patiently, watched};
+use crate::process::{Problem, Result, patiently, quietly, watched};
 use crate::tally::{Counts, Tally, Verdict};
 use crate::workspace::Workspace;
 
@@ -25,7 +27,7 @@ pub struct Tests<'a> {
     pub workspace: &'a Workspace,
     /// How much: tests marked `#[ignore]` are the long ones.
     pub extent: Extent,
-    /// Only tests with this in their name.
+    /// Only tests with this in their name, in their file's or in their crate's.
     pub filter: Option<&'a str>,
     /// The native ccusage, where there is one for this system.
     pub ccusage: Option<PathBuf>,
@@ -54,7 +56,9 @@ impl Tests<'_> {
         if self.extent == Extent::Long {
             cargo.args(["--run-ignored", "all"]);
         }
-        cargo.args(self.filter);
+        if let Some(filter) = self.filter {
+            cargo.arg("-E").arg(self.expression(filter)?);
+        }
         for variable in ONES_OWN {
             cargo.env_remove(variable);
         }
@@ -68,6 +72,20 @@ impl Tests<'_> {
             counts.failed = 1;
         }
         Ok(Verdict::Ran(counts))
+    }
+}
+
+impl Tests<'_> {
+    /// Tests by their name, or by their file's and crate's: nextest refuses a name that no file has, so it is asked first.
+    fn expression(&self, filter: &str) -> Result<String> {
+        let mut cargo = self.workspace.cargo();
+        cargo.args(["nextest", "list", "--workspace", "--cargo-profile", "ci", "--locked"]);
+        let list = quietly(cargo.args(["--list-type", "binaries-only", "--message-format", "json"]))?;
+        let list: Value =
+            serde_json::from_str(&list).map_err(|error| Problem::new(format!("cargo nextest list: {error}")))?;
+        let known = list["rust-binaries"].as_object().is_some_and(|all| all.keys().any(|id| id.contains(filter)));
+        let file = if known { format!(" | binary_id(~{filter})") } else { String::new() };
+        Ok(format!("test(~{filter}){file}"))
     }
 }
 
