@@ -48,11 +48,6 @@ pub(crate) async fn append(db: &mut SqliteConnection, new: &[(SegmentId, Vec<u8>
     Ok(())
 }
 
-/// The greatest number given so far.
-pub(crate) async fn head(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM changes").fetch_one(db).await
-}
-
 /// The rows behind `after`, as many as hold about `most` bytes, and at least one.
 pub(crate) async fn after(db: &mut SqliteConnection, after: i64, most: i64) -> Result<Vec<Stored>, sqlx::Error> {
     let to: Option<i64> = sqlx::query_scalar(

@@ -19,6 +19,9 @@ use crate::name::Name;
 /// limit a few damaged bytes would ask for terabytes.
 pub const MAX_ROWS: usize = 1 << 16;
 
+/// The most columns that one section may have: far more than any version will need.
+const MAX_COLUMNS: usize = 256;
+
 /// How a column's values are laid out. The numbers are part of the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Encoding {
@@ -235,6 +238,9 @@ impl<'a> Columns<'a> {
     /// Reads a section's list of columns, and takes their values out of `r`.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, BatchError> {
         let count = r.len_of(3)?;
+        if count > MAX_COLUMNS {
+            return Err(BatchError::Malformed("too many columns"));
+        }
         let mut list: Vec<(u64, Encoding, usize)> = Vec::with_capacity(count);
         for _ in 0..count {
             let id = r.varint()?;
@@ -370,9 +376,9 @@ fn decode(encoding: Encoding, body: &[u8], rows: usize) -> Result<Values, BatchE
             while !r.is_empty() {
                 let skip = r.varint()?;
                 let n = r.signed()?;
-                at = at.checked_add(usize::try_from(skip).unwrap_or(usize::MAX)).unwrap_or(usize::MAX);
+                at = at.saturating_add(usize::try_from(skip).unwrap_or(usize::MAX));
                 *v.get_mut(at).ok_or(BatchError::Malformed("a value behind the last row"))? = Some(n);
-                at += 1;
+                at = at.saturating_add(1);
             }
             Values::Sparse(v)
         }

@@ -161,7 +161,14 @@ impl Batch {
             seen.push(kind);
             let mut columns = Columns::read(&mut r)?;
             match kind {
-                NAMES => names = Dictionary::new(columns.texts(VALUE, rows)?),
+                NAMES => {
+                    let list = columns.texts(VALUE, rows)?;
+                    // Encoding again would merge two equal names, and carried places would shift.
+                    if list.iter().collect::<std::collections::HashSet<_>>().len() < list.len() {
+                        return Err(BatchError::Malformed("a name twice"));
+                    }
+                    names = Dictionary::new(list);
+                }
                 CLOCK => batch.clock_offset_ms = columns.numbers(VALUE, rows)?.first().map(|z| unzigzag(*z)),
                 RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, &names)?,
                 ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, &names)?,

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     /// (with 0: never more than a section may hold).
     pub(crate) fn len_of(&mut self, least: usize) -> Result<usize, BatchError> {
         let n = self.varint()?;
-        let most = if least == 0 { super::MAX_ROWS } else { self.rest.len() / least };
+        let most = self.rest.len().checked_div(least).unwrap_or(super::MAX_ROWS);
         if n > most as u64 {
             return Err(BatchError::Short);
         }

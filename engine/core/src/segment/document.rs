@@ -35,7 +35,15 @@ pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
     }
     match bytes.get(8) {
         // A chunk's type (automerge's binary format): 0 a document, 1 a change, 2 a compressed one.
-        Some(1 | 2) => Ok(vec![Change::from_bytes(bytes.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?]),
+        Some(1 | 2) => {
+            let change = Change::from_bytes(bytes.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?;
+            // Automerge reads a change without looking at its checksum: a flipped bit would be
+            // another figure.
+            if bytes.get(4..8) != change.hash().0.get(..4) {
+                return Err(SegmentError::Damaged("its checksum does not match".into()));
+            }
+            Ok(vec![change])
+        }
         _ => Ok(load(bytes)?.get_changes(&[])),
     }
 }

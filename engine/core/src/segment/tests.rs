@@ -11,7 +11,7 @@ use crate::ids::WriterId;
 
 fn appended(writer: u8, count: u8) -> Vec<Vec<u8>> {
     let mut chain = Chain::new(WriterId([writer; 8])).unwrap();
-    (0..count).map(|i| chain.append(vec![writer, i].repeat(40))).collect()
+    (0..count).map(|i| chain.append([writer, i].repeat(40))).collect()
 }
 
 fn set(stored: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
@@ -87,6 +87,11 @@ fn damage_is_an_error() {
     let last = change.len() - 1;
     change[last] ^= 1;
     assert!(matches!(batches(&change), Err(SegmentError::Damaged(_))));
+    for at in 0..appended(1, 1)[0].len() {
+        let mut change = appended(1, 1).remove(0);
+        change[at] ^= 0x10;
+        assert!(batches(&change).is_err(), "a flipped bit in byte {at} is never another figure");
+    }
     assert!(batches(b"").is_err());
     assert!(batches(b"garbage that is no automerge").is_err());
 }

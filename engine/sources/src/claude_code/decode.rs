@@ -91,6 +91,13 @@ impl Lines {
             .request
             .of(&line.request, |id| id.map(of_request))
             .unwrap_or_else(|| RequestId::of(KIND, &[b"session", session.as_bytes()]));
+        // Without a request id a message id means something only within its session: gateways count
+        // from 1 in each.
+        let in_session = if text(&line.request).is_none() { text(&line.message) } else { None };
+        let message = match &in_session {
+            Some(id) => MessageId::of(KIND, &[b"in", session.as_bytes(), id.as_bytes()]),
+            None => message,
+        };
         let main = Record {
             source: self.kind.clone(),
             message,
@@ -131,6 +138,9 @@ impl Lines {
                 Ok(usage) => {
                     let message_text = text(&line.message);
                     let id: &[&[u8]] = match (&message_text, &line_id) {
+                        (Some(id), _) if in_session.is_some() => {
+                            &[b"in", main.session.as_bytes(), id.as_bytes(), b"advisor", &nth]
+                        }
                         (Some(id), _) => &[id.as_bytes(), b"advisor", &nth],
                         (None, Some(id)) => &[b"line", id, b"advisor", &nth],
                         (None, None) => return,
