@@ -3,7 +3,7 @@
 //! * [`state`]: the replica, and who may use it when; [`server`]: connections; [`api`]: what they
 //!   can ask; [`events`]: telling them of changes.
 //! * [`work`]: watching, and what is due now and then.
-//! * [`file`]: `agent.json`, by which commands find it; [`client`]: how they ask.
+//! * [`mod@file`]: `agent.json`, by which commands find it; [`client`]: how they ask.
 
 pub mod api;
 pub mod client;
