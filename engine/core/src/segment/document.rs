@@ -2,40 +2,62 @@ use automerge::legacy::OpType;
 use automerge::{Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, ScalarValue};
 
 use super::{FIRST_CHANGE, LIST, SegmentError};
+use crate::batch::columns::Reader;
 
 /// How every chunk of Automerge's binary format begins.
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 
-/// The type of a chunk that is a whole document.
-const DOCUMENT: u8 = 0;
+/// What stored bytes are: exactly one chunk of Automerge's binary format.
+enum Kind {
+    Document,
+    Change,
+}
+
+/// Looks at a chunk's frame: magic, checksum, type, length, contents. Automerge itself goes on to
+/// whatever follows, reads kinds of chunks that nobody here writes, and panics in some of them.
+fn kind(bytes: &[u8]) -> Result<Kind, SegmentError> {
+    let damaged = |what: &str| SegmentError::Damaged(what.into());
+    // An empty input is an empty document to Automerge; to us it is damage.
+    if !bytes.starts_with(&MAGIC) {
+        return Err(damaged("it does not begin as an Automerge chunk does"));
+    }
+    let kind = match bytes.get(8) {
+        Some(0) => Kind::Document,
+        Some(1 | 2) => Kind::Change,
+        _ => return Err(damaged("it is neither a change nor a document")),
+    };
+    let mut rest = Reader::new(bytes.get(9..).unwrap_or_default());
+    match rest.varint() {
+        Ok(length) if length == rest.len() as u64 => Ok(kind),
+        _ => Err(damaged("it has another length than it says")),
+    }
+}
 
 /// The batches in stored bytes: that of one change, or those of a whole saved document. A change
 /// needs none of its predecessors.
 pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
-    if bytes.starts_with(&MAGIC) && bytes.get(8) == Some(&DOCUMENT) {
-        // Nobody deletes, so the list shows all that the document's changes appended.
-        let document = load(bytes)?;
-        let list = match document.get(ROOT, LIST) {
-            Ok(Some((_, list))) => list,
-            _ => return Err(SegmentError::NoBatch),
-        };
-        return document
-            .values(&list)
-            .map(|(value, _)| value.into_scalar().ok().and_then(|s| s.into_bytes().ok()).ok_or(SegmentError::NoBatch))
-            .collect();
+    match kind(bytes)? {
+        Kind::Change => changes(bytes)?.iter().filter(|c| !is_first(c)).map(batch_of).collect(),
+        Kind::Document => {
+            // Nobody deletes, so the list shows all that the document's changes appended.
+            let document = load(bytes)?;
+            let list = match document.get(ROOT, LIST) {
+                Ok(Some((_, list))) => list,
+                _ => return Err(SegmentError::NoBatch),
+            };
+            let values = document.values(&list);
+            values
+                .map(|(v, _)| v.into_scalar().ok().and_then(|s| s.into_bytes().ok()).ok_or(SegmentError::NoBatch))
+                .collect()
+        }
     }
-    changes(bytes)?.iter().filter(|c| !is_first(c)).map(batch_of).collect()
 }
 
 /// The changes in stored bytes, the fixed first one included where it is there.
 pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
-    // An empty input is an empty document to Automerge; to us it is damage.
-    if !bytes.starts_with(&MAGIC) {
-        return Err(SegmentError::Damaged("it does not begin as an Automerge chunk does".into()));
-    }
-    match bytes.get(8) {
-        // A chunk's type (automerge's binary format): 0 a document, 1 a change, 2 a compressed one.
-        Some(1 | 2) => {
+    match kind(bytes)? {
+        Kind::Document => Ok(load(bytes)?.get_changes(&[])),
+        Kind::Change => {
             let change = Change::from_bytes(bytes.to_vec()).map_err(|e| SegmentError::Damaged(e.to_string()))?;
             // Automerge reads a change without looking at its checksum: a flipped bit would be
             // another figure.
@@ -44,7 +66,6 @@ pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
             }
             Ok(vec![change])
         }
-        _ => Ok(load(bytes)?.get_changes(&[])),
     }
 }
 

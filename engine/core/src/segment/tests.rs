@@ -92,6 +92,14 @@ fn damage_is_an_error() {
         change[at] ^= 0x10;
         assert!(batches(&change).is_err(), "a flipped bit in byte {at} is never another figure");
     }
+    let (saved, _) = document(appended(1, 3).iter().map(|b| changes(b).unwrap())).unwrap();
+    for at in 0..saved.len() {
+        let mut damaged = saved.clone();
+        damaged[at] ^= 0x10;
+        assert!(batches(&damaged).is_err() && changes(&damaged).is_err(), "nor in byte {at} of a document");
+        assert!(batches(&saved[..at]).is_err());
+    }
+    assert!(batches(&[saved.clone(), saved.clone()].concat()).is_err(), "one row is one chunk");
     assert!(batches(b"").is_err());
     assert!(batches(b"garbage that is no automerge").is_err());
 }
