@@ -126,10 +126,14 @@ fn hex(bytes: [u8; 8]) -> Name {
     Name::from(format!("{:016x}", u64::from_be_bytes(bytes)))
 }
 
+/// Only the one text that this version writes for a hash or an id: another would be written back as
+/// a further name.
 fn unhex(text: &str) -> Result<[u8; 8], BatchError> {
-    u64::from_str_radix(text, 16).map(u64::to_be_bytes).map_err(|_| BatchError::Malformed("a project that is no hash"))
+    let bytes = u64::from_str_radix(text, 16).map(u64::to_be_bytes).ok();
+    bytes.filter(|b| &*hex(*b) == text).ok_or(BatchError::Malformed("a project that is no hash"))
 }
 
 fn device(text: &str) -> Result<DeviceId, BatchError> {
-    DeviceId::parse(text).ok_or(BatchError::Malformed("an origin that is no device"))
+    let device = DeviceId::parse(text).filter(|d| d.to_string() == text);
+    device.ok_or(BatchError::Malformed("an origin that is no device"))
 }
