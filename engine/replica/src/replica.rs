@@ -494,6 +494,8 @@ async fn connect(home: &Path, write: bool) -> Result<SqliteConnection, Error> {
         .create_if_missing(false)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(false)
+        // Rows come from a thread of their own: handed over in few large groups.
+        .row_buffer_size(4096)
         .pragma("temp_store", "MEMORY");
     // A reader must not change the journal mode; the database says its own.
     let options = if write {

@@ -54,6 +54,17 @@ pub struct Sums {
     pub unstated: Tokens,
 }
 
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, o: Self) {
+        self.calls = self.calls.saturating_add(o.calls);
+        self.tokens += o.tokens;
+        self.web_searches = self.web_searches.saturating_add(o.web_searches);
+        self.stated_cost += o.stated_cost;
+        self.stated_calls = self.stated_calls.saturating_add(o.stated_calls);
+        self.unstated += o.unstated;
+    }
+}
+
 /// The cells of one UTC day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DayCells {
@@ -85,16 +96,14 @@ impl DayCells {
                 project: r.project,
             };
             let sums = cells.entry(key).or_default();
-            sums.calls += 1;
-            sums.tokens += r.tokens;
-            sums.web_searches = sums.web_searches.saturating_add(r.web_searches);
-            match r.stated_cost {
-                Some(cost) => {
-                    sums.stated_cost += cost;
-                    sums.stated_calls += 1;
-                }
-                None => sums.unstated += r.tokens,
-            }
+            *sums += Sums {
+                calls: 1,
+                tokens: r.tokens,
+                web_searches: r.web_searches,
+                stated_cost: r.stated_cost.unwrap_or_default(),
+                stated_calls: u64::from(r.stated_cost.is_some()),
+                unstated: if r.stated_cost.is_some() { Tokens::default() } else { r.tokens },
+            };
         }
         Self { day, cells: cells.into_iter().collect() }
     }

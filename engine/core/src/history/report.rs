@@ -105,6 +105,40 @@ impl Query {
         )
     }
 
+    /// A day's cells, summed over what this query does not tell apart: a few sums a day, where there
+    /// are hundreds of cells. Prices are linear in tokens of one model, day, tier and context class,
+    /// so these are never summed.
+    fn sum<'a>(&self, day: &'a DayCells, local: &LocalDays) -> Vec<(Date, &'a CellKey, Sums)> {
+        let by = |dimension| self.by == Some(dimension);
+        let session = by(Dimension::Session) || self.period == Period::Session;
+        let device = by(Dimension::Device) || !self.devices.is_empty();
+        let (account, project) = (by(Dimension::Account), by(Dimension::Project));
+        let alike = |a: &CellKey, b: &CellKey| {
+            let same = |a: &Name, b: &Name| a.is_same(b) || a == b;
+            (a.tier, a.context, a.quality) == (b.tier, b.context, b.quality)
+                && same(&a.model, &b.model)
+                && same(&a.source, &b.source)
+                && (!session || same(&a.session, &b.session))
+                && (!device || a.device == b.device)
+                && (!account || a.payer == b.payer)
+                && (!project || a.project == b.project)
+        };
+        let mut out: Vec<(Date, &CellKey, Sums)> = Vec::new();
+        for (key, sums) in &day.cells {
+            let Some(date) = local.date(key.quarter) else { continue };
+            if self.since.is_some_and(|d| date < d) || self.until.is_some_and(|d| date > d) {
+                continue;
+            }
+            // The latest sums are the likeliest: cells are sorted by time.
+            match out.iter_mut().rev().find(|(d, k, _)| *d == date && alike(k, key)) {
+                Some((_, _, held)) => *held += *sums,
+                None => out.push((date, key, *sums)),
+            }
+        }
+        out.retain(|(_, key, _)| self.takes(key));
+        out
+    }
+
     fn takes(&self, key: &CellKey) -> bool {
         let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
         any(&self.sources, &key.source)
@@ -127,17 +161,10 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn add(&mut self, sums: &Sums, quality: Quality, cost: Option<PicoUsd>) {
-        self.sums.calls += sums.calls;
-        self.sums.tokens += sums.tokens;
-        self.sums.web_searches = self.sums.web_searches.saturating_add(sums.web_searches);
-        self.sums.stated_cost += sums.stated_cost;
-        self.sums.stated_calls += sums.stated_calls;
-        self.sums.unstated += sums.unstated;
-        match cost {
-            Some(cost) => self.cost += cost,
-            None => self.unpriced_calls += sums.calls,
-        }
+    fn add(&mut self, sums: &Sums, quality: Quality, cost: Cost) {
+        self.sums += *sums;
+        self.cost += cost.known;
+        self.unpriced_calls += cost.unpriced_calls;
         *self.qualities.entry(quality).or_default() += sums.calls;
     }
 
@@ -207,19 +234,14 @@ impl Report {
         let mut report = Self::default();
         for day in days {
             let local = LocalDays::of(day.day, &query.zone);
-            for (key, sums) in &day.cells {
-                let Some(date) = local.date(key.quarter) else { continue };
-                if query.since.is_some_and(|d| date < d) || query.until.is_some_and(|d| date > d) || !query.takes(key) {
-                    continue;
-                }
-                let cost = cost(query.mode, key, day.day, sums, price);
+            for (date, key, sums) in query.sum(&day, &local) {
+                let cost = cost(query.mode, key, day.day, &sums, price);
                 let model = shown_model(key);
-                if cost.is_none() {
+                if cost.unpriced_calls > 0 {
                     report.unpriced_models.insert(model.clone());
                 }
-                let period = period_of(query.period, date, key);
-                let row = rows.entry(period).or_default();
-                let quality = key.quality;
+                let (sums, quality) = (&sums, key.quality);
+                let row = rows.entry(period_of(query.period, date, key)).or_default();
                 row.figures.add(sums, quality, cost);
                 report.total.add(sums, quality, cost);
                 report.models.entry(model.clone()).or_default().add(sums, quality, cost);
@@ -264,12 +286,24 @@ fn shown_model(key: &CellKey) -> String {
     if key.tier == Tier::Fast { format!("{}-fast", key.model) } else { key.model.to_string() }
 }
 
-fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'_>) -> Option<PicoUsd> {
-    match mode {
-        CostMode::Calculate => price(key, day, &sums.tokens),
-        CostMode::Display => (sums.stated_calls > 0).then_some(sums.stated_cost),
-        CostMode::Auto if sums.stated_calls == sums.calls => Some(sums.stated_cost),
-        CostMode::Auto => price(key, day, &sums.unstated).map(|c| c + sums.stated_cost),
+/// What calls cost.
+#[derive(Clone, Copy)]
+struct Cost {
+    known: PicoUsd,
+    unpriced_calls: u64,
+}
+
+fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'_>) -> Cost {
+    let unstated_calls = sums.calls.saturating_sub(sums.stated_calls);
+    let (stated, derived, calls) = match mode {
+        CostMode::Calculate => (PicoUsd(0), price(key, day, &sums.tokens), sums.calls),
+        CostMode::Display => (sums.stated_cost, None, unstated_calls),
+        CostMode::Auto if unstated_calls == 0 => (sums.stated_cost, None, 0),
+        CostMode::Auto => (sums.stated_cost, price(key, day, &sums.unstated), unstated_calls),
+    };
+    match derived {
+        Some(derived) => Cost { known: stated + derived, unpriced_calls: 0 },
+        None => Cost { known: stated, unpriced_calls: calls },
     }
 }
 
