@@ -14,10 +14,10 @@ use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
 use aimon_replica::{Commit, Mark, Recorded, Replica};
 use aimon_sources::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Root};
-use aimon_sources::scan::{FileRead, Found, Marks, Options, Summary};
+use aimon_sources::scan::{FileRead, Found, MARK_HEAD, Marks, Options, Plan, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
@@ -144,7 +144,7 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
     for machine in place.machines() {
         let (marks, first_day) = {
             let mut replica = replica.lock().await;
-            (marks(&mut replica).await?, replica.first_day())
+            (mark_heads(&mut replica).await?, replica.first_day())
         };
         let (summary, recorded) = one(replica, machine.env, machine.origin, marks, first_day, &mut progress).await?;
         scanned.add(&summary, recorded);
@@ -173,14 +173,37 @@ pub fn look(place: &Place) -> Result<Scanned> {
     Ok(scanned)
 }
 
-async fn marks(replica: &mut Replica) -> Result<Marks> {
+async fn mark_heads(replica: &mut Replica) -> Result<Marks> {
     let mut marks = Marks::new();
-    for collector in aimon_sources::collectors() {
-        for (key, value) in replica.marks(collector.kind()).await? {
-            marks.insert(collector.kind(), key, value);
-        }
+    for (source, key, head) in replica.mark_heads(MARK_HEAD as u32).await? {
+        marks.insert(&source, key, head);
     }
     Ok(marks)
+}
+
+/// Runs `work` on a thread of its own, while this one commits and reads.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>> {
+    let (sender, receiver) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("scan".to_owned()).spawn(move || drop(sender.send(work())));
+    thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    Ok(receiver)
+}
+
+async fn outcome<T>(receiver: oneshot::Receiver<T>) -> Result<T> {
+    receiver.await.map_err(|_| {
+        let source = std::io::Error::other("the reading thread has ended too early");
+        Error::System { what: "cannot read the logs", source }
+    })
+}
+
+/// Gives a plan the whole marks of the files that it is going to read.
+async fn complete(plan: &mut Plan<'_>, replica: &mut Replica) -> Result<()> {
+    let mut whole = Vec::new();
+    for (source, key) in plan.marked() {
+        whole.push(replica.mark(source, key).await?);
+    }
+    plan.complete(whole);
+    Ok(())
 }
 
 /// Scans one machine's logs.
@@ -192,17 +215,15 @@ async fn one(
     first_day: UtcDay,
     progress: &mut Progress,
 ) -> Result<(Summary, Recorded)> {
+    let planned = aside(move || aimon_sources::scan::plan(aimon_sources::collectors(), &env, &marks))?;
+    let mut plan = outcome(planned).await?;
+    complete(&mut plan, &mut *replica.lock().await).await?;
     let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
-    let reader = std::thread::Builder::new()
-        .name("scan".to_owned())
-        .spawn(move || {
-            let options = Options { first_day: Some(first_day), ..Options::default() };
-            // Whoever commits has gone: the error is theirs to tell.
-            aimon_sources::scan::scan(aimon_sources::collectors(), &env, &marks, &options, &mut |read| {
-                sender.blocking_send(read).map_err(|_| ())
-            })
-        })
-        .map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    let reader = aside(move || {
+        let options = Options { first_day: Some(first_day), ..Options::default() };
+        // Whoever commits has gone: the error is theirs to tell.
+        plan.read(&options, &mut |read| sender.blocking_send(read).map_err(|_| ()))
+    })?;
     let mut group = Group::default();
     let mut recorded = Recorded::default();
     while let Some(read) = receiver.recv().await {
@@ -213,13 +234,11 @@ async fn one(
         }
     }
     group.commit(replica, &mut recorded).await?;
-    let summary = match reader.join() {
-        Ok(Ok(summary)) => summary,
-        _ => {
-            let source = std::io::Error::other("the reading thread has ended too early");
-            return Err(Error::System { what: "cannot read the logs", source });
-        }
-    };
+    let ended = outcome(reader).await?;
+    let summary = ended.map_err(|()| Error::System {
+        what: "cannot read the logs",
+        source: std::io::Error::other("the reading thread has ended too early"),
+    })?;
     forget(replica, &summary).await?;
     Ok((summary, recorded))
 }
@@ -231,21 +250,25 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
     let end = tokio::time::Instant::now() + patience;
     let (marks, first_day) = {
         let mut replica = replica.lock().await;
-        let mut marks = Marks::new();
-        for (key, value) in replica.marks(CLAUDE.kind()).await? {
-            marks.insert(CLAUDE.kind(), key, value);
+        let mut marks = mark_heads(&mut replica).await?;
+        // One session is a few files: they are looked at here and now, and again by the reader.
+        let plan = aimon_sources::scan::plan(&[&only], &Env::of_process(), &marks);
+        let changed: Vec<_> = plan.marked().map(|(source, key)| (source, key.to_vec())).collect();
+        for (source, key) in changed {
+            if let Some(whole) = replica.mark(source, &key).await? {
+                marks.insert(source, key, whole);
+            }
         }
         (marks, replica.first_day())
     };
     let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
-    let reader = std::thread::Builder::new().name("scan".to_owned()).spawn(move || {
+    let _reader = aside(move || {
         let options = Options { first_day: Some(first_day), workers: 1, ..Options::default() };
         let scanned = aimon_sources::scan::scan(&[&only], &Env::of_process(), &marks, &options, &mut |read| {
             sender.blocking_send(read).map_err(|_| ())
         });
         drop(scanned);
-    });
-    reader.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    })?;
     let mut group = Group::default();
     while let Ok(Some(read)) = tokio::time::timeout_at(end, receiver.recv()).await {
         group.add(read, None);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aimon_core::history::{DayCells, Figures, Query};
+use aimon_core::history::{DayCells, Detail, Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
 use jiff::ToSpan;
@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::pricing::Pricing;
-use crate::view::{View, cut};
+use crate::view::{View, cut, days_of};
 use crate::windows::{self, Window};
 
 /// Figures of three spans that end today, and the windows as they were last seen.
@@ -47,7 +47,7 @@ impl Status {
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
-        let cells = view.history((query(zone, today).utc_days(), today.utc)).await?;
+        let cells = view.history(days_of(&query(zone, today), today.utc)).await?;
         match view.replica() {
             Some(replica) => Self::with(replica, cells, zone, today, now, pricing).await,
             None => Ok(Self::nothing(zone, today, now)),
@@ -62,7 +62,8 @@ impl Status {
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
-        let cells = replica.history(query(zone, today).utc_days(), today.utc).await?;
+        let (days, as_of, detail) = days_of(&query(zone, today), today.utc);
+        let cells = replica.history(days, as_of, detail).await?;
         Self::with(replica, cells, zone, today, now, pricing).await
     }
 
@@ -91,7 +92,7 @@ impl Status {
         status.windows = windows::of(&replica.gauges().await?, now);
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
-            && replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today.utc).await?.is_empty();
+            && replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today.utc, Detail::Hours).await?.is_empty();
         Ok(status)
     }
 

@@ -1,6 +1,6 @@
 //! What most commands do first: open the replica, take in what is new if they may, and read.
 
-use aimon_core::history::{DayCells, Query, Report};
+use aimon_core::history::{DayCells, Detail, Query, Report};
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
@@ -15,8 +15,13 @@ use crate::scan::{self, Scanned};
 /// How many days the clock may be ahead before that is worth a word.
 const DOUBT: i64 = 30;
 
-/// Days of the history, and the day that counts as today.
-pub type Days = ((UtcDay, UtcDay), UtcDay);
+/// Days of the history, the day that counts as today, and how finely they are needed.
+pub type Days = ((UtcDay, UtcDay), UtcDay, Detail);
+
+/// The days that a query needs, as of a day.
+pub fn days_of(query: &Query, as_of: UtcDay) -> Days {
+    (query.utc_days(), as_of, query.detail())
+}
 
 /// A replica that is open, if there is one.
 #[derive(Debug)]
@@ -68,14 +73,14 @@ impl View {
     pub async fn history(&mut self, days: Days) -> Result<Vec<DayCells>> {
         match (self.ahead.take(), self.replica.as_mut()) {
             (Some((read, cells)), _) if read == days => Ok(cells),
-            (_, Some(replica)) => Ok(replica.get_mut().history(days.0, days.1).await?),
+            (_, Some(replica)) => Ok(replica.get_mut().history(days.0, days.1, days.2).await?),
             (_, None) => Ok(Vec::new()),
         }
     }
 
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-        Ok(cut(query, self.history((query.utc_days(), as_of)).await?, pricing))
+        Ok(cut(query, self.history(days_of(query, as_of)).await?, pricing))
     }
 }
 
@@ -96,7 +101,7 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
     let days = wanted?;
     // Behind the scan's first step, which sends its readers off.
     tokio::task::yield_now().await;
-    let cells = replica.lock().await.history(days.0, days.1).await.ok()?;
+    let cells = replica.lock().await.history(days.0, days.1, days.2).await.ok()?;
     Some((days, cells))
 }
 
@@ -108,5 +113,5 @@ pub fn cut(query: &Query, days: Vec<DayCells>, pricing: &Pricing) -> Report {
 
 /// Cuts a report from a replica.
 pub async fn report(replica: &mut Replica, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-    Ok(cut(query, replica.history(query.utc_days(), as_of).await?, pricing))
+    Ok(cut(query, replica.history(query.utc_days(), as_of, query.detail()).await?, pricing))
 }

@@ -33,6 +33,7 @@ CREATE TABLE marks (
 -- Derived: can be thrown away and made again from the changes (`aimon doctor --rebuild`).
 CREATE TABLE derived (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE cells (day INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE hours (day INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE pages (page INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE crossing (message BLOB NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (message, day)) WITHOUT ROWID;
 CREATE INDEX crossing_by_day ON crossing (day);

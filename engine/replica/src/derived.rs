@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aimon_core::event::MessageId;
 use aimon_core::history::index::{PAGES, Page, page_of};
-use aimon_core::history::{Copy, DayCells, Gauges};
+use aimon_core::history::{Copy, DayCells, Detail, Gauges};
 use aimon_core::time::UtcDay;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -60,7 +60,9 @@ async fn put(db: &mut SqliteConnection, key: &str, value: &[u8]) -> Result<(), s
 
 /// Throws everything derived away.
 pub(crate) async fn clear(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    for sql in ["DELETE FROM derived", "DELETE FROM cells", "DELETE FROM pages", "DELETE FROM crossing"] {
+    for sql in
+        ["DELETE FROM derived", "DELETE FROM cells", "DELETE FROM hours", "DELETE FROM pages", "DELETE FROM crossing"]
+    {
         sqlx::query(sql).execute(&mut *db).await?;
     }
     put(db, "version", &VERSION.to_le_bytes()).await
@@ -224,8 +226,7 @@ pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), 
     }
     let pages: Vec<(i64, Vec<u8>)> = step.pages.iter().map(|(n, p)| (i64::from(*n), p.encode())).collect();
     upsert(db, "INSERT OR REPLACE INTO pages (page, bytes) ", &pages).await?;
-    let cells: Vec<(i64, Vec<u8>)> = step.cells.iter().map(|(d, c)| (i64::from(d.0), c.encode())).collect();
-    upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &cells).await?;
+    store(db, &step.cells).await?;
     for (message, day) in &step.crossing {
         sqlx::query("INSERT OR IGNORE INTO crossing (message, day) VALUES (?, ?)")
             .bind(message.0.as_slice())
@@ -251,12 +252,23 @@ async fn upsert(db: &mut SqliteConnection, head: &str, rows: &[(i64, Vec<u8>)]) 
 /// of their messages has left the set.
 pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(), sqlx::Error> {
     let again = crossed_by(db, first).await?;
-    sqlx::query("DELETE FROM cells WHERE day < ?").bind(first.0).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM crossing WHERE day < ?").bind(first.0).execute(&mut *db).await?;
+    for sql in
+        ["DELETE FROM cells WHERE day < ?", "DELETE FROM hours WHERE day < ?", "DELETE FROM crossing WHERE day < ?"]
+    {
+        sqlx::query(sql).bind(first.0).execute(&mut *db).await?;
+    }
     let mut damaged = Damaged::new();
     let cells = fold(db, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
-    let cells: Vec<(i64, Vec<u8>)> = cells.iter().map(|(d, c)| (i64::from(d.0), c.encode())).collect();
-    upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &cells).await
+    store(db, &cells).await
+}
+
+/// Writes days' cells in both details.
+async fn store(db: &mut SqliteConnection, cells: &BTreeMap<UtcDay, DayCells>) -> Result<(), sqlx::Error> {
+    let rows = |of: &dyn Fn(&DayCells) -> Vec<u8>| -> Vec<(i64, Vec<u8>)> {
+        cells.iter().map(|(day, cells)| (i64::from(day.0), of(cells))).collect()
+    };
+    upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &rows(&DayCells::encode)).await?;
+    upsert(db, "INSERT OR REPLACE INTO hours (day, bytes) ", &rows(&|c| c.by_hour().encode())).await
 }
 
 /// The days from `first` on that share a message with a day before it.
@@ -275,12 +287,18 @@ pub(crate) async fn crossed_by(db: &mut SqliteConnection, first: UtcDay) -> Resu
 pub(crate) async fn cells(
     db: &mut SqliteConnection,
     (from, to): (UtcDay, UtcDay),
+    detail: Detail,
 ) -> Result<BTreeMap<UtcDay, DayCells>, sqlx::Error> {
-    let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as("SELECT day, bytes FROM cells WHERE day BETWEEN ? AND ?")
-        .bind(from.0)
-        .bind(to.0)
-        .fetch_all(&mut *db)
-        .await?;
+    // One row for all: each row that is fetched wakes the thread that waits for it.
+    let sql = match detail {
+        Detail::Full => "SELECT group_concat(day || ' ' || hex(bytes)) FROM cells WHERE day BETWEEN ? AND ?",
+        Detail::Hours => "SELECT group_concat(day || ' ' || hex(bytes)) FROM hours WHERE day BETWEEN ? AND ?",
+    };
+    let text: Option<String> = sqlx::query_scalar(sql).bind(from.0).bind(to.0).fetch_one(&mut *db).await?;
+    let rows = text.as_deref().unwrap_or_default().split_terminator(',').filter_map(|row| {
+        let (day, bytes) = row.split_once(' ')?;
+        Some((day.parse::<i32>().ok()?, unhex(bytes)?))
+    });
     let mut out = BTreeMap::new();
     let mut unreadable = BTreeSet::new();
     for (day, bytes) in rows {
@@ -311,4 +329,18 @@ impl Step {
     pub(crate) fn upto(&self) -> i64 {
         self.upto
     }
+}
+
+/// The inverse of SQLite's `hex`.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'A'..=b'F' => Some(c - b'A' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }

@@ -13,7 +13,7 @@
 //! replica.record(Commit { events, marks: vec![], now }).await?;
 //! // History: cells of days, from which reports are cut.
 //! let query = Query::daily(jiff::tz::TimeZone::UTC);
-//! let days = replica.history(query.utc_days(), now.day()).await?;
+//! let days = replica.history(query.utc_days(), now.day(), query.detail()).await?;
 //! let report = Report::cut(&query, days, &|_, _, _| None);
 //! // Subscribe: a number that grows with every change.
 //! let mut changes = replica.subscribe();

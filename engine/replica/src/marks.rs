@@ -1,16 +1,38 @@
 //! How far each log file was read: what its collector stored, committed together with the events.
 
-use std::collections::HashMap;
-
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use crate::derived::unhex;
 use crate::replica::Mark;
 
-/// All marks of a source, by key.
-pub(crate) async fn of(db: &mut SqliteConnection, source: &str) -> Result<HashMap<Vec<u8>, Vec<u8>>, sqlx::Error> {
-    let rows: Vec<(Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT key, value FROM marks WHERE source = ?").bind(source).fetch_all(db).await?;
-    Ok(rows.into_iter().collect())
+/// The first `bytes` bytes of all marks, by source and key: in one row a source.
+pub(crate) async fn heads(
+    db: &mut SqliteConnection,
+    bytes: u32,
+) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, sqlx::Error> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT source, group_concat(hex(key) || ' ' || hex(substr(value, 1, ?))) FROM marks GROUP BY source",
+    )
+    .bind(bytes)
+    .fetch_all(db)
+    .await?;
+    let mut heads = Vec::new();
+    for (source, text) in rows {
+        heads.extend(text.split_terminator(',').filter_map(|row| {
+            let (key, head) = row.split_once(' ')?;
+            Some((source.clone(), unhex(key)?, unhex(head)?))
+        }));
+    }
+    Ok(heads)
+}
+
+/// One whole mark.
+pub(crate) async fn one(db: &mut SqliteConnection, source: &str, key: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT value FROM marks WHERE source = ? AND key = ?")
+        .bind(source)
+        .bind(key)
+        .fetch_optional(db)
+        .await
 }
 
 /// Stores marks; one without a value is taken away.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aimon_core::batch::Batch;
 use aimon_core::event::Event;
 use aimon_core::history::answers::Standing;
-use aimon_core::history::{Copy, DayCells, Gauges, standing};
+use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::ids::{DeviceId, SegmentId, WriterId};
 use aimon_core::name::Name;
 use aimon_core::retention::{Retention, TrustedTime};
@@ -216,9 +216,15 @@ impl Replica {
         .await
     }
 
-    /// What collectors stored about a source's logs. Empty while damaged segments are re-read.
-    pub async fn marks(&mut self, source: &str) -> Result<HashMap<Vec<u8>, Vec<u8>>, Error> {
-        marks::of(&mut self.db, source).await.map_err(|e| error(&self.home, e))
+    /// The first `bytes` bytes of all that collectors stored about logs, as (source, key, head): what
+    /// it takes to see that a log has not changed. None while damaged segments are re-read.
+    pub async fn mark_heads(&mut self, bytes: u32) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, Error> {
+        marks::heads(&mut self.db, bytes).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// What a collector stored about one log.
+    pub async fn mark(&mut self, source: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        marks::one(&mut self.db, source, key).await.map_err(|e| error(&self.home, e))
     }
 
     /// Records events and marks. When this returns they are on the disk.
@@ -320,14 +326,20 @@ impl Replica {
 
     /// The cells of the kept days in a range, ascending. `as_of` is the day that counts as today:
     /// what is older than the retention leaves the set before the fold.
-    pub async fn history(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<DayCells>, Error> {
+    /// Days come in the detail asked for, or finer.
+    pub async fn history(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        detail: Detail,
+    ) -> Result<Vec<DayCells>, Error> {
         let first = self.retention.first_day(as_of);
         let range = (days.0.max(first), days.1);
         self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let home = self.home.clone();
         let fail = |e| error(&home, e);
-        let mut cells = derived::cells(&mut self.db, range).await.map_err(fail)?;
+        let mut cells = derived::cells(&mut self.db, range, detail).await.map_err(fail)?;
         cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
         // Days that share a call with a day that is held but not kept as of `as_of`.
         let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;

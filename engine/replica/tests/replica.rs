@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, MessageId, Quality, Record, RequestId, Row, Tier};
-use aimon_core::history::{DayCells, Query, Report};
+use aimon_core::history::{DayCells, Detail, Query, Report};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::Tokens;
 use aimon_replica::{Commit, Error, Mark, Options, Replica};
@@ -49,7 +49,7 @@ async fn record(replica: &mut Replica, calls: &[Record]) {
 
 /// Output tokens by days ago.
 async fn figures(replica: &mut Replica) -> Vec<(i64, u64)> {
-    let days = replica.history(ALL, NOW.day()).await.unwrap();
+    let days = replica.history(ALL, NOW.day(), Detail::Full).await.unwrap();
     days.iter().rev().map(|d| (i64::from(NOW.day().0 - d.day.0), sum(d))).collect()
 }
 
@@ -76,8 +76,9 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let mut replica = open(&home).await;
     assert_eq!(replica.device(), device);
     assert_eq!(figures(&mut replica).await, [(0, 7), (3, 5)]);
-    assert_eq!(replica.marks("codex").await.unwrap()[&b"a"[..]], b"2");
-    assert_eq!(replica.marks("claude-code").await.unwrap().len(), 0);
+    assert_eq!(replica.mark("codex", b"a").await.unwrap().unwrap(), b"2");
+    assert_eq!(replica.mark("claude-code", b"a").await.unwrap(), None);
+    assert_eq!(replica.mark_heads(1).await.unwrap(), [("codex".to_owned(), b"a".to_vec(), b"2".to_vec())]);
 }
 
 /// A copy that arrives later, on another day: the earlier or larger one stands, and only it.
@@ -106,12 +107,12 @@ async fn a_copy_on_an_expired_day_hides_nothing() {
     record(&mut replica, &[call(1, 9, 179), call(1, 7, 100), call(2, 1, 179)]).await;
     assert_eq!(figures(&mut replica).await, [(179, 10)]);
     // As of tomorrow the oldest day has left, though it is still held.
-    let days = replica.history(ALL, NOW.day().plus(1)).await.unwrap();
+    let days = replica.history(ALL, NOW.day().plus(1), Detail::Full).await.unwrap();
     assert_eq!(days.iter().map(sum).collect::<Vec<_>>(), [7]);
     // And when it is no longer held.
     let tomorrow = UtcMillis(NOW.0 + DAY);
     replica.observe(tomorrow).await.unwrap();
-    let days = replica.history(ALL, tomorrow.day()).await.unwrap();
+    let days = replica.history(ALL, tomorrow.day(), Detail::Hours).await.unwrap();
     assert_eq!(days.iter().map(sum).collect::<Vec<_>>(), [7]);
     assert_eq!(replica.health().await.unwrap().records, 1);
     // It does not come back: the log is read again, and its day is not kept.
@@ -190,7 +191,7 @@ async fn a_damaged_segment_is_set_aside_and_read_again() {
     assert_eq!(figures(&mut replica).await, [(0, 7), (3, 2)]);
     let health = replica.health().await.unwrap();
     assert_eq!((health.quarantined.len(), health.quarantined[0].day, health.rereading), (1, NOW.day().plus(-3), true));
-    assert_eq!(replica.marks("s").await.unwrap().len(), 0, "every log is read from its start");
+    assert_eq!(replica.mark_heads(9).await.unwrap().len(), 0, "every log is read from its start");
     drop(replica);
 
     let mut replica = open(&home).await;
@@ -310,7 +311,7 @@ async fn the_history_is_a_function_of_the_set_of_events() {
         let one = TempDir::new().unwrap();
         let mut whole = open(&one).await;
         record(&mut whole, &calls).await;
-        let expected = strip(whole.history(ALL, NOW.day()).await.unwrap());
+        let expected = strip(whole.history(ALL, NOW.day(), Detail::Full).await.unwrap());
 
         let two = TempDir::new().unwrap();
         let mut pieces = open(&two).await;
@@ -320,16 +321,16 @@ async fn the_history_is_a_function_of_the_set_of_events() {
             let some: Vec<_> = rest.drain(..(next(5) as usize + 1).min(rest.len())).collect();
             record(&mut pieces, &some).await;
             if next(2) == 0 {
-                pieces.history(ALL, NOW.day()).await.unwrap();
+                pieces.history(ALL, NOW.day(), Detail::Full).await.unwrap();
             }
             if next(5) == 0 {
                 drop(pieces);
                 pieces = open(&two).await;
             }
         }
-        assert_eq!(strip(pieces.history(ALL, NOW.day()).await.unwrap()), expected);
+        assert_eq!(strip(pieces.history(ALL, NOW.day(), Detail::Full).await.unwrap()), expected);
         pieces.rebuild().await.unwrap();
-        assert_eq!(strip(pieces.history(ALL, NOW.day()).await.unwrap()), expected);
+        assert_eq!(strip(pieces.history(ALL, NOW.day(), Detail::Full).await.unwrap()), expected);
     }
 }
 

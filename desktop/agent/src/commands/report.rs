@@ -14,7 +14,7 @@ use crate::pricing::Pricing;
 use crate::render::json::{ReportJson, pretty};
 use crate::render::table::Parts;
 use crate::render::{csv, grid, table};
-use crate::view::View;
+use crate::view::{View, days_of};
 
 /// Shows usage by period.
 pub async fn run(args: &ReportArgs) -> Result<()> {
@@ -22,7 +22,7 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     let place = Place::here()?;
     let asked = Asked::of(&args.range, place.now)?;
     let query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
-    let mut view = View::open(&place, !args.range.no_scan, Some((query.utc_days(), asked.today.utc))).await?;
+    let mut view = View::open(&place, !args.range.no_scan, Some(days_of(&query, asked.today.utc))).await?;
     let report = view.report(&query, asked.today.utc, &pricing).await?;
     let labels = place.labels(view.replica().as_deref());
     if args.json {

@@ -10,7 +10,7 @@ use crate::render::json::pretty;
 use crate::render::status::{StatusJson, show};
 use crate::render::{grid, template};
 use crate::status::{self, Status};
-use crate::view::View;
+use crate::view::{View, days_of};
 
 /// Shows today, 7 and 30 days, and the windows.
 pub async fn run(args: &StatusArgs) -> Result<()> {
@@ -22,7 +22,7 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
         // A template that can't be filled is said before anything is read.
         template::fill(format, &Status::nothing(&zone, today, place.now))?;
     }
-    let wanted = Some((status::query(&zone, today).utc_days(), today.utc));
+    let wanted = Some(days_of(&status::query(&zone, today), today.utc));
     let mut view = View::open(&place, !args.no_scan, wanted).await?;
     let status = Status::read(&mut view, &zone, today, place.now, &pricing).await?;
     let labels = place.labels(view.replica().as_deref());

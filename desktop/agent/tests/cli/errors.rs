@@ -58,17 +58,6 @@ fn a_folder_that_cannot_be_made() {
 }
 
 #[test]
-fn no_folder_at_all() {
-    let machine = Machine::empty();
-    let mut command = machine.command(&["report"]);
-    let output = command.env_remove("AIMON_HOME").env_remove("HOME").env_remove("USERPROFILE").output().unwrap();
-    // Some systems know a home folder without being told.
-    if !output.status.success() {
-        Said::from(output).failed(2, "no-home");
-    }
-}
-
-#[test]
 fn a_damaged_database() {
     let machine = Machine::with_logs();
     machine.run(&["scan"]).fine();

@@ -74,7 +74,28 @@ pub struct DayCells {
     pub cells: Vec<(CellKey, Sums)>,
 }
 
+/// How finely a day's cells are cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// By quarter of an hour and by session: all that there is.
+    Full,
+    /// By hour, sessions summed: a quarter of the cells, enough for most reports.
+    Hours,
+}
+
 impl DayCells {
+    /// The same figures by hour, sessions summed: their quarter is the hour's first, their session
+    /// has no name.
+    pub fn by_hour(&self) -> Self {
+        let mut cells: BTreeMap<CellKey, Sums> = BTreeMap::new();
+        let no_session = Name::default();
+        for (key, sums) in &self.cells {
+            let hour = Quarter(key.quarter.0 / 4 * 4);
+            *cells.entry(CellKey { quarter: hour, session: no_session.clone(), ..key.clone() }).or_default() += *sums;
+        }
+        Self { day: self.day, cells: cells.into_iter().collect() }
+    }
+
     /// Folds `copies`: all that the day holds, and all copies that other days hold of its messages.
     pub fn fold(day: UtcDay, copies: &[Copy]) -> Self {
         let mut cells: BTreeMap<CellKey, Sums> = BTreeMap::new();

@@ -11,7 +11,7 @@ mod identity;
 pub mod index;
 mod report;
 
-pub use cells::{CellKey, DayCells, Sums};
+pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
 pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};

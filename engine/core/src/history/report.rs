@@ -5,11 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::cells::{CellKey, DayCells, Sums};
+use super::cells::{CellKey, DayCells, Detail, Sums};
 use crate::event::{Quality, Tier};
 use crate::name::Name;
 use crate::time::{Quarter, UtcDay};
 use crate::units::{PicoUsd, Tokens};
+
+/// 2015-01-01: before any day that a retention of ten years keeps.
+const OLDEST_S: i64 = 1_420_070_400;
+
+/// Transitions that are looked at: fifty years of them.
+const TRANSITIONS: usize = 100;
 
 /// What one row is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,6 +109,18 @@ impl Query {
             self.since.map_or(UtcDay(i32::MIN), |d| UtcDay::of(d).plus(-1)),
             self.until.map_or(UtcDay(i32::MAX), |d| UtcDay::of(d).plus(1)),
         )
+    }
+
+    /// How finely this query needs its cells: a zone that is a whole number of hours away from UTC
+    /// cuts no hour in two.
+    pub fn detail(&self) -> Detail {
+        let whole = |offset: jiff::tz::Offset| offset.seconds() % 3600 == 0;
+        let sessions = self.by == Some(Dimension::Session) || self.period == Period::Session;
+        // From the first day that any retention keeps on; a zone changes twice a year.
+        let from = jiff::Timestamp::from_second(OLDEST_S).unwrap_or(jiff::Timestamp::MIN);
+        let whole_hours = whole(self.zone.to_offset(from))
+            && self.zone.following(from).take(TRANSITIONS).all(|transition| whole(transition.offset()));
+        if whole_hours && !sessions { Detail::Hours } else { Detail::Full }
     }
 
     /// A day's cells, summed over what this query does not tell apart: a few sums a day, where there

@@ -9,6 +9,9 @@ use crate::collector::FileKind;
 /// again.
 const FORMAT: u8 = 1;
 
+/// The bytes of a mark before the decoder's state.
+pub(super) const HEAD_BYTES: usize = 59;
+
 /// How many bytes at the file's start tell it from another that took its place.
 pub(super) const HEAD: u64 = 1024;
 /// How many bytes before the position tell that what was read is still what stands there.

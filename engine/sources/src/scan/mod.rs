@@ -84,10 +84,56 @@ pub fn scan<E>(
     options: &Options,
     commit: &mut dyn FnMut(FileRead) -> Result<(), E>,
 ) -> Result<Summary, E> {
+    plan(collectors, env, marks).read(options, commit)
+}
+
+/// How many bytes of a mark tell whether its file has changed.
+pub const MARK_HEAD: usize = mark::HEAD_BYTES;
+
+/// Looks which files have changed. Of the marks the first [`MARK_HEAD`] bytes are enough; the whole
+/// ones of the files that have changed are given to [`Plan::complete`].
+pub fn plan<'a>(collectors: &[&'a dyn Collector], env: &Env, marks: &Marks) -> Plan<'a> {
     let mut summary = Summary::default();
     let jobs = walk::changed(collectors, env, marks, &mut summary);
-    pool::run(&jobs, options, &mut summary, commit)?;
-    Ok(summary)
+    Plan { jobs, summary }
+}
+
+/// What is to be read.
+pub struct Plan<'a> {
+    jobs: Vec<Job<'a>>,
+    summary: Summary,
+}
+
+impl Plan<'_> {
+    /// The changed files that have a mark, by source and key.
+    pub fn marked(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.jobs.iter().filter(|j| j.mark.is_some()).map(|j| (j.collector.kind(), walk::key(&j.path)))
+    }
+
+    /// Takes the whole marks, in the order of [`Plan::marked`]; one that is missing has its file read
+    /// from the start.
+    pub fn complete(&mut self, marks: impl IntoIterator<Item = Option<Vec<u8>>>) {
+        let marked = self.jobs.iter_mut().filter(|j| j.mark.is_some());
+        let mut marks = marks.into_iter();
+        for job in marked {
+            job.mark = marks.next().flatten().and_then(|bytes| mark::Mark::from_bytes(&bytes));
+        }
+    }
+
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Reads; see [`scan`].
+    pub fn read<E>(
+        mut self,
+        options: &Options,
+        commit: &mut dyn FnMut(FileRead) -> Result<(), E>,
+    ) -> Result<Summary, E> {
+        pool::run(&self.jobs, options, &mut self.summary, commit)?;
+        Ok(self.summary)
+    }
 }
 
 /// A file that is to be read.

@@ -3,7 +3,7 @@ use jiff::tz::TimeZone;
 
 use super::copy;
 use crate::event::Quality;
-use crate::history::{Copy, CostMode, DayCells, Dimension, Period, Query, Report};
+use crate::history::{Copy, CostMode, DayCells, Detail, Dimension, Period, Query, Report};
 use crate::time::UtcMillis;
 use crate::units::PicoUsd;
 
@@ -128,4 +128,47 @@ fn filters_and_groups() {
     query.sources = vec!["codex".into()];
     assert_eq!(cut(&query, &copies).total.sums.tokens.output, 10);
     assert_eq!(cut(&query, &copies).total.quality(), Some(Quality::Estimated));
+}
+
+/// Hours are enough where no local midnight falls within one.
+#[test]
+fn hours_give_the_same_report_where_they_are_enough() {
+    let times = [
+        "2026-03-01T18:14:59Z",
+        "2026-03-01T18:15:00Z",
+        "2026-03-01T18:30:00Z",
+        "2026-03-08T09:59:00Z",
+        "2026-10-25T00:30:00Z",
+    ];
+    let copies: Vec<Copy> = times.iter().zip(1..).map(|(t, n)| at(copy(n, 1, 1 << n, 0), t)).collect();
+    let days: std::collections::BTreeSet<_> = copies.iter().map(|c| c.record.time.day()).collect();
+    let full: Vec<DayCells> = days.into_iter().map(|d| DayCells::fold(d, &copies)).collect();
+    let hours: Vec<DayCells> = full.iter().map(DayCells::by_hour).collect();
+    for name in [
+        "UTC",
+        "America/Los_Angeles",
+        "Europe/Berlin",
+        "Asia/Kolkata",
+        "Asia/Kathmandu",
+        "Pacific/Chatham",
+        "America/St_Johns",
+    ] {
+        let query = Query::daily(zone(name));
+        let by = |cells: &[DayCells]| Report::cut(&query, cells.iter().cloned(), &|_, _, _| None);
+        let detail = if ["Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns"].contains(&name) {
+            Detail::Full
+        } else {
+            Detail::Hours
+        };
+        assert_eq!(query.detail(), detail, "{name}");
+        if detail == Detail::Hours {
+            assert_eq!(by(&full), by(&hours), "{name}");
+        }
+    }
+    let kathmandu = Query::daily(zone("Asia/Kathmandu"));
+    let by = |cells: &[DayCells]| Report::cut(&kathmandu, cells.iter().cloned(), &|_, _, _| None);
+    assert_ne!(by(&full), by(&hours), "there they are not");
+    let mut sessions = Query::daily(zone("UTC"));
+    sessions.period = Period::Session;
+    assert_eq!(sessions.detail(), Detail::Full);
 }
