@@ -341,7 +341,14 @@ impl<'a> Columns<'a> {
 fn decode(encoding: Encoding, body: &[u8], rows: usize) -> Result<Values, BatchError> {
     let mut r = Reader::new(body);
     let values = match encoding {
-        Encoding::Plain => Values::Numbers((0..rows).map(|_| r.varint()).collect::<Result<_, _>>()?),
+        Encoding::Plain => {
+            // Not `collect`: through a `Result` it does not know how many are to come.
+            let mut v = Vec::with_capacity(rows.min(r.len()));
+            for _ in 0..rows {
+                v.push(r.varint()?);
+            }
+            Values::Numbers(v)
+        }
         Encoding::Delta => {
             let mut before = 0u64;
             let mut v = Vec::with_capacity(rows.min(r.len()));

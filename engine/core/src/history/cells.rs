@@ -203,39 +203,38 @@ impl DayCells {
         }
         let any_stated = stated_calls.iter().any(|n| *n > 0);
         let kinds = |list: &[Vec<u64>], i: usize| Tokens::from_kinds(std::array::from_fn(|k| list[k][i]));
-        let cells = (0..rows)
-            .map(|i| {
-                let key = CellKey {
-                    quarter: Quarter(quarter[i].min(95) as u8),
-                    source: names.at(source[i])?.clone(),
-                    model: names.at(model[i])?.clone(),
-                    session: names.at(session[i])?.clone(),
-                    device: devices_of
-                        .get(device[i] as usize)
-                        .copied()
-                        .flatten()
-                        .ok_or(BatchError::Malformed("a cell without a device"))?,
-                    tier: Tier::from_u8(tier[i] as u8),
-                    context: ContextClass(context[i] as u8),
-                    quality: Quality::from_u8(quality[i] as u8),
-                    payer: names.optional(payer[i])?.cloned(),
-                    project: names
-                        .optional(project[i])?
-                        .and_then(|p| u64::from_str_radix(p, 16).ok())
-                        .map(u64::to_be_bytes),
-                };
-                let tokens = kinds(&tokens, i);
-                let sums = Sums {
-                    calls: calls[i],
-                    tokens,
-                    web_searches: web[i],
-                    stated_cost: PicoUsd(stated_cost[i]),
-                    stated_calls: stated_calls[i],
-                    unstated: if any_stated { kinds(&unstated, i) } else { tokens },
-                };
-                Ok((key, sums))
-            })
-            .collect::<Result<_, BatchError>>()?;
+        let mut cells = Vec::with_capacity(rows);
+        for i in 0..rows {
+            let key = CellKey {
+                quarter: Quarter(quarter[i].min(95) as u8),
+                source: names.at(source[i])?.clone(),
+                model: names.at(model[i])?.clone(),
+                session: names.at(session[i])?.clone(),
+                device: devices_of
+                    .get(device[i] as usize)
+                    .copied()
+                    .flatten()
+                    .ok_or(BatchError::Malformed("a cell without a device"))?,
+                tier: Tier::from_u8(tier[i] as u8),
+                context: ContextClass(context[i] as u8),
+                quality: Quality::from_u8(quality[i] as u8),
+                payer: names.optional(payer[i])?.cloned(),
+                project: names
+                    .optional(project[i])?
+                    .and_then(|p| u64::from_str_radix(p, 16).ok())
+                    .map(u64::to_be_bytes),
+            };
+            let tokens = kinds(&tokens, i);
+            let sums = Sums {
+                calls: calls[i],
+                tokens,
+                web_searches: web[i],
+                stated_cost: PicoUsd(stated_cost[i]),
+                stated_calls: stated_calls[i],
+                unstated: if any_stated { kinds(&unstated, i) } else { tokens },
+            };
+            cells.push((key, sums));
+        }
         Ok(Self { day, cells })
     }
 }
