@@ -14,7 +14,7 @@ use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
 use aimon_replica::{Commit, Mark, Recorded, Replica};
 use aimon_sources::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Root};
-use aimon_sources::scan::{FileRead, Found, MARK_HEAD, Marks, Options, Plan, Summary};
+use aimon_sources::scan::{FileRead, Found, Marks, Options, Plan, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -144,7 +144,7 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
     for machine in place.machines() {
         let (marks, first_day) = {
             let mut replica = replica.lock().await;
-            (mark_heads(&mut replica).await?, replica.first_day())
+            (mark_stamps(&mut replica).await?, replica.first_day())
         };
         let (summary, recorded) = one(replica, machine.env, machine.origin, marks, first_day, &mut progress).await?;
         scanned.add(&summary, recorded);
@@ -173,10 +173,12 @@ pub fn look(place: &Place) -> Result<Scanned> {
     Ok(scanned)
 }
 
-async fn mark_heads(replica: &mut Replica) -> Result<Marks> {
+async fn mark_stamps(replica: &mut Replica) -> Result<Marks> {
     let mut marks = Marks::new();
-    for (source, key, head) in replica.mark_heads(MARK_HEAD as u32).await? {
-        marks.insert(&source, key, head);
+    for (source, stamps) in replica.mark_stamps().await? {
+        for (digest, stamp) in stamps {
+            marks.insert_stamp(&source, digest, stamp);
+        }
     }
     Ok(marks)
 }
@@ -196,13 +198,17 @@ async fn outcome<T>(receiver: oneshot::Receiver<T>) -> Result<T> {
     })
 }
 
-/// Gives a plan the whole marks of the files that it is going to read.
+/// Gives a plan what it asks for: the whole marks of the files that it is going to read, the keys of
+/// the files that are gone.
 async fn complete(plan: &mut Plan<'_>, replica: &mut Replica) -> Result<()> {
     let mut whole = Vec::new();
-    for (source, key) in plan.marked() {
+    for (source, key) in plan.asked() {
         whole.push(replica.mark(source, key).await?);
     }
     plan.complete(whole);
+    for source in plan.unnamed() {
+        plan.name(source, replica.mark_keys(source).await?);
+    }
     Ok(())
 }
 
@@ -250,10 +256,10 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
     let end = tokio::time::Instant::now() + patience;
     let (marks, first_day) = {
         let mut replica = replica.lock().await;
-        let mut marks = mark_heads(&mut replica).await?;
+        let mut marks = mark_stamps(&mut replica).await?;
         // One session is a few files: they are looked at here and now, and again by the reader.
         let plan = aimon_sources::scan::plan(&[&only], &Env::of_process(), &marks);
-        let changed: Vec<_> = plan.marked().map(|(source, key)| (source, key.to_vec())).collect();
+        let changed: Vec<_> = plan.asked().map(|(source, key)| (source, key.to_vec())).collect();
         for (source, key) in changed {
             if let Some(whole) = replica.mark(source, &key).await? {
                 marks.insert(source, key, whole);
@@ -337,7 +343,8 @@ impl Group {
             }
         }
         self.events.append(&mut events);
-        self.marks.push(Mark { source: Name::from(read.source), key: read.key, value: Some(read.mark) });
+        let FileRead { source, key, digest, stamp, mark, .. } = read;
+        self.marks.push(Mark { source: Name::from(source), key, digest, stamp, value: Some(mark) });
     }
 
     fn is_full(&self) -> bool {
@@ -376,7 +383,7 @@ async fn forget(replica: &Mutex<Replica>, summary: &Summary) -> Result<()> {
         .vanished
         .iter()
         .filter(|(_, key)| under_a_root(key))
-        .map(|(source, key)| Mark { source: Name::from(*source), key: key.clone(), value: None })
+        .map(|(source, key)| Mark { source: Name::from(*source), key: key.clone(), digest: 0, stamp: 0, value: None })
         .collect();
     if !marks.is_empty() {
         replica.lock().await.record(Commit { events: Vec::new(), marks, now: dates::now() }).await?;

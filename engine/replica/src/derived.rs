@@ -252,10 +252,17 @@ async fn upsert(db: &mut SqliteConnection, head: &str, rows: &[(i64, Vec<u8>)]) 
 /// of their messages has left the set.
 pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(), sqlx::Error> {
     let again = crossed_by(db, first).await?;
-    for sql in
-        ["DELETE FROM cells WHERE day < ?", "DELETE FROM hours WHERE day < ?", "DELETE FROM crossing WHERE day < ?"]
-    {
+    for sql in ["DELETE FROM cells WHERE day < ?", "DELETE FROM crossing WHERE day < ?"] {
         sqlx::query(sql).bind(first.0).execute(&mut *db).await?;
+    }
+    // Of the row that `first` is in, what is before it goes too: nothing of an expired day stays.
+    sqlx::query("DELETE FROM hours WHERE span < ?").bind(span_of(first)).execute(&mut *db).await?;
+    let rows: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT span, bytes FROM hours WHERE span = ?").bind(span_of(first)).fetch_all(&mut *db).await?;
+    for (number, bytes) in rows {
+        let mut span = Span::decode(&bytes);
+        span.0.retain(|day, _| *day >= first);
+        upsert(db, "INSERT OR REPLACE INTO hours (span, bytes) ", &[(number, span.encode())]).await?;
     }
     let mut damaged = Damaged::new();
     let cells = fold(db, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
@@ -264,11 +271,55 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(
 
 /// Writes days' cells in both details.
 async fn store(db: &mut SqliteConnection, cells: &BTreeMap<UtcDay, DayCells>) -> Result<(), sqlx::Error> {
-    let rows = |of: &dyn Fn(&DayCells) -> Vec<u8>| -> Vec<(i64, Vec<u8>)> {
-        cells.iter().map(|(day, cells)| (i64::from(day.0), of(cells))).collect()
-    };
-    upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &rows(&DayCells::encode)).await?;
-    upsert(db, "INSERT OR REPLACE INTO hours (day, bytes) ", &rows(&|c| c.by_hour().encode())).await
+    let rows: Vec<(i64, Vec<u8>)> = cells.iter().map(|(day, cells)| (i64::from(day.0), cells.encode())).collect();
+    upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &rows).await?;
+    let numbers: BTreeSet<i64> = cells.keys().map(|day| span_of(*day)).collect();
+    let mut spans = Vec::new();
+    for number in numbers {
+        let bytes: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT bytes FROM hours WHERE span = ?").bind(number).fetch_optional(&mut *db).await?;
+        let mut span = bytes.map_or_else(Span::default, |bytes| Span::decode(&bytes));
+        let new = cells.iter().filter(|(day, _)| span_of(**day) == number);
+        span.0.extend(new.map(|(day, cells)| (*day, cells.by_hour().encode())));
+        spans.push((number, span.encode()));
+    }
+    upsert(db, "INSERT OR REPLACE INTO hours (span, bytes) ", &spans).await
+}
+
+/// Days in one row of `hours`.
+const SPAN_DAYS: i32 = 32;
+
+fn span_of(day: UtcDay) -> i64 {
+    i64::from(day.0.div_euclid(SPAN_DAYS))
+}
+
+/// One row of `hours`: for each day its number, the length of its cells, and the cells.
+#[derive(Default)]
+struct Span(BTreeMap<UtcDay, Vec<u8>>);
+
+impl Span {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (day, bytes) in &self.0 {
+            out.extend(day.0.to_le_bytes());
+            out.extend((bytes.len() as u32).to_le_bytes());
+            out.extend(bytes);
+        }
+        out
+    }
+
+    /// What cannot be read is left out: it is made again from the full cells.
+    fn decode(mut rest: &[u8]) -> Self {
+        let mut span = Self::default();
+        while let Some((head, after)) = rest.split_first_chunk::<8>() {
+            let [a, b, c, d, e, f, g, h] = *head;
+            let length = u32::from_le_bytes([e, f, g, h]) as usize;
+            let Some((bytes, after)) = after.split_at_checked(length) else { break };
+            span.0.insert(UtcDay(i32::from_le_bytes([a, b, c, d])), bytes.to_vec());
+            rest = after;
+        }
+        span
+    }
 }
 
 /// The days from `first` on that share a message with a day before it.
@@ -289,16 +340,24 @@ pub(crate) async fn cells(
     (from, to): (UtcDay, UtcDay),
     detail: Detail,
 ) -> Result<BTreeMap<UtcDay, DayCells>, sqlx::Error> {
-    // One row for all: each row that is fetched wakes the thread that waits for it.
-    let sql = match detail {
-        Detail::Full => "SELECT group_concat(day || ' ' || hex(bytes)) FROM cells WHERE day BETWEEN ? AND ?",
-        Detail::Hours => "SELECT group_concat(day || ' ' || hex(bytes)) FROM hours WHERE day BETWEEN ? AND ?",
+    let rows: Vec<(i32, Vec<u8>)> = match detail {
+        Detail::Full => {
+            sqlx::query_as("SELECT day, bytes FROM cells WHERE day BETWEEN ? AND ?")
+                .bind(from.0)
+                .bind(to.0)
+                .fetch_all(&mut *db)
+                .await?
+        }
+        Detail::Hours => {
+            let spans: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM hours WHERE span BETWEEN ? AND ?")
+                .bind(span_of(from))
+                .bind(span_of(to))
+                .fetch_all(&mut *db)
+                .await?;
+            let days = spans.iter().flat_map(|bytes| Span::decode(bytes).0);
+            days.filter(|(day, _)| *day >= from && *day <= to).map(|(day, bytes)| (day.0, bytes)).collect()
+        }
     };
-    let text: Option<String> = sqlx::query_scalar(sql).bind(from.0).bind(to.0).fetch_one(&mut *db).await?;
-    let rows = text.as_deref().unwrap_or_default().split_terminator(',').filter_map(|row| {
-        let (day, bytes) = row.split_once(' ')?;
-        Some((day.parse::<i32>().ok()?, unhex(bytes)?))
-    });
     let mut out = BTreeMap::new();
     let mut unreadable = BTreeSet::new();
     for (day, bytes) in rows {
@@ -329,18 +388,4 @@ impl Step {
     pub(crate) fn upto(&self) -> i64 {
         self.upto
     }
-}
-
-/// The inverse of SQLite's `hex`.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'A'..=b'F' => Some(c - b'A' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }

@@ -2,28 +2,27 @@
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::derived::unhex;
 use crate::replica::Mark;
 
-/// The first `bytes` bytes of all marks, by source and key: in one row a source.
-pub(crate) async fn heads(
-    db: &mut SqliteConnection,
-    bytes: u32,
-) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, sqlx::Error> {
+/// The (digest, stamp) of all marks of all sources.
+pub(crate) async fn stamps(db: &mut SqliteConnection) -> Result<Vec<(String, Vec<(u64, u64)>)>, sqlx::Error> {
+    // One row a source: each row that is fetched wakes the thread that waits for it.
     let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT source, group_concat(hex(key) || ' ' || hex(substr(value, 1, ?))) FROM marks GROUP BY source",
+        "SELECT source, group_concat(digest || ' ' || stamp) FROM marks INDEXED BY marks_stamps GROUP BY source",
     )
-    .bind(bytes)
     .fetch_all(db)
     .await?;
-    let mut heads = Vec::new();
-    for (source, text) in rows {
-        heads.extend(text.split_terminator(',').filter_map(|row| {
-            let (key, head) = row.split_once(' ')?;
-            Some((source.clone(), unhex(key)?, unhex(head)?))
-        }));
-    }
-    Ok(heads)
+    let number = |text: &str| text.parse::<i64>().ok().map(i64::cast_unsigned);
+    let pairs = |text: &str| {
+        let pair = |row: &str| row.split_once(' ').and_then(|(d, s)| Some((number(d)?, number(s)?)));
+        text.split_terminator(',').filter_map(pair).collect()
+    };
+    Ok(rows.into_iter().map(|(source, text)| (source, pairs(&text))).collect())
+}
+
+/// The keys of all marks of a source.
+pub(crate) async fn keys(db: &mut SqliteConnection, source: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT key FROM marks WHERE source = ?").bind(source).fetch_all(db).await
 }
 
 /// One whole mark.
@@ -40,12 +39,16 @@ pub(crate) async fn store(db: &mut SqliteConnection, marks: &[Mark]) -> Result<(
     // SQLite takes at most 32,766 parameters in a statement.
     for some in marks.chunks(4000) {
         if some.iter().any(|m| m.value.is_some()) {
-            let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO marks (source, key, value) ");
+            let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO marks (source, key, digest, stamp, value) ");
             let present = some.iter().filter_map(|m| m.value.as_deref().map(|v| (m, v)));
             query.push_values(present, |mut row, (mark, value)| {
-                row.push_bind(mark.source.as_str()).push_bind(mark.key.as_slice()).push_bind(value);
+                row.push_bind(mark.source.as_str())
+                    .push_bind(mark.key.as_slice())
+                    .push_bind(mark.digest.cast_signed())
+                    .push_bind(mark.stamp.cast_signed())
+                    .push_bind(value);
             });
-            query.push(" ON CONFLICT (source, key) DO UPDATE SET value = excluded.value");
+            query.push(" ON CONFLICT (source, key) DO UPDATE SET stamp = excluded.stamp, value = excluded.value");
             query.build().persistent(false).execute(&mut *db).await?;
         }
     }

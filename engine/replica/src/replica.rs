@@ -43,6 +43,10 @@ pub struct Mark {
     pub source: Name,
     /// Which log.
     pub key: Vec<u8>,
+    /// Tells keys apart: a hash.
+    pub digest: u64,
+    /// Tells whether the log has changed since: a hash, or 0 where that needs the whole mark.
+    pub stamp: u64,
     /// What to store; `None` forgets the log.
     pub value: Option<Vec<u8>>,
 }
@@ -216,10 +220,15 @@ impl Replica {
         .await
     }
 
-    /// The first `bytes` bytes of all that collectors stored about logs, as (source, key, head): what
-    /// it takes to see that a log has not changed. None while damaged segments are re-read.
-    pub async fn mark_heads(&mut self, bytes: u32) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, Error> {
-        marks::heads(&mut self.db, bytes).await.map_err(|e| error(&self.home, e))
+    /// The (digest, stamp) of all marks, by source: what it takes to see that no log has changed. None
+    /// while damaged segments are re-read.
+    pub async fn mark_stamps(&mut self) -> Result<Vec<(String, Vec<(u64, u64)>)>, Error> {
+        marks::stamps(&mut self.db).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// The keys of all marks of a source.
+    pub async fn mark_keys(&mut self, source: &str) -> Result<Vec<Vec<u8>>, Error> {
+        marks::keys(&mut self.db, source).await.map_err(|e| error(&self.home, e))
     }
 
     /// What a collector stored about one log.

@@ -68,7 +68,13 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
     let device = replica.device();
-    let mark = |value: &[u8]| Mark { source: "codex".into(), key: b"a".to_vec(), value: Some(value.to_vec()) };
+    let mark = |value: &[u8]| Mark {
+        source: "codex".into(),
+        key: b"a".to_vec(),
+        digest: u64::MAX,
+        stamp: value.len() as u64,
+        value: Some(value.to_vec()),
+    };
     let events = vec![Event::Record(call(1, 7, 0)), Event::Record(call(2, 5, 3))];
     let done = replica.record(Commit { events, marks: vec![mark(b"1"), mark(b"2")], now: NOW }).await.unwrap();
     assert_eq!((done.events, done.expired), (2, 0));
@@ -78,7 +84,8 @@ async fn what_was_recorded_is_there_after_a_restart() {
     assert_eq!(figures(&mut replica).await, [(0, 7), (3, 5)]);
     assert_eq!(replica.mark("codex", b"a").await.unwrap().unwrap(), b"2");
     assert_eq!(replica.mark("claude-code", b"a").await.unwrap(), None);
-    assert_eq!(replica.mark_heads(1).await.unwrap(), [("codex".to_owned(), b"a".to_vec(), b"2".to_vec())]);
+    assert_eq!(replica.mark_stamps().await.unwrap(), [("codex".to_owned(), vec![(u64::MAX, 1)])]);
+    assert_eq!(replica.mark_keys("codex").await.unwrap(), [b"a"]);
 }
 
 /// A copy that arrives later, on another day: the earlier or larger one stands, and only it.
@@ -179,7 +186,13 @@ async fn a_damaged_segment_is_set_aside_and_read_again() {
     record(&mut replica, &calls[2..]).await;
     replica
         .record(Commit {
-            marks: vec![Mark { source: "s".into(), key: b"k".to_vec(), value: Some(b"v".to_vec()) }],
+            marks: vec![Mark {
+                source: "s".into(),
+                key: b"k".to_vec(),
+                digest: 1,
+                stamp: 1,
+                value: Some(b"v".to_vec()),
+            }],
             now: NOW,
             ..Commit::default()
         })
@@ -191,7 +204,7 @@ async fn a_damaged_segment_is_set_aside_and_read_again() {
     assert_eq!(figures(&mut replica).await, [(0, 7), (3, 2)]);
     let health = replica.health().await.unwrap();
     assert_eq!((health.quarantined.len(), health.quarantined[0].day, health.rereading), (1, NOW.day().plus(-3), true));
-    assert_eq!(replica.mark_heads(9).await.unwrap().len(), 0, "every log is read from its start");
+    assert_eq!(replica.mark_stamps().await.unwrap().len(), 0, "every log is read from its start");
     drop(replica);
 
     let mut replica = open(&home).await;

@@ -9,22 +9,27 @@ use crate::collector::FileKind;
 /// again.
 const FORMAT: u8 = 1;
 
-/// The bytes of a mark before the decoder's state.
-pub(super) const HEAD_BYTES: usize = 59;
-
 /// How many bytes at the file's start tell it from another that took its place.
 pub(super) const HEAD: u64 = 1024;
 /// How many bytes before the position tell that what was read is still what stands there.
 pub(super) const TAIL: u64 = 256;
 
-/// By the file's key: its number, and its mark.
-type OfSource = HashMap<Vec<u8>, (usize, Vec<u8>)>;
-
-/// The marks that the caller has stored.
+/// The marks that the caller has stored: whole, or only what tells whether a file has changed.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    by_source: HashMap<String, OfSource>,
+    by_source: HashMap<String, HashMap<u64, Known>>,
     len: usize,
+}
+
+/// What is known of one file's mark.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// From 0.
+    pub number: usize,
+    /// As [`stamp`] makes it; 0 where only the whole mark can tell.
+    pub stamp: u64,
+    /// The file's key and its mark, where they were given.
+    pub whole: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Marks {
@@ -33,17 +38,24 @@ impl Marks {
         Self::default()
     }
 
-    /// Takes a file's mark; of two with one key the later stands.
+    /// Takes a file's whole mark; of two with one key the later stands.
     pub fn insert(&mut self, source: &str, key: Vec<u8>, mark: Vec<u8>) {
-        let of_source = match self.by_source.get_mut(source) {
-            Some(of_source) => of_source,
-            None => self.by_source.entry(source.to_owned()).or_default(),
-        };
-        let entry = of_source.entry(key).or_insert_with(|| {
+        let stamp = Mark::from_bytes(&mark).map_or(0, |mark| mark.stamp());
+        let known = self.known(source, digest(&key));
+        (known.stamp, known.whole) = (stamp, Some((key, mark)));
+    }
+
+    /// Takes the digest and the stamp that a [`super::FileRead`] had: enough to see that the file has not
+    /// changed. Of one that has, [`super::Plan::complete`] asks for the whole mark.
+    pub fn insert_stamp(&mut self, source: &str, digest: u64, stamp: u64) {
+        self.known(source, digest).stamp = stamp;
+    }
+
+    fn known(&mut self, source: &str, digest: u64) -> &mut Known {
+        self.by_source.entry(source.to_owned()).or_default().entry(digest).or_insert_with(|| {
             self.len += 1;
-            (self.len - 1, Vec::new())
-        });
-        entry.1 = mark;
+            Known { number: self.len - 1, ..Known::default() }
+        })
     }
 
     /// How many files have one.
@@ -56,14 +68,14 @@ impl Marks {
         self.len == 0
     }
 
-    /// A file's number, from 0, and its mark.
-    pub(super) fn get(&self, source: &str, key: &[u8]) -> Option<(usize, &[u8])> {
-        self.by_source.get(source)?.get(key).map(|(n, mark)| (*n, mark.as_slice()))
+    /// What is known of a file's mark.
+    pub(super) fn get(&self, source: &str, key: &[u8]) -> Option<&Known> {
+        self.by_source.get(source)?.get(&digest(key))
     }
 
-    /// All keys of a source, with their numbers.
-    pub(super) fn keys(&self, source: &str) -> impl Iterator<Item = (usize, &[u8])> {
-        self.by_source.get(source).into_iter().flatten().map(|(key, (n, _))| (*n, key.as_slice()))
+    /// All of a source, by digest.
+    pub(super) fn all(&self, source: &str) -> impl Iterator<Item = (u64, &Known)> {
+        self.by_source.get(source).into_iter().flatten().map(|(digest, known)| (*digest, known))
     }
 }
 
@@ -75,6 +87,22 @@ impl<'a> FromIterator<(&'a str, Vec<u8>, Vec<u8>)> for Marks {
         }
         marks
     }
+}
+
+/// Tells files' keys apart.
+pub(super) fn digest(key: &[u8]) -> u64 {
+    fingerprint(key)
+}
+
+/// Tells whether a file that was read to its end has changed since; never 0.
+pub(super) fn stamp(kind: FileKind, stat: Stat) -> u64 {
+    let mut bytes = [FORMAT; 34];
+    bytes[1] = kind_number(kind);
+    let Stat { size, mtime, inode, beside } = stat;
+    for (place, number) in bytes[2..].chunks_exact_mut(8).zip([size, mtime as u64, inode, beside]) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    fingerprint(&bytes).max(1)
 }
 
 /// How a read ended.
@@ -103,6 +131,16 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// What a later scan compares first; 0 where it must look at the whole mark.
+    pub(super) fn stamp(&self) -> u64 {
+        if self.outcome == Outcome::Complete { stamp(self.kind, self.stat) } else { 0 }
+    }
+
+    /// Whether it is a damaged file's, which reading again would not mend.
+    pub(super) fn is_damaged_still(&self, kind: FileKind, stat: Stat) -> bool {
+        self.outcome == Outcome::Damaged && (self.kind, self.stat) == (kind, stat)
+    }
+
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(59 + self.state.len());
         let outcome = match self.outcome {

@@ -65,6 +65,10 @@ pub struct FileRead {
     pub key: Vec<u8>,
     /// What to give to the next scan in place of the file's earlier mark.
     pub mark: Vec<u8>,
+    /// The key's digest, and the mark's stamp: see [`Marks::insert_stamp`].
+    pub digest: u64,
+    /// See `digest`.
+    pub stamp: u64,
     /// What it says that is new, or may be.
     pub events: Vec<Event>,
     /// Lines that could not be taken.
@@ -87,42 +91,63 @@ pub fn scan<E>(
     plan(collectors, env, marks).read(options, commit)
 }
 
-/// How many bytes of a mark tell whether its file has changed.
-pub const MARK_HEAD: usize = mark::HEAD_BYTES;
-
-/// Looks which files have changed. Of the marks the first [`MARK_HEAD`] bytes are enough; the whole
-/// ones of the files that have changed are given to [`Plan::complete`].
+/// Looks which files have changed. Of the marks the stamps are enough; the whole ones of the files that
+/// have changed are then given to [`Plan::complete`].
 pub fn plan<'a>(collectors: &[&'a dyn Collector], env: &Env, marks: &Marks) -> Plan<'a> {
     let mut summary = Summary::default();
-    let jobs = walk::changed(collectors, env, marks, &mut summary);
-    Plan { jobs, summary }
+    let (jobs, unnamed) = walk::changed(collectors, env, marks, &mut summary);
+    Plan { jobs, unnamed, summary }
 }
 
 /// What is to be read.
 pub struct Plan<'a> {
     jobs: Vec<Job<'a>>,
+    unnamed: Vec<(&'static str, u64)>,
     summary: Summary,
 }
 
 impl Plan<'_> {
-    /// The changed files that have a mark, by source and key.
-    pub fn marked(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
-        self.jobs.iter().filter(|j| j.mark.is_some()).map(|j| (j.collector.kind(), walk::key(&j.path)))
+    /// The changed files whose whole mark is asked for, by source and key.
+    pub fn asked(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.jobs.iter().filter(|j| j.mark == Held::Asked).map(|j| (j.collector.kind(), walk::key(&j.path)))
     }
 
-    /// Takes the whole marks, in the order of [`Plan::marked`]; one that is missing has its file read
+    /// Takes the whole marks, in the order of [`Plan::asked`]; one that is missing has its file read
     /// from the start.
     pub fn complete(&mut self, marks: impl IntoIterator<Item = Option<Vec<u8>>>) {
-        let marked = self.jobs.iter_mut().filter(|j| j.mark.is_some());
         let mut marks = marks.into_iter();
-        for job in marked {
-            job.mark = marks.next().flatten().and_then(|bytes| mark::Mark::from_bytes(&bytes));
+        for job in self.jobs.iter_mut().filter(|j| j.mark == Held::Asked) {
+            let mark = marks.next().flatten().and_then(|bytes| mark::Mark::from_bytes(&bytes));
+            job.mark = mark.map_or(Held::None, Held::Whole);
+        }
+        let is_damaged = |job: &Job<'_>| job.mark().is_some_and(|mark| mark.is_damaged_still(job.kind, job.stat));
+        let (damaged, jobs) = std::mem::take(&mut self.jobs).into_iter().partition(is_damaged);
+        self.jobs = jobs;
+        for job in damaged {
+            self.summary.unreadable.add(job.path, walk::DAMAGED.to_owned());
         }
     }
 
-    /// Whether nothing has changed.
+    /// Whether no file has changed.
     pub fn is_empty(&self) -> bool {
         self.jobs.is_empty()
+    }
+
+    /// The sources of which files are gone whose keys nobody has given.
+    pub fn unnamed(&self) -> Vec<&'static str> {
+        let mut sources: Vec<_> = self.unnamed.iter().map(|(source, _)| *source).collect();
+        sources.dedup();
+        sources
+    }
+
+    /// Takes all keys of such a source.
+    pub fn name(&mut self, source: &'static str, keys: impl IntoIterator<Item = Vec<u8>>) {
+        let gone: std::collections::HashSet<u64> =
+            self.unnamed.iter().filter(|(s, _)| *s == source).map(|(_, digest)| *digest).collect();
+        let named = keys.into_iter().filter(|key| gone.contains(&mark::digest(key)));
+        self.summary.vanished.extend(named.map(|key| (source, key)));
+        self.summary.vanished.sort_unstable();
+        self.unnamed.retain(|(s, _)| *s != source);
     }
 
     /// Reads; see [`scan`].
@@ -144,10 +169,28 @@ pub(crate) struct Job<'a> {
     pub relative: PathBuf,
     pub kind: crate::collector::FileKind,
     pub stat: walk::Stat,
-    pub mark: Option<mark::Mark>,
+    pub mark: Held,
+}
+
+/// What is held of a file's mark.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Nothing: the file is read from its start.
+    None,
+    /// There is one, and whoever stored it is asked for it.
+    Asked,
+    /// All of it.
+    Whole(mark::Mark),
 }
 
 impl Job<'_> {
+    pub(crate) fn mark(&self) -> Option<&mark::Mark> {
+        match &self.mark {
+            Held::Whole(mark) => Some(mark),
+            Held::None | Held::Asked => None,
+        }
+    }
+
     pub(crate) fn file(&self) -> crate::collector::LogFile<'_> {
         crate::collector::LogFile { root: &self.root, path: &self.path, relative: &self.relative, kind: self.kind }
     }

@@ -46,7 +46,7 @@ pub(super) fn run<E>(
     };
 
     let to_read = |job: &Job<'_>| {
-        let done = job.mark.as_ref().filter(|mark| mark.position <= job.stat.size).map_or(0, |mark| mark.position);
+        let done = job.mark().filter(|mark| mark.position <= job.stat.size).map_or(0, |mark| mark.position);
         job.stat.size - done
     };
     if jobs.iter().map(to_read).fold(0_u64, u64::saturating_add) < SMALL {

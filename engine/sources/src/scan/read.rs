@@ -71,12 +71,12 @@ impl<'o> Reader<'o> {
         // The stat is of before the read: what is appended meanwhile shows as a change next time.
         let stat = Stat::of(&file.metadata()?);
         let mut from = Start::default();
-        if let Some(mark) = &job.mark
+        if let Some(mark) = job.mark()
             && let Some(edges) = still_standing(&mut file, mark, stat)?
         {
             from = Start { position: mark.position, edges };
         }
-        let state = job.mark.as_ref().filter(|_| from.position > 0).map(|mark| mark.state.as_slice());
+        let state = job.mark().filter(|_| from.position > 0).map(|mark| mark.state.as_slice());
         let decoder = match job.collector.decoder(&job.file(), state) {
             Err(CollectError::State) if state.is_some() => {
                 from = Start::default();
@@ -159,7 +159,7 @@ impl<'o> Reader<'o> {
         let mut text = Vec::with_capacity(stat.size as usize);
         file.take(stat.size).read_to_end(&mut text)?;
         let head = fingerprint(&text);
-        let earlier = job.mark.as_ref().filter(|mark| mark.kind == FileKind::Whole);
+        let earlier = job.mark().filter(|mark| mark.kind == FileKind::Whole);
         let mut state = earlier.map(|mark| mark.state.clone()).unwrap_or_default();
         let out = &mut self.out;
         if earlier.is_none_or(|mark| mark.head != head) {
@@ -174,7 +174,7 @@ impl<'o> Reader<'o> {
 
     fn database(&mut self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Failure> {
         let stat = Stat::of(&std::fs::metadata(&job.path)?).with_wal(&job.path);
-        let earlier = job.mark.as_ref().filter(|mark| mark.kind == FileKind::Database && mark.stat.inode == stat.inode);
+        let earlier = job.mark().filter(|mark| mark.kind == FileKind::Database && mark.stat.inode == stat.inode);
         let mut state = earlier.map(|mark| mark.state.clone());
         let out = &mut self.out;
         loop {
@@ -272,13 +272,15 @@ fn hold_back(remembered: &[u8], out: &mut Out) -> Vec<u8> {
 
 fn hand_over(job: &Job<'_>, mark: Mark, bytes: u64, out: &mut Out, sink: &mut Sink<'_>) -> Result<(), Failure> {
     let (events, skipped, expired) = out.take();
-    if events.is_empty() && expired == 0 && skipped.total() == 0 && job.mark.as_ref() == Some(&mark) {
+    if events.is_empty() && expired == 0 && skipped.total() == 0 && job.mark() == Some(&mark) {
         return Ok(());
     }
     let read = FileRead {
         source: job.collector.kind(),
         key: walk::key(&job.path).to_vec(),
         mark: mark.to_bytes(),
+        digest: super::mark::digest(walk::key(&job.path)),
+        stamp: mark.stamp(),
         events,
         skipped,
         expired,

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use aimon_core::event::{Event, Record};
 use aimon_core::time::UtcDay;
 
-use super::{FileRead, Found, Marks, Options, Summary, scan};
+use super::{FileRead, Found, Marks, Options, Summary, plan, scan};
 use crate::claude_code::ClaudeCode;
 use crate::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Os, Out, Progress, Root, SkipReason};
 
@@ -280,6 +280,42 @@ fn links_lead_nowhere_twice() {
     assert_eq!(summary.roots[1].found, Found::Again);
     assert_eq!(m.outputs(), [1, 2, 9]);
     assert_eq!(m.scan().unchanged, 2);
+}
+
+/// With stamps alone nothing unchanged is read; of what changed the whole mark is asked for.
+#[test]
+fn stamps_are_enough_to_see_what_changed() {
+    let mut m = Machine::new();
+    let (kept, gone) = (m.path("p/a.jsonl"), m.path("p/b.jsonl"));
+    append(&kept, &lines(1..4));
+    append(&gone, &lines(4..6));
+    let (env, mut stamps, mut whole) = (m.env(), Marks::new(), BTreeMap::new());
+    let all: Result<_, Infallible> = scan(&[m.collector], &env, &Marks::new(), &m.options, &mut |read| {
+        stamps.insert_stamp(read.source, read.digest, read.stamp);
+        whole.insert(read.key, read.mark);
+        Ok(())
+    });
+    assert_eq!(all.unwrap().read, 2);
+
+    let plan = plan(&[m.collector], &env, &stamps);
+    assert!(plan.is_empty() && plan.unnamed().is_empty());
+
+    append(&kept, &lines(6..7));
+    fs::remove_file(&gone).unwrap();
+    let mut plan = super::plan(&[m.collector], &env, &stamps);
+    let asked: Vec<_> = plan.asked().map(|(_, key)| whole.get(key).cloned()).collect();
+    assert_eq!(asked.len(), 1);
+    plan.complete(asked);
+    assert_eq!(plan.unnamed(), ["claude-code"]);
+    plan.name("claude-code", whole.keys().cloned());
+    let Machine { marks, committed, options, .. } = &mut m;
+    let read: Result<_, Infallible> = plan.read(options, &mut |read| {
+        Machine::commit(marks, committed, read);
+        Ok(())
+    });
+    let summary = read.unwrap();
+    assert_eq!((summary.read, summary.events, m.outputs()), (1, 1, vec![6]));
+    assert_eq!(summary.vanished, [("claude-code", super::walk::key(&gone).to_vec())]);
 }
 
 #[test]

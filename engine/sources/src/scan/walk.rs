@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::mark::{Mark, Marks, Outcome};
+use super::mark::{Mark, Marks};
 use super::summary::{Found, RootSeen, Summary};
-use super::{Job, mark};
+use super::{Held, Job, mark};
 use crate::collector::{Collector, Env, FileKind, Root};
 
 /// What a stat says. Compared for equality only: a clock may have jumped either way.
@@ -69,13 +69,15 @@ pub(crate) fn key(path: &Path) -> &[u8] {
 }
 
 /// Walks all roots of all collectors, counts what there is, and returns what is to be read, oldest
-/// first, so that one day's events are committed near each other.
+/// first, so that one day's events are committed near each other; and the digests of the marks of
+/// which neither the file nor the key is known.
 pub(super) fn changed<'a>(
     collectors: &[&'a dyn Collector],
     env: &Env,
     marks: &Marks,
     summary: &mut Summary,
-) -> Vec<Job<'a>> {
+) -> (Vec<Job<'a>>, Vec<(&'static str, u64)>) {
+    let mut unnamed = Vec::new();
     let jobs = Mutex::new(Vec::new());
     let damaged = Mutex::new(Vec::new());
     let (files, unchanged) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -84,40 +86,53 @@ pub(super) fn changed<'a>(
         let source = collector.kind();
         each_file(collector, env, summary, &|root, found| {
             files.fetch_add(1, Relaxed);
-            let mark = marks.get(source, key(&found.path)).and_then(|(number, mark)| {
-                if let Some(seen) = seen.get(number) {
+            let known = marks.get(source, key(&found.path));
+            if let Some(known) = known {
+                if let Some(seen) = seen.get(known.number) {
                     seen.store(true, Relaxed);
                 }
-                Mark::from_bytes(mark)
-            });
-            match &mark {
-                Some(mark) if mark.kind == found.kind && mark.stat == found.stat => match mark.outcome {
-                    Outcome::Complete => {
-                        unchanged.fetch_add(1, Relaxed);
-                        return;
-                    }
-                    Outcome::Damaged => return push(&damaged, found.path),
-                    Outcome::Partial => {}
-                },
-                _ => {}
+                if known.stamp == mark::stamp(found.kind, found.stat) {
+                    unchanged.fetch_add(1, Relaxed);
+                    return;
+                }
             }
+            let mark = match known {
+                None => Held::None,
+                Some(known) => match &known.whole {
+                    None => Held::Asked,
+                    Some((_, bytes)) => match Mark::from_bytes(bytes) {
+                        Some(mark) if mark.is_damaged_still(found.kind, found.stat) => {
+                            return push(&damaged, found.path);
+                        }
+                        Some(mark) => Held::Whole(mark),
+                        None => Held::None,
+                    },
+                },
+            };
             let Entry { path, relative, kind, stat } = found;
             push(&jobs, Job { collector, root: Arc::clone(root), path, relative, kind, stat, mark });
         });
         let is_seen = |number: usize| seen.get(number).is_some_and(|seen| seen.load(Relaxed));
-        let vanished = marks.keys(source).filter(|(number, _)| !is_seen(*number));
-        summary.vanished.extend(vanished.map(|(_, key)| (source, key.to_vec())));
+        for (digest, known) in marks.all(source).filter(|(_, known)| !is_seen(known.number)) {
+            match &known.whole {
+                Some((key, _)) => summary.vanished.push((source, key.clone())),
+                None => unnamed.push((source, digest)),
+            }
+        }
     }
     summary.files += files.into_inner();
     summary.unchanged += unchanged.into_inner();
     for path in sorted(damaged) {
-        summary.unreadable.add(path, "damaged, and unchanged since".to_owned());
+        summary.unreadable.add(path, DAMAGED.to_owned());
     }
     summary.vanished.sort_unstable();
     let mut jobs = jobs.into_inner().unwrap_or_default();
     jobs.sort_by(|a, b| (a.stat.mtime, &a.path).cmp(&(b.stat.mtime, &b.path)));
-    jobs
+    (jobs, unnamed)
 }
+
+/// Why a damaged file is not read again.
+pub(super) const DAMAGED: &str = "damaged, and unchanged since";
 
 fn push<T>(all: &Mutex<Vec<T>>, one: T) {
     if let Ok(mut all) = all.lock() {
