@@ -105,7 +105,6 @@ pub async fn make(folder: PathBuf) -> Result<Place> {
     scan::scan(&replica, &place, true).await?;
     let mut replica = replica.into_inner();
     keep_windows(&mut replica, now).await?;
-    replica.seal(now).await?;
     Ok(place)
 }
 

@@ -28,8 +28,8 @@ use crate::{dates, output};
 /// The most files and events of one commit.
 const FILES: usize = 256;
 const EVENTS: usize = 10_000;
-/// How many pieces may wait for the disk.
-const WAITING: usize = 2;
+/// How many groups, or pieces of one session, may wait for the disk.
+const WAITING: usize = 1;
 /// Nobody wants to see progress of something that is done at once.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -224,22 +224,23 @@ async fn one(
     let planned = aside(move || aimon_sources::scan::plan(aimon_sources::collectors(), &env, &marks))?;
     let mut plan = outcome(planned).await?;
     complete(&mut plan, &mut *replica.lock().await).await?;
-    let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
+    let (sender, mut receiver) = mpsc::channel::<Group>(WAITING);
     let reader = aside(move || {
         let options = Options { first_day: Some(first_day), ..Options::default() };
+        let mut group = Group::default();
         // Whoever commits has gone: the error is theirs to tell.
-        plan.read(&options, &mut |read| sender.blocking_send(read).map_err(|_| ()))
+        let summary = plan.read(&options, &mut |read| {
+            group.add(read, origin);
+            if group.is_full() { sender.blocking_send(std::mem::take(&mut group)).map_err(|_| ()) } else { Ok(()) }
+        })?;
+        sender.blocking_send(group).map_err(|_| ())?;
+        Ok(summary)
     })?;
-    let mut group = Group::default();
     let mut recorded = Recorded::default();
-    while let Some(read) = receiver.recv().await {
-        progress.read(&read);
-        group.add(read, origin);
-        if group.is_full() {
-            group.commit(replica, &mut recorded).await?;
-        }
+    while let Some(group) = receiver.recv().await {
+        progress.read(&group);
+        group.commit(replica, &mut recorded).await?;
     }
-    group.commit(replica, &mut recorded).await?;
     let ended = outcome(reader).await?;
     let summary = ended.map_err(|()| Error::System {
         what: "cannot read the logs",
@@ -330,6 +331,7 @@ impl Collector for Session {
 struct Group {
     events: Vec<Event>,
     marks: Vec<Mark>,
+    bytes: u64,
 }
 
 impl Group {
@@ -343,7 +345,8 @@ impl Group {
             }
         }
         self.events.append(&mut events);
-        let FileRead { source, key, digest, stamp, mark, .. } = read;
+        let FileRead { source, key, digest, stamp, mark, bytes, .. } = read;
+        self.bytes += bytes;
         self.marks.push(Mark { source: Name::from(source), key, digest, stamp, value: Some(mark) });
     }
 
@@ -351,11 +354,11 @@ impl Group {
         self.marks.len() >= FILES || self.events.len() >= EVENTS
     }
 
-    async fn commit(&mut self, replica: &Mutex<Replica>, recorded: &mut Recorded) -> Result<()> {
-        if self.marks.is_empty() {
+    async fn commit(self, replica: &Mutex<Replica>, recorded: &mut Recorded) -> Result<()> {
+        let Self { events, marks, .. } = self;
+        if marks.is_empty() {
             return Ok(());
         }
-        let Self { events, marks } = std::mem::take(self);
         let commit = Commit { events, marks, now: dates::now() };
         let done = replica.lock().await.record(commit).await?;
         recorded.events += done.events;
@@ -407,10 +410,10 @@ impl Progress {
         Self { wanted, since: Instant::now(), bar: None, files: 0, bytes: 0, events: 0 }
     }
 
-    fn read(&mut self, read: &FileRead) {
-        self.files += 1;
-        self.bytes += read.bytes;
-        self.events += read.events.len() as u64;
+    fn read(&mut self, group: &Group) {
+        self.files += group.marks.len() as u64;
+        self.bytes += group.bytes;
+        self.events += group.events.len() as u64;
         if !self.wanted || self.since.elapsed() < PATIENCE {
             return;
         }

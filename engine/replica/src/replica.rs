@@ -241,22 +241,28 @@ impl Replica {
         self.observe(commit.now).await?;
         let mut recorded = Recorded::default();
         let first = self.first_day();
-        let mut days: BTreeMap<UtcDay, Vec<Event>> = BTreeMap::new();
+        let mut days: BTreeMap<UtcDay, Vec<Batch>> = BTreeMap::new();
         for event in commit.events {
             let day = event.day();
             if day < first {
                 recorded.expired += 1;
-            } else {
-                days.entry(day).or_default().push(event);
+                continue;
+            }
+            let batches = days.entry(day).or_default();
+            match batches.last_mut().filter(|batch| batch.len() < BATCH_EVENTS) {
+                Some(batch) => batch.push(event),
+                None => batches.push(Batch::new([event])),
             }
         }
         if self.rereading {
             self.leave_out_held(&mut days, &mut recorded).await?;
         }
-        recorded.events = days.values().map(|e| e.len() as u64).sum();
         let mut new = Vec::new();
-        for (day, events) in days {
-            self.append(day, events, &mut new)?;
+        for (day, batches) in &days {
+            for batch in batches.iter().filter(|batch| !batch.is_empty()) {
+                recorded.events += batch.len() as u64;
+                self.append(*day, batch, &mut new)?;
+            }
         }
         let done = self
             .transaction(async |db| {
@@ -285,7 +291,7 @@ impl Replica {
         Ok(())
     }
 
-    fn append(&mut self, day: UtcDay, events: Vec<Event>, new: &mut Vec<(SegmentId, Vec<u8>)>) -> Result<(), Error> {
+    fn append(&mut self, day: UtcDay, batch: &Batch, new: &mut Vec<(SegmentId, Vec<u8>)>) -> Result<(), Error> {
         let writer = match self.writer {
             Some(writer) => writer,
             None => {
@@ -294,28 +300,24 @@ impl Replica {
                 *self.writer.insert(WriterId(bytes))
             }
         };
-        let mut events = events.into_iter().peekable();
-        while events.peek().is_some() {
-            let batch = Batch::new(events.by_ref().take(BATCH_EVENTS)).encode();
-            let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
-            let (part, chain) = match self.chains.entry(day) {
-                std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
-                std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
-            };
-            if chain.is_full() {
-                (*part, *chain) = (part.saturating_add(1), begin()?);
-            }
-            new.push((SegmentId { device: self.device, day, part: *part }, chain.append(batch)));
+        let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
+        let (part, chain) = match self.chains.entry(day) {
+            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
+        };
+        if chain.is_full() {
+            (*part, *chain) = (part.saturating_add(1), begin()?);
         }
+        new.push((SegmentId { device: self.device, day, part: *part }, chain.append(batch.encode())));
         Ok(())
     }
 
     async fn leave_out_held(
         &mut self,
-        days: &mut BTreeMap<UtcDay, Vec<Event>>,
+        days: &mut BTreeMap<UtcDay, Vec<Batch>>,
         recorded: &mut Recorded,
     ) -> Result<(), Error> {
-        for (day, events) in days.iter_mut() {
+        for (day, batches) in days.iter_mut() {
             let mut held = HashSet::new();
             for row in changes::of_day(&mut self.db, *day).await.map_err(|e| error(&self.home, e))? {
                 // What cannot be read holds nothing: its events come in again.
@@ -323,12 +325,11 @@ impl Replica {
                     held.extend(batch.records.iter().map(|r| (r.message, r.request, r.sidechain, r.time, r.tokens)));
                 }
             }
-            let before = events.len();
-            events.retain(|e| match e {
-                Event::Record(r) => !held.contains(&(r.message, r.request, r.sidechain, r.time, r.tokens)),
-                Event::Answer(_) | Event::Unchanged(_) => true,
-            });
-            recorded.held += (before - events.len()) as u64;
+            for batch in batches {
+                let before = batch.len();
+                batch.retain_records(|r| !held.contains(&(r.message, r.request, r.sidechain, r.time, r.tokens)));
+                recorded.held += (before - batch.len()) as u64;
+            }
         }
         Ok(())
     }
@@ -491,6 +492,8 @@ async fn begin(
     meta::set(&mut tx, "device", &device.0).await.map_err(fail)?;
     meta::set(&mut tx, "retention", &u64::from(retention.days()).to_le_bytes()).await.map_err(fail)?;
     meta::set_time(&mut tx, time).await.map_err(fail)?;
+    // The first start writes most of the history; it should not do the next day's work as well.
+    meta::set(&mut tx, "sealed", &now.day().0.to_le_bytes()).await.map_err(fail)?;
     tx.commit().await.map_err(fail)?;
     Ok(meta::Identity { device, retention, time })
 }

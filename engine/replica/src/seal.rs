@@ -4,13 +4,21 @@
 
 use std::collections::BTreeSet;
 
+use aimon_core::ids::SegmentId;
 use aimon_core::segment;
-use aimon_core::time::UtcMillis;
+use aimon_core::time::{UtcDay, UtcMillis};
 
 use crate::{Error, Replica, changes, meta, replica};
 
+/// How many bytes of documents take their place at once.
+const TOGETHER: usize = 1 << 20;
+
+/// A document, and the rows whose place it takes.
+type Sealed = (Vec<i64>, Vec<u8>);
+
 impl Replica {
-    /// Seals the segments of days that are over, each at most once a day. Returns how many.
+    /// Seals the segments of days that are over, at most once a day: what was written at the very first
+    /// start, of all days, is sealed from the next day on. Returns how many.
     pub async fn seal(&mut self, now: UtcMillis) -> Result<u64, Error> {
         let home = self.home.clone();
         let fail = |e| replica::error(&home, e);
@@ -20,34 +28,53 @@ impl Replica {
             return Ok(0);
         }
         let device = self.device();
-        let mut sealed = 0;
+        let (mut count, mut sealed, mut bytes) = (0, Vec::new(), 0);
         for (id, rows, _) in changes::segments(&mut self.db).await.map_err(fail)? {
             if rows < 2 || id.day >= today || id.device != device {
                 continue;
             }
-            sealed += u64::from(self.seal_one(id).await?);
+            let Some(one) = self.seal_one(id).await? else { continue };
+            (count, bytes) = (count + 1, bytes + one.1.len());
+            sealed.push(one);
+            if bytes >= TOGETHER {
+                self.put(&sealed, None).await?;
+                (sealed, bytes) = (Vec::new(), 0);
+            }
         }
-        self.transaction(async |db| meta::set(db, "sealed", &today.0.to_le_bytes()).await).await?;
-        Ok(sealed)
+        self.put(&sealed, Some(today)).await?;
+        Ok(count)
     }
 
-    async fn seal_one(&mut self, id: aimon_core::ids::SegmentId) -> Result<bool, Error> {
+    /// Puts documents in the place of their changes; `over` is the day for which all is done then.
+    async fn put(&mut self, sealed: &[Sealed], over: Option<UtcDay>) -> Result<(), Error> {
+        self.transaction(async |db| {
+            for (rows, document) in sealed {
+                changes::replace(db, rows, document).await?;
+            }
+            match over {
+                Some(day) => meta::set(db, "sealed", &day.0.to_le_bytes()).await,
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn seal_one(&mut self, id: SegmentId) -> Result<Option<Sealed>, Error> {
         let home = self.home.clone();
-        let fail = |e| replica::error(&home, e);
-        let rows: Vec<_> = changes::of_day(&mut self.db, id.day).await.map_err(fail)?;
+        let rows: Vec<_> = changes::of_day(&mut self.db, id.day).await.map_err(|e| replica::error(&home, e))?;
         let rows: Vec<_> = rows.into_iter().filter(|r| r.segment == id).collect();
         let mut loaded = Vec::new();
         for row in &rows {
             match segment::changes(&row.bytes) {
                 Ok(changes) => loaded.push(changes),
                 // The next fold quarantines it.
-                Err(_) => return Ok(false),
+                Err(_) => return Ok(None),
             }
         }
-        let Ok((saved, left_out)) = segment::document(loaded) else { return Ok(false) };
+        let Ok((saved, left_out)) = segment::document(loaded) else { return Ok(None) };
         // Of a fork a document holds one branch; such a segment stays as it is.
         if left_out > 0 {
-            return Ok(false);
+            return Ok(None);
         }
         let set =
             |bytes: &[u8]| -> Option<BTreeSet<_>> { segment::batches(bytes).ok().map(|b| b.into_iter().collect()) };
@@ -56,10 +83,8 @@ impl Replica {
             Some(all)
         });
         if before.is_none() || before != set(&saved) {
-            return Ok(false);
+            return Ok(None);
         }
-        let seqs: Vec<i64> = rows.iter().map(|r| r.seq).collect();
-        self.transaction(async |db| changes::replace(db, &seqs, &saved).await).await?;
-        Ok(true)
+        Ok(Some((rows.iter().map(|r| r.seq).collect(), saved)))
     }
 }

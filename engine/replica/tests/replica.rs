@@ -228,16 +228,20 @@ async fn sealing_keeps_every_batch() {
     // A second process: another writer in the same segment.
     let mut replica = open(&home).await;
     record(&mut replica, &[call(50, 1, 1)]).await;
+    assert_eq!(replica.seal(NOW).await.unwrap(), 0, "not on the day of the first start");
+    let tomorrow = UtcMillis(NOW.0 + DAY);
+    record(&mut replica, &[call(60, 1, -1)]).await;
+    record(&mut replica, &[call(61, 1, -1)]).await;
     let before = (figures(&mut replica).await, replica.health().await.unwrap());
-    assert_eq!(replica.seal(NOW).await.unwrap(), 1, "yesterday's, not today's");
-    assert_eq!(replica.seal(NOW).await.unwrap(), 0, "once a day");
+    assert_eq!(replica.seal(tomorrow).await.unwrap(), 2, "the days before, not the day itself");
+    assert_eq!(replica.seal(tomorrow).await.unwrap(), 0, "once a day");
     let after = (figures(&mut replica).await, replica.health().await.unwrap());
     assert_eq!((before.0, before.1.records), (after.0.clone(), after.1.records));
-    assert_eq!((before.1.rows, after.1.rows), (41, 21));
+    assert_eq!((before.1.rows, after.1.rows), (43, 4));
     // A chain goes on behind a sealed segment.
     record(&mut replica, &[call(51, 1, 1)]).await;
     replica.rebuild().await.unwrap();
-    assert_eq!(figures(&mut replica).await, [(0, 20), (1, 22)]);
+    assert_eq!(figures(&mut replica).await, [(-1, 2), (0, 20), (1, 22)]);
 }
 
 #[tokio::test]

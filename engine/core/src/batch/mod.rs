@@ -86,14 +86,17 @@ impl Batch {
     /// Sorts events into a batch.
     pub fn new(events: impl IntoIterator<Item = Event>) -> Self {
         let mut batch = Self::default();
-        for event in events {
-            match event {
-                Event::Record(r) => batch.records.push(r),
-                Event::Answer(a) => batch.answers.push(a),
-                Event::Unchanged(u) => batch.unchanged.push(u),
-            }
-        }
+        events.into_iter().for_each(|event| batch.push(event));
         batch
+    }
+
+    /// Takes one more event.
+    pub fn push(&mut self, event: Event) {
+        match event {
+            Event::Record(r) => self.records.push(r),
+            Event::Answer(a) => self.answers.push(a),
+            Event::Unchanged(u) => self.unchanged.push(u),
+        }
     }
 
     /// Whether it holds anything, known or not.

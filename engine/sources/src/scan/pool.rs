@@ -12,7 +12,12 @@ use super::{FileRead, Job, Options};
 /// With less to read than this, starting threads costs more than it saves.
 const SMALL: u64 = 1 << 20;
 
-/// How many pieces may wait for the committer, for each worker.
+/// How many messages, and how many events in them, a worker hands over at once: waking the committer costs
+/// more than reading a small file.
+const TOGETHER: usize = 64;
+const EVENTS: usize = 2048;
+
+/// How many such bundles may wait for the committer, for each worker.
 const WAITING: usize = 2;
 
 enum Message {
@@ -74,24 +79,52 @@ pub(super) fn run<E>(
     let (sender, receiver) = bounded(workers * WAITING);
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            let sender = sender.clone();
-            scope.spawn(|| work(jobs, options, &next, sender));
+            let bundle = Bundle::of(sender.clone());
+            scope.spawn(|| work(jobs, options, &next, bundle));
         }
         drop(sender);
         // When this ends early the receiver goes, and with it every worker's wish to go on.
-        receiver.into_iter().try_for_each(|message| take(message, summary))
+        receiver.into_iter().flatten().try_for_each(|message| take(message, summary))
     })
 }
 
-fn work(jobs: &[Job<'_>], options: &Options, next: &AtomicUsize, sender: Sender<Message>) {
+fn work(jobs: &[Job<'_>], options: &Options, next: &AtomicUsize, mut bundle: Bundle) {
     let mut reader = Reader::new(options);
     loop {
         let n = next.fetch_add(1, Ordering::Relaxed);
-        let Some(job) = jobs.get(n) else { return };
-        let end = guarded(&mut reader, options, job, &mut |read| sender.send(Message::Piece(read)).is_ok());
-        if sender.send(Message::End(n, end)).is_err() {
+        let Some(job) = jobs.get(n) else { break };
+        let end = guarded(&mut reader, options, job, &mut |read| bundle.put(Message::Piece(read)));
+        if !bundle.put(Message::End(n, end)) {
             return;
         }
+    }
+    bundle.send();
+}
+
+/// What one worker has for the committer.
+struct Bundle {
+    sender: Sender<Vec<Message>>,
+    messages: Vec<Message>,
+    events: usize,
+}
+
+impl Bundle {
+    fn of(sender: Sender<Vec<Message>>) -> Self {
+        Self { sender, messages: Vec::new(), events: 0 }
+    }
+
+    /// `false` where nobody wants more.
+    fn put(&mut self, message: Message) -> bool {
+        if let Message::Piece(read) = &message {
+            self.events += read.events.len();
+        }
+        self.messages.push(message);
+        (self.messages.len() < TOGETHER && self.events < EVENTS) || self.send()
+    }
+
+    fn send(&mut self) -> bool {
+        self.events = 0;
+        self.sender.send(std::mem::take(&mut self.messages)).is_ok()
     }
 }
 

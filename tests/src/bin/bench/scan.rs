@@ -131,6 +131,11 @@ pub fn at_rest(options: &Options, logs: &Logs, page: &mut Page) {
     let data = scratch(options, "rest");
     let _ = once(&mut aimon(&logs.home, &emptied(data.clone()), &["scan"]), None);
     let path = sqlite::databases(&data).into_iter().next();
+    // As on the next day: the first scan of a day seals the days before.
+    if let Some(path) = &path {
+        let _ = sqlite::ask(path, "DELETE FROM meta WHERE key = 'sealed' RETURNING key");
+    }
+    let _ = once(&mut aimon(&logs.home, &data, &["scan"]), None);
     let ask = |sql: &str| -> u64 {
         let answer = path.as_ref().and_then(|p| sqlite::ask(p, sql).ok());
         answer.and_then(|a| a.parse().ok()).unwrap_or(0)
