@@ -22,9 +22,12 @@ pub fn measure(options: &Options, quick: bool, page: &mut Page) {
         let made = logs::history(options, *days);
         let scratch = options.target.join("bench-scratch");
         let data = emptied(scratch.join(format!("history-{days}")));
-        let _ = once(&mut aimon(&made.home, &data, &["scan"]), None);
-        let home = emptied(scratch.join("recent"));
-        recent(&made.home, &home);
+        let home = emptied(scratch.join("growth"));
+        link(&made.home, &home, SystemTime::UNIX_EPOCH);
+        let _ = once(&mut aimon(&home, &data, &["scan"]), None);
+        // The agents delete what is old, at the next scan it is seen to be gone.
+        let home = emptied(home);
+        link(&made.home, &home, SystemTime::UNIX_EPOCH + Duration::from_secs(END - 18 * 86_400));
         let run = |args: &[&str]| median(options.runs * 5, || once(&mut aimon(&home, &data, args), None));
         let _ = run(&["scan"]);
         let today = ["--timezone", "UTC", "--as-of", "2026-11-05"];
@@ -37,19 +40,18 @@ pub fn measure(options: &Options, quick: bool, page: &mut Page) {
     page.limit("no slower with a longer history: p50 within 20 %");
 }
 
-/// Links what changed in the last 18 days, below the same paths.
-fn recent(from: &Path, to: &Path) {
-    let since = SystemTime::UNIX_EPOCH + Duration::from_secs(END - 18 * 86_400);
+/// Links what changed since then, below the same paths.
+fn link(from: &Path, to: &Path, since: SystemTime) {
     let mut folders = vec![from.to_owned()];
     while let Some(folder) = folders.pop() {
+        // A root that is empty is still there.
+        fs::create_dir_all(to.join(folder.strip_prefix(from).unwrap())).unwrap();
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.metadata().and_then(|m| m.modified()).is_ok_and(|t| t >= since) {
-                let place = to.join(path.strip_prefix(from).unwrap());
-                fs::create_dir_all(place.parent().unwrap()).unwrap();
-                fs::hard_link(&path, &place).unwrap();
+                fs::hard_link(&path, to.join(path.strip_prefix(from).unwrap())).unwrap();
             }
         }
     }

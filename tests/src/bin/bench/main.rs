@@ -44,14 +44,31 @@ fn main() {
     let mut page = table::Page::new(&options);
     let logs = logs::bench(&options);
     page.say(&logs.says());
+    // `--only segment,growth`: what is being worked on. `warm` and `small` go on from where `cold` stops.
+    let only = words.iter().position(|w| *w == "--only").and_then(|at| words.get(at + 1));
+    let wanted = |part: &str| only.is_none_or(|only| only.split(',').any(|one| one == part));
     let peers = peers::Peers::find();
-    scan::cold(&options, &logs, &peers, &mut page);
-    scan::warm(&options, &logs, &peers, &mut page);
-    scan::small(&options, &logs, &mut page);
-    scan::at_rest(&options, &logs, &mut page);
-    growth::measure(&options, quick, &mut page);
-    page.segment();
-    idle::measure(&options, &logs, &mut page);
+    if wanted("cold") {
+        scan::cold(&options, &logs, &peers, &mut page);
+    }
+    if wanted("warm") {
+        scan::warm(&options, &logs, &peers, &mut page);
+    }
+    if wanted("small") {
+        scan::small(&options, &logs, &mut page);
+    }
+    if wanted("rest") {
+        scan::at_rest(&options, &logs, &mut page);
+    }
+    if wanted("growth") {
+        growth::measure(&options, quick, &mut page);
+    }
+    if wanted("segment") {
+        page.segment();
+    }
+    if wanted("idle") {
+        idle::measure(&options, &logs, &mut page);
+    }
     page.write(&options.target.join("bench.md"));
 }
 
