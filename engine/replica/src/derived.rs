@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aimon_core::event::MessageId;
-use aimon_core::history::index::{PAGES, Page, page_of};
+use aimon_core::history::index::{FRESH, FRESH_PAIRS, PAGES, Page, page_of};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges};
 use aimon_core::time::UtcDay;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -15,7 +15,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::changes::{self, Stored};
 
 /// Grows when the derived tables' content or format changes; others are thrown away.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How many bytes of changes are taken in at once, so that memory stays bounded.
 const STEP: i64 = 8 << 20;
@@ -109,38 +109,60 @@ pub(crate) async fn step(db: &mut SqliteConnection, upto: i64, first: UtcDay) ->
     Ok(Some(step))
 }
 
-/// Adds the pairs to the pages that hold them.
+/// Adds the pairs to the index. What few a usual commit has go to one page; the others are only read.
 async fn index(
     db: &mut SqliteConnection,
     step: &mut Step,
     pairs: &[(MessageId, UtcDay)],
     first: UtcDay,
 ) -> Result<(), sqlx::Error> {
-    let touched: BTreeSet<u16> = pairs.iter().map(|p| page_of(p.0)).collect();
-    let mut held: HashMap<u16, Page> = HashMap::new();
-    let rows: Vec<(i64, Vec<u8>)> = if touched.len() > usize::from(PAGES) / 4 {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut fresh = pages(db, &BTreeSet::from([FRESH])).await?.remove(&FRESH).unwrap_or_default();
+    let is_full = fresh.pairs().len() + pairs.len() > FRESH_PAIRS;
+    let mut touched: BTreeSet<u16> = pairs.iter().map(|p| page_of(p.0)).collect();
+    if is_full {
+        touched.extend(fresh.pairs().iter().map(|p| page_of(p.0)));
+    }
+    let mut held = pages(db, &touched).await?;
+    for number in touched {
+        let of_page = |pairs: &[(MessageId, UtcDay)]| {
+            let from = pairs.partition_point(|p| page_of(p.0) < number);
+            let to = pairs.partition_point(|p| page_of(p.0) <= number);
+            from..to
+        };
+        let mut page = held.remove(&number).unwrap_or_default();
+        page.add(&fresh.pairs()[of_page(fresh.pairs())], first);
+        step.crossing.extend(page.add(&pairs[of_page(pairs)], first));
+        if is_full {
+            step.pages.insert(number, page);
+        }
+    }
+    if is_full {
+        fresh = Page::default();
+    } else {
+        fresh.add(pairs, first);
+    }
+    step.pages.insert(FRESH, fresh);
+    Ok(())
+}
+
+/// Reads pages of the index.
+async fn pages(db: &mut SqliteConnection, numbers: &BTreeSet<u16>) -> Result<HashMap<u16, Page>, sqlx::Error> {
+    let rows: Vec<(i64, Vec<u8>)> = if numbers.len() > usize::from(PAGES) / 4 {
         sqlx::query_as("SELECT page, bytes FROM pages").fetch_all(&mut *db).await?
     } else {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT page, bytes FROM pages WHERE page IN (");
         let mut list = query.separated(", ");
-        for page in &touched {
-            list.push(i64::from(*page));
+        for number in numbers {
+            list.push(i64::from(*number));
         }
         list.push_unseparated(")");
         query.build_query_as().persistent(false).fetch_all(&mut *db).await?
     };
-    for (page, bytes) in rows {
-        // A page that cannot be read is derived: `doctor --rebuild` makes it again.
-        held.insert(page as u16, Page::decode(&bytes).unwrap_or_default());
-    }
-    for some in pairs.chunk_by(|a, b| page_of(a.0) == page_of(b.0)) {
-        let Some(pair) = some.first() else { continue };
-        let number = page_of(pair.0);
-        let mut page = held.remove(&number).unwrap_or_default();
-        step.crossing.extend(page.add(some, first));
-        step.pages.insert(number, page);
-    }
-    Ok(())
+    // A page that cannot be read is derived: `doctor --rebuild` makes it again.
+    Ok(rows.into_iter().map(|(number, bytes)| (number as u16, Page::decode(&bytes).unwrap_or_default())).collect())
 }
 
 /// Folds days: for each, all that it holds and all copies that other days hold of its messages.

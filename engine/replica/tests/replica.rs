@@ -356,3 +356,24 @@ fn strip(days: Vec<DayCells>) -> String {
     let query = Query::daily(jiff::tz::TimeZone::UTC);
     format!("{:?}", Report::cut(&query, days, &|_, _, _| None))
 }
+
+/// Enough calls for the index to move its fresh pairs to their pages several times, with copies that
+/// cross days while the first one lies in either place.
+#[tokio::test]
+async fn copies_find_each_other_wherever_the_index_keeps_them() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let message = |n: u64| MessageId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    let of = |n: u64, days: i64| Record { message: message(n), ..call(1, 1, days) };
+    for commit in 0..12_u64 {
+        let new = (0..500).map(|n| of(commit * 500 + n, (commit % 3) as i64));
+        // Each a copy, a day earlier, of a call of some commit before.
+        let copies = (0..commit * 10).map(|n| of(n * 50, (n * 50 / 500 % 3) as i64 + 1));
+        record(&mut replica, &new.chain(copies).collect::<Vec<_>>()).await;
+        let step_by_step = figures(&mut replica).await;
+        assert_eq!(step_by_step.iter().map(|(_, sum)| sum).sum::<u64>(), (commit + 1) * 500, "each call once");
+    }
+    let before = figures(&mut replica).await;
+    replica.rebuild().await.unwrap();
+    assert_eq!(figures(&mut replica).await, before);
+}

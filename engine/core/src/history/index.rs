@@ -1,7 +1,9 @@
 //! Which days hold copies of which messages: what the fold of one day needs to know of the others.
 //!
 //! The index is a fixed number of pages by the first bits of the message id. Ids are hashes, so
-//! pages fill evenly; a new call touches one small page, however long the history is.
+//! pages fill evenly; a new call touches one small page, however long the history is. To write a page
+//! for each new call would still cost a block of the disk for each: new pairs collect in one page more,
+//! [`FRESH`], until there are enough of them.
 
 use crate::batch::BatchError;
 use crate::batch::columns::{Reader, put};
@@ -11,7 +13,13 @@ use crate::time::UtcDay;
 /// How many pages there are.
 pub const PAGES: u16 = 4096;
 
-/// The page that holds a message.
+/// The page of the pairs that are not in their own page yet.
+pub const FRESH: u16 = PAGES;
+
+/// How many pairs collect there before they go to their own pages.
+pub const FRESH_PAIRS: usize = 2048;
+
+/// The page that holds a message: pairs that are sorted are sorted by page.
 pub fn page_of(message: MessageId) -> u16 {
     u16::from_be_bytes([message.0[0], message.0[1]]) >> 4
 }
@@ -21,6 +29,11 @@ pub fn page_of(message: MessageId) -> u16 {
 pub struct Page(Vec<(MessageId, UtcDay)>);
 
 impl Page {
+    /// Its pairs, sorted.
+    pub fn pairs(&self) -> &[(MessageId, UtcDay)] {
+        &self.0
+    }
+
     /// Adds sorted pairs, leaving out days before `first`. Returns the pairs, new and old, of
     /// messages that got a further day: they *cross* days, and each day's fold needs the others'.
     pub fn add(&mut self, pairs: &[(MessageId, UtcDay)], first: UtcDay) -> Vec<(MessageId, UtcDay)> {
