@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod cross;
 mod duration;
+mod pictures;
 mod process;
 mod run;
 mod tally;
@@ -61,6 +62,7 @@ fn cli() -> Command {
                 .arg(flag("wasm", "The core for wasm32-unknown-unknown"))
                 .arg(flag("build", "Links it too, where that is possible (Windows)")),
         )
+        .subcommand(Command::new("pictures").about("Makes the README's pictures, of what aimon prints on the demo"))
         .subcommand(Command::new("audit").about("Looks the dependencies up in the RustSec advisory database"))
         .subcommand(Command::new("tools").about("Installs what `cargo xtask test` needs"))
 }
@@ -92,6 +94,7 @@ fn dispatch(arguments: &ArgMatches) -> Result<ExitCode> {
             }
             Ok(check::run(&workspace, &targets, given.get_flag("build")))
         }
+        Some(("pictures", _)) => pictures::run(&workspace),
         Some(("audit", _)) => audit::run(&workspace),
         Some(("tools", _)) => Ok(tools::run(&workspace)),
         _ => Ok(ExitCode::from(2)),

@@ -17,8 +17,8 @@ use crate::changes::{self, Stored};
 /// Grows when the derived tables' content or format changes; others are thrown away.
 const VERSION: i64 = 2;
 
-/// How many bytes of changes are taken in at once, so that memory stays bounded.
-const STEP: i64 = 8 << 20;
+/// How many bytes of changes a writer takes in at once, so that memory stays bounded.
+pub(crate) const STEP: i64 = 8 << 20;
 
 /// What a row that cannot be read is called by.
 pub(crate) type Damaged = Vec<(Stored, String)>;
@@ -28,7 +28,8 @@ pub(crate) type Damaged = Vec<(Stored, String)>;
 pub(crate) struct Step {
     upto: i64,
     pages: BTreeMap<u16, Page>,
-    crossing: BTreeSet<(MessageId, UtcDay)>,
+    /// Pairs of messages that several days hold.
+    pub(crate) crossing: BTreeSet<(MessageId, UtcDay)>,
     /// Days whose cells are new.
     pub(crate) cells: BTreeMap<UtcDay, DayCells>,
     /// Newest answers, if they are new.
@@ -74,8 +75,13 @@ pub(crate) async fn is_current(db: &mut SqliteConnection) -> Result<bool, sqlx::
 }
 
 /// Looks at the changes behind `upto`; `None` when there are none.
-pub(crate) async fn step(db: &mut SqliteConnection, upto: i64, first: UtcDay) -> Result<Option<Step>, sqlx::Error> {
-    let new = changes::after(db, upto, STEP).await?;
+pub(crate) async fn step(
+    db: &mut SqliteConnection,
+    upto: i64,
+    first: UtcDay,
+    most: i64,
+) -> Result<Option<Step>, sqlx::Error> {
+    let new = changes::after(db, upto, most).await?;
     let Some(last) = new.last() else { return Ok(None) };
     let mut step = Step { upto: last.seq, ..Step::default() };
     let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aimon_core::batch::Batch;
-use aimon_core::event::Event;
+use aimon_core::event::{Event, MessageId};
 use aimon_core::history::answers::Standing;
 use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::ids::{DeviceId, SegmentId, WriterId};
@@ -78,6 +78,16 @@ pub struct Recorded {
 pub(crate) struct Overlay {
     cells: BTreeMap<UtcDay, DayCells>,
     gauges: Option<Gauges>,
+    crossing: BTreeSet<(MessageId, UtcDay)>,
+}
+
+impl Overlay {
+    /// The days from `first` on that share a message with a day before it.
+    fn crossed_by(&self, first: UtcDay) -> impl Iterator<Item = UtcDay> {
+        let before: HashSet<MessageId> =
+            self.crossing.iter().filter(|(_, day)| *day < first).map(|(m, _)| *m).collect();
+        self.crossing.iter().filter(move |(m, day)| *day >= first && before.contains(m)).map(|(_, day)| *day)
+    }
 }
 
 /// A durable replica.
@@ -350,13 +360,14 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let mut cells = derived::cells(&mut self.db, range, detail).await.map_err(fail)?;
+        let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;
+        again.extend(overlay.crossed_by(first));
         cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
         // Days that share a call with a day that is held but not kept as of `as_of`.
-        let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;
         again.retain(|d| *d >= range.0 && *d <= range.1);
         if !again.is_empty() {
-            let (none, mut damaged) = (BTreeSet::new(), Vec::new());
-            let folded = derived::fold(&mut self.db, &again, &none, first, &mut damaged, DayCells::fold).await;
+            let (known, mut damaged) = (&overlay.crossing, Vec::new());
+            let folded = derived::fold(&mut self.db, &again, known, first, &mut damaged, DayCells::fold).await;
             cells.extend(folded.map_err(fail)?);
         }
         self.snapshot(false).await?;
@@ -366,30 +377,35 @@ impl Replica {
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
         let first = self.retention.first_day(as_of);
-        self.catch_up().await?;
+        self.snapshot(true).await?;
+        let overlay = self.catch_up().await?;
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let range = (days.0.max(first), days.1);
         let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
-        let (none, mut damaged) = (BTreeSet::new(), Vec::new());
-        let folded = derived::fold(&mut self.db, &held, &none, first, &mut damaged, |day, copies: &[Copy]| {
+        let (known, mut damaged) = (&overlay.crossing, Vec::new());
+        let folded = derived::fold(&mut self.db, &held, known, first, &mut damaged, |day, copies: &[Copy]| {
             let mut stands: Vec<Copy> =
                 standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
             stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
             stands
         });
-        Ok(folded.await.map_err(fail)?.into_values().flatten().collect())
+        let folded = folded.await.map_err(fail)?;
+        self.snapshot(false).await?;
+        Ok(folded.into_values().flatten().collect())
     }
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
+        self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let gauges = match overlay.gauges {
             Some(gauges) => gauges,
             None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
         };
+        self.snapshot(false).await?;
         Ok(gauges.all().cloned().collect())
     }
 
@@ -417,7 +433,10 @@ impl Replica {
             self.transaction(async |db| derived::clear(db).await).await?;
         }
         let mut upto = derived::upto(&mut self.db).await.map_err(fail)?;
-        while let Some(step) = derived::step(&mut self.db, upto, first).await.map_err(fail)? {
+        // What a step adds to the index the next one finds in the tables: a reader, who stores nothing,
+        // takes all at once.
+        let most = if self.is_writer() { derived::STEP } else { i64::MAX };
+        while let Some(step) = derived::step(&mut self.db, upto, first, most).await.map_err(fail)? {
             upto = step.upto();
             if self.is_writer() {
                 self.transaction(async |db| {
@@ -429,6 +448,7 @@ impl Replica {
             } else {
                 overlay.cells.extend(step.cells);
                 overlay.gauges = step.gauges.or(overlay.gauges);
+                overlay.crossing.extend(step.crossing);
             }
         }
         Ok(overlay)

@@ -134,7 +134,7 @@ impl Shown<'_> {
 
     fn text(&self, width: usize) -> String {
         let mut text = format!("{}\n\n", paint::bold(&self.labels.title(&self.title)));
-        text.push_str(&fit(width, [3, 2, 0].map(|names| self.parts(names))));
+        text.push_str(&fit(width, [4, 3, 0].map(|names| self.parts(names))));
         text.push_str(&format!(
             "\n{}\n",
             paint::dim("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read")
@@ -184,14 +184,10 @@ impl Shown<'_> {
             .unwrap_or_default()
     }
 
-    /// The parts; with `names` 3 also the device, with 2 the session and the quality.
+    /// The parts; with `names` 4 also the device, with 3 what else tells one part from another.
     fn parts(&self, names: usize) -> Grid {
-        let all = [words("Device"), words("Session"), words("Quality")];
-        let middle = match names {
-            3 => &all[..],
-            2 => &all[1..],
-            _ => &[],
-        };
+        let all = [words("Device"), words("Session"), words("Prompt"), words("Quality")];
+        let middle = &all[all.len() - names.min(all.len())..];
         let mut heads = vec![words("Model"), words("Source")];
         heads.extend_from_slice(middle);
         heads.push(figures("Calls"));
@@ -200,7 +196,7 @@ impl Shown<'_> {
         }
         heads.extend([figures("Total"), figures("Cost")]);
         let mut grid = Grid::new(&heads);
-        let row = |model: String, source: String, all: [String; 3], calls: u64, t: &Tokens, cost: String| {
+        let row = |model: String, source: String, all: [String; 4], calls: u64, t: &Tokens, cost: String| {
             let mut cells = vec![model, source];
             cells.extend_from_slice(&all[all.len() - middle.len()..]);
             cells.push(exact(calls));
@@ -214,6 +210,7 @@ impl Shown<'_> {
             let all = [
                 self.labels.shown(&key.device.to_string()),
                 key.session.chars().take(8).collect(),
+                key.context.above().map_or_else(String::new, |least| format!("> {}K", least / 1000)),
                 key.quality.word().to_owned(),
             ];
             let cost = part.cost.map_or_else(|| "unknown price".to_owned(), money);
@@ -254,6 +251,7 @@ impl Shown<'_> {
             session: key.session.to_string(),
             device: key.device.to_string(),
             tier: key.tier.word(),
+            prompt_above: key.context.above().unwrap_or(0),
             quality: key.quality.word(),
             account: key.payer.as_ref().map(ToString::to_string),
             calls: part.calls,
@@ -334,6 +332,8 @@ struct PartJson {
     session: String,
     device: String,
     tier: &'static str,
+    /// Prompts of these calls are above this many tokens, by which some models' prices differ.
+    prompt_above: u64,
     quality: &'static str,
     account: Option<String>,
     calls: u64,

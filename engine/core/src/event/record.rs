@@ -120,7 +120,12 @@ impl ContextClass {
 
     /// Whether every prompt of this class is above `threshold`.
     pub fn is_above(self, threshold: u64) -> bool {
-        self.0 > 0 && Self::THRESHOLDS.get(usize::from(self.0) - 1).is_some_and(|t| *t >= threshold)
+        self.above().is_some_and(|t| t >= threshold)
+    }
+
+    /// The highest threshold that every prompt of this class is above, if there is one.
+    pub fn above(self) -> Option<u64> {
+        usize::from(self.0).checked_sub(1).and_then(|n| Self::THRESHOLDS.get(n)).copied()
     }
 }
 
