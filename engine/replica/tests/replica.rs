@@ -487,3 +487,30 @@ async fn no_clock_misdates_or_expires_a_call() {
         assert_eq!(figures(&mut replica).await, expected, "under clock {i}");
     }
 }
+
+/// 180 days are 180 days: with each midnight exactly the oldest one goes, from the events and from each table.
+#[tokio::test]
+async fn days_expire_one_by_one() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let calls: Vec<Record> = (170..180).map(|days| call(days as u8, 1, days)).collect();
+    record(&mut replica, &calls).await;
+    for midnights in 0..5 {
+        let now = UtcMillis(NOW.0 + midnights * DAY);
+        replica.observe(now).await.unwrap();
+        for detail in [Detail::Full, Detail::Hours] {
+            let days = replica.history(ALL, now.day(), detail).await.unwrap();
+            assert_eq!(days.len() as i64, 10 - midnights, "{detail:?}");
+            assert_eq!(days[0].day, now.day().plus(-179));
+        }
+        assert_eq!(replica.health().await.unwrap().records as i64, 10 - midnights);
+        // Nothing of an expired day is left in a derived table either.
+        let path = home.path().join("aimon.db");
+        let mut db: SqliteConnection =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM cells").fetch_one(&mut db).await.unwrap();
+        let spans: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM hours").fetch_all(&mut db).await.unwrap();
+        let gone = now.day().plus(-180).0.to_le_bytes();
+        assert_eq!((rows, spans.iter().any(|s| s.windows(4).any(|w| w == gone))), (10 - midnights, false));
+    }
+}
