@@ -20,9 +20,12 @@ pub mod bench {
     pub mod segment;
 }
 pub mod command;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod files;
 pub mod report;
 mod rig;
 pub mod sqlite;
+pub mod up;
 
 pub use rig::Rig;

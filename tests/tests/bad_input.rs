@@ -304,6 +304,22 @@ fn a_clock_far_ahead_shows_nothing_and_expires_nothing() {
     rig.expect(&made.truth, "UTC");
 }
 
+/// What aimon trusts of the time is years old: the clock has jumped. It says so, and everything is still there.
+#[test]
+fn a_clock_that_jumped_is_told_and_expires_nothing() {
+    let (rig, made) = rig(73);
+    rig.scan();
+    let path = sqlite::databases(&rig.aimon_home()).remove(0);
+    // 2020-01-01, as eight bytes of milliseconds.
+    sqlite::ask(&path, "UPDATE meta SET value = x'00e8665e6f010000' WHERE key = 'time'").unwrap();
+    for args in [&["scan"][..], &["report", "--json"]] {
+        let said = rig.run(args).fine();
+        assert!(said.err.contains("doctor --trust-clock"), "{args:?}: {}", said.err);
+    }
+    assert!(rig.run(&["doctor"]).fine().out.contains("--trust-clock"));
+    rig.expect(&made.truth, "UTC");
+}
+
 #[test]
 fn nonsense_on_the_command_line_is_refused() {
     let rig = Rig::new();

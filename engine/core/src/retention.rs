@@ -88,6 +88,14 @@ mod tests {
         assert_eq!(Retention::of(7).map(Retention::days), Some(7));
     }
 
+    /// Two that must agree: expiry uses the earlier one.
+    #[test]
+    fn a_wrong_voucher_expires_nothing_either() {
+        let mut time = TrustedTime::new(UtcMillis(0));
+        time.vouch(UtcMillis(2000 * DAY), UtcMillis(DAY));
+        assert_eq!((time.until, time.doubted), (UtcMillis(DAY), None));
+    }
+
     #[test]
     fn one_wrong_clock_expires_nothing() {
         let mut time = TrustedTime::new(UtcMillis(0));
@@ -99,6 +107,8 @@ mod tests {
         assert_eq!(time.until, UtcMillis(DAY), "nor does the same wrong clock a day later");
         time.observe(UtcMillis(2 * DAY));
         assert_eq!((time.until, time.doubted), (UtcMillis(2 * DAY), None), "set right, it counts again");
+        time.observe(UtcMillis(-9000 * DAY));
+        assert_eq!((time.until, time.doubted), (UtcMillis(2 * DAY), None), "a step back brings no day back");
         time.vouch(UtcMillis(9 * DAY), UtcMillis(9 * DAY));
         assert_eq!(time.until, UtcMillis(9 * DAY));
     }

@@ -68,3 +68,22 @@ impl Quarter {
         UtcMillis(day.start().0 + i64::from(self.0) * QUARTER_MS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock before 1970 has days and quarters like any other.
+    #[test]
+    fn every_instant_lies_in_its_quarter_and_its_day() {
+        for ms in [i64::MIN / 2, -DAY_MS - 1, -DAY_MS, -1, 0, 1, DAY_MS - 1, DAY_MS, 1_790_000_123_456, i64::MAX / 2] {
+            let at = UtcMillis(ms);
+            let (day, start) = (at.day(), at.quarter().start(at.day()).0);
+            if day.0 > i32::MIN && day.0 < i32::MAX {
+                assert!(start <= ms && ms - start < QUARTER_MS, "{ms}: {day:?} {:?}", at.quarter());
+            }
+        }
+        assert_eq!(UtcMillis(-1).day(), UtcDay(-1));
+        assert_eq!(UtcMillis(-1).quarter(), Quarter(95));
+    }
+}

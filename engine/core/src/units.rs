@@ -157,6 +157,8 @@ mod tests {
         assert_eq!(PicoUsd::parse_dollars("1.25e-6"), Some(PicoUsd(1_250_000)));
         assert_eq!(PicoUsd::parse_dollars("-3"), Some(PicoUsd(-3_000_000_000_000)));
         assert_eq!(PicoUsd::parse_dollars("0.30000000000000004"), Some(PicoUsd(300_000_000_000)));
+        assert_eq!(PicoUsd::parse_dollars("0.0000000000015"), Some(PicoUsd(2)), "half to even");
+        assert_eq!(PicoUsd::parse_dollars("0.0000000000025"), Some(PicoUsd(2)), "half to even");
         assert_eq!(PicoUsd::parse_dollars("NaN"), None);
         assert_eq!(PicoUsd(1_500_000_000_000).to_dollars(), "1.5");
         assert_eq!(PicoUsd(-1).to_cents(), "0.00");

@@ -1,8 +1,11 @@
 //! A replica on a real disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use aimon_core::batch::Batch;
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, MessageId, Quality, Record, RequestId, Row, Tier};
 use aimon_core::history::{DayCells, Detail, Query, Report};
+use aimon_core::ids::WriterId;
+use aimon_core::segment::{self, Chain};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::Tokens;
 use aimon_replica::{Commit, Error, Mark, Options, Replica};
@@ -392,4 +395,163 @@ async fn a_reader_ahead_of_the_derived_tables_counts_once() {
     assert_eq!(calls.iter().map(|c| c.record.tokens.output).collect::<Vec<_>>(), [5, 7]);
     let written = figures(&mut replica).await;
     assert_eq!(figures(&mut reader).await, written);
+}
+
+/// Puts a change into the replica's database as another process would have, `days` days ago.
+async fn insert(home: &TempDir, replica: &Replica, days: i64, change: Vec<u8>) {
+    let path = home.path().join("aimon.db");
+    let mut db: SqliteConnection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::query("INSERT INTO changes (device, day, part, bytes) VALUES (?, ?, 0, ?)")
+        .bind(replica.device().0.to_vec())
+        .bind(UtcMillis(NOW.0 - days * DAY).day().0)
+        .bind(change)
+        .execute(&mut db)
+        .await
+        .unwrap();
+}
+
+/// Every batch in the exported documents.
+async fn exported(replica: &mut Replica) -> Vec<Vec<u8>> {
+    let dir = TempDir::new().unwrap();
+    replica.export(dir.path()).await.unwrap();
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|f| std::fs::read(f.unwrap().path()).unwrap());
+    files.flat_map(|bytes| segment::batches(&bytes).unwrap()).collect()
+}
+
+/// A newer version's kind of event, beside a call and alone: it is carried through everything, and hides nothing.
+#[tokio::test]
+async fn what_a_newer_version_wrote_survives_sealing_and_export() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 7, 1)]).await;
+    // Section 77 with one row, one column: id 1, plain numbers, one byte.
+    let unknown = [77, 1, 1, 1, 0, 1, 42];
+    let known = Batch::new([Event::Record(call(2, 5, 1))]).encode();
+    let batches = [[known, unknown.to_vec()].concat(), [Batch::default().encode(), unknown.to_vec()].concat()];
+    let mut chain = Chain::new(WriterId([9; 8])).unwrap();
+    for batch in &batches {
+        insert(&home, &replica, 1, chain.append(batch.clone())).await;
+    }
+    record(&mut replica, &[call(3, 2, 1)]).await;
+    for _ in 0..2 {
+        assert_eq!(figures(&mut replica).await, [(1, 14)]);
+        let held = exported(&mut replica).await;
+        assert_eq!(held.len(), 4);
+        assert!(batches.iter().all(|batch| held.contains(batch)), "byte for byte");
+        replica.seal(UtcMillis(NOW.0 + DAY)).await.unwrap();
+        replica.rebuild().await.unwrap();
+    }
+    let health = replica.health().await.unwrap();
+    assert_eq!((health.rows, health.quarantined.len(), health.rereading), (1, 0, false), "{health:?}");
+}
+
+/// A virtual machine resumed twice: two changes of one writer with one number. Automerge holds one of them, so such a
+/// segment is not sealed.
+#[tokio::test]
+async fn both_branches_of_a_fork_are_kept() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let batch = |m| Batch::new([Event::Record(call(m, 1, 1))]).encode();
+    let mut left = Chain::new(WriterId([9; 8])).unwrap();
+    insert(&home, &replica, 1, left.append(batch(1))).await;
+    let mut right = left.clone();
+    insert(&home, &replica, 1, left.append(batch(2))).await;
+    insert(&home, &replica, 1, right.append(batch(3))).await;
+    record(&mut replica, &[call(4, 1, 1)]).await;
+    assert_eq!(figures(&mut replica).await, [(1, 4)]);
+    replica.seal(UtcMillis(NOW.0 + DAY)).await.unwrap();
+    replica.rebuild().await.unwrap();
+    assert_eq!(figures(&mut replica).await, [(1, 4)]);
+}
+
+/// A disk image started twice: both go on as one device, and what they wrote fits into one document.
+#[tokio::test]
+async fn a_cloned_folder_is_another_writer() {
+    let (home, clone) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 1, 0)]).await;
+    drop(replica);
+    for file in std::fs::read_dir(home.path()).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), clone.path().join(file.file_name())).unwrap();
+    }
+    let (mut one, mut two) = (open(&home).await, open(&clone).await);
+    assert_eq!(one.device(), two.device());
+    for (replica, first) in [(&mut one, 10), (&mut two, 20)] {
+        record(replica, &[call(first, 1, 0)]).await;
+        record(replica, &[call(first + 1, 1, 0)]).await;
+    }
+    drop(two);
+    let path = clone.path().join("aimon.db");
+    let mut db: SqliteConnection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT bytes FROM changes ORDER BY seq").fetch_all(&mut db).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        // What both held before is the same row again.
+        insert(&home, &one, 0, row).await;
+    }
+    assert_eq!(figures(&mut one).await, [(0, 5)]);
+    assert_eq!(exported(&mut one).await.len(), 5, "no writer's change has taken another's place");
+}
+
+/// What follows a commit that failed must not build on it: it would be left out of every document.
+#[tokio::test]
+async fn a_failed_commit_leaves_no_hole() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 1, 0)]).await;
+    sql(&home, "CREATE TRIGGER full BEFORE INSERT ON marks BEGIN SELECT RAISE(ABORT, 'full'); END").await;
+    let mark = Mark { source: "codex".into(), key: b"k".to_vec(), digest: 1, stamp: 1, value: Some(b"v".to_vec()) };
+    let events = vec![Event::Record(call(2, 1, 0))];
+    replica.record(Commit { events, marks: vec![mark], now: NOW }).await.unwrap_err();
+    sql(&home, "DROP TRIGGER full").await;
+    assert_eq!(figures(&mut replica).await, [(0, 1)], "all of it or nothing");
+    record(&mut replica, &[call(3, 1, 0)]).await;
+    assert_eq!(figures(&mut replica).await, [(0, 2)]);
+    assert_eq!(exported(&mut replica).await.len(), 2);
+}
+
+/// A machine whose clock begins in 1970, then is set right, then jumps to 2030 and back: every call stays, on its day.
+#[tokio::test]
+async fn no_clock_misdates_or_expires_a_call() {
+    let home = TempDir::new().unwrap();
+    let clocks = [UtcMillis(5_000), NOW, UtcMillis(NOW.0 + 1500 * DAY), UtcMillis(0), UtcMillis(-DAY), NOW];
+    let mut expected = Vec::new();
+    for (i, now) in clocks.into_iter().enumerate() {
+        let mut replica = Replica::open(home.path(), &options(now)).await.unwrap();
+        let ago = i as i64 + 1;
+        let events = vec![Event::Record(call(i as u8, 1 + i as u64, ago))];
+        let done = replica.record(Commit { events, marks: vec![], now }).await.unwrap();
+        assert_eq!((done.events, done.expired), (1, 0), "under clock {i}");
+        expected.push((ago, 1 + i as u64));
+        replica.seal(now).await.unwrap();
+        assert_eq!(figures(&mut replica).await, expected, "under clock {i}");
+    }
+}
+
+/// 180 days are 180 days: with each midnight exactly the oldest one goes, from the events and from each table.
+#[tokio::test]
+async fn days_expire_one_by_one() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let calls: Vec<Record> = (170..180).map(|days| call(days as u8, 1, days)).collect();
+    record(&mut replica, &calls).await;
+    for midnights in 0..5 {
+        let now = UtcMillis(NOW.0 + midnights * DAY);
+        replica.observe(now).await.unwrap();
+        for detail in [Detail::Full, Detail::Hours] {
+            let days = replica.history(ALL, now.day(), detail).await.unwrap();
+            assert_eq!(days.len() as i64, 10 - midnights, "{detail:?}");
+            assert_eq!(days[0].day, now.day().plus(-179));
+        }
+        assert_eq!(replica.health().await.unwrap().records as i64, 10 - midnights);
+        // Nothing of an expired day is left in a derived table either.
+        let path = home.path().join("aimon.db");
+        let mut db: SqliteConnection =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM cells").fetch_one(&mut db).await.unwrap();
+        let spans: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM hours").fetch_all(&mut db).await.unwrap();
+        let gone = now.day().plus(-180).0.to_le_bytes();
+        assert_eq!((rows, spans.iter().any(|s| s.windows(4).any(|w| w == gone))), (10 - midnights, false));
+    }
 }

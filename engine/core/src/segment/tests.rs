@@ -57,6 +57,14 @@ fn two_writers_hide_nothing_of_each_other() {
     assert_eq!((set(&[saved]), left_out), (set(&stored), 0));
 }
 
+/// A change that is held twice is no fork: nothing of it is missing from the document.
+#[test]
+fn a_change_held_twice_is_held_once() {
+    let stored: Vec<_> = appended(1, 3).into_iter().chain(appended(1, 3)).collect();
+    let (saved, left_out) = document(stored.iter().map(|b| changes(b).unwrap())).unwrap();
+    assert_eq!((set(&[saved]).len(), left_out), (3, 0));
+}
+
 /// `Automerge::load_incremental` answers Ok and shows 2 of 10 when the third is missing.
 #[test]
 fn a_missing_change_hides_nothing_else() {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
+use crate::history::Gauges;
 use crate::history::answers::{spans, standing};
 use crate::time::UtcMillis;
 
@@ -65,6 +66,41 @@ fn a_note_raises_exactly_the_answer_that_it_names() {
     let (stands, orphans) = standing([second.clone()], [note(&first, 3)]);
     assert_eq!(stands.into_values().next().unwrap().seen.1, UtcMillis(2 * HOUR), "not held: it counts as nothing");
     assert_eq!(orphans.len(), 1);
+}
+
+/// Two devices ask within one second and are told different figures: all replicas show the same one.
+#[test]
+fn of_answers_seen_at_once_the_larger_stands() {
+    let (less, more) = (answer(0, 0, &[], 1, &[("", 1)]), answer(0, 0, &[], 1, &[("", 2)]));
+    for (a, b) in [(&less, &more), (&more, &less)] {
+        let (stands, _) = standing([a.clone(), b.clone()], []);
+        assert_eq!(stands.into_values().map(|s| s.answer).collect::<Vec<_>>(), [more.clone()]);
+        let mut gauges = Gauges::default();
+        gauges.absorb(std::slice::from_ref(a), &[]);
+        gauges.absorb(std::slice::from_ref(b), &[]);
+        assert_eq!(gauges.all().map(|s| s.answer.clone()).collect::<Vec<_>>(), [more.clone()]);
+    }
+}
+
+/// A window's answer that arrives late, and a note about one that is no longer the newest, change nothing.
+#[test]
+fn a_gauge_is_what_was_seen_last_not_what_came_last() {
+    let (old, new) = (answer(0, 0, &["window"], 1, &[("5h", 90)]), answer(0, 0, &["window"], 2, &[("5h", 10)]));
+    let note = |a: &Answer, seen| Unchanged {
+        key: a.key.clone(),
+        answer: a.hash(),
+        seen: UtcMillis(seen * HOUR),
+        clock: Clock::Provider,
+    };
+    let mut gauges = Gauges::default();
+    gauges.absorb(&[new.clone()], &[]);
+    gauges.absorb(&[old.clone()], &[]);
+    gauges.absorb(&[], &[note(&old, 1)]);
+    let seen = |g: &Gauges| g.all().map(|s| (s.answer.clone(), s.seen.1.0 / HOUR)).collect::<Vec<_>>();
+    assert_eq!(seen(&gauges), [(new.clone(), 2)]);
+    gauges.absorb(&[], &[note(&new, 5)]);
+    assert_eq!(seen(&gauges), [(new.clone(), 5)]);
+    assert_eq!(seen(&Gauges::decode(&gauges.encode()).unwrap()), [(new, 5)], "as it rests on the disk");
 }
 
 /// By the hour and by the day, by model and by key: one of them counts, never the sum.

@@ -3,8 +3,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{copy, sidechain};
+use crate::event::{Quality, RequestId, Tier};
 use crate::history::{Copy, DayCells, standing};
 use crate::ids::DeviceId;
+use crate::units::PicoUsd;
 
 /// What stands, as a sorted list of (message, request, output).
 fn stands(copies: &[Copy]) -> Vec<(u8, u8, u64)> {
@@ -50,6 +52,42 @@ fn a_copied_log_counts_once_and_on_the_same_device_everywhere() {
     there.device = DeviceId([9; 16]);
     assert_eq!(standing(&[there.clone(), here.clone()]), [&here]);
     assert_eq!(standing(&[here.clone(), there]), [&here]);
+}
+
+/// Of two copies that differ in anything at all the same one stands, whichever comes first: two machines that hold
+/// both show the same figure.
+#[test]
+fn every_field_breaks_a_tie() {
+    let other = |change: &dyn Fn(&mut Copy)| {
+        let mut other = copy(1, 1, 9, 0);
+        change(&mut other);
+        other
+    };
+    let others = [
+        other(&|c| c.record.time.0 += 1),
+        other(&|c| c.record.tokens.reasoning = 1),
+        other(&|c| c.record.model = "zz".into()),
+        other(&|c| c.record.session = "zz".into()),
+        other(&|c| c.record.tier = Tier::Fast),
+        other(&|c| c.record.quality = Quality::Understated),
+        other(&|c| c.record.web_searches = 1),
+        other(&|c| c.record.stated_cost = Some(PicoUsd(1))),
+        other(&|c| c.record.payer = Some("zz".into())),
+        other(&|c| c.record.project = Some([1; 8])),
+        other(&|c| c.record.source = "zz".into()),
+        other(&|c| c.device = DeviceId([9; 16])),
+    ];
+    for other in others {
+        let one = copy(1, 1, 9, 0);
+        assert_ne!(one, other);
+        assert_eq!(standing(&[one.clone(), other.clone()]), standing(&[other.clone(), one]), "{other:?}");
+        // Sidechain copies alone: their requests break a tie too.
+        let (one, mut two) = (sidechain(copy(1, 1, 9, 0)), sidechain(other));
+        two.record.request = RequestId([2; 2]);
+        assert_eq!(standing(&[one.clone(), two.clone()]), standing(&[two, one]));
+    }
+    let (one, two) = (sidechain(copy(1, 1, 9, 0)), sidechain(copy(1, 2, 9, 0)));
+    assert_eq!(standing(&[one.clone(), two.clone()]), standing(&[two, one]));
 }
 
 fn any_copy() -> impl Strategy<Value = Copy> {
