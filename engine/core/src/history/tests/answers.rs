@@ -74,11 +74,11 @@ fn of_answers_seen_at_once_the_larger_stands() {
     let (less, more) = (answer(0, 0, &[], 1, &[("", 1)]), answer(0, 0, &[], 1, &[("", 2)]));
     for (a, b) in [(&less, &more), (&more, &less)] {
         let (stands, _) = standing([a.clone(), b.clone()], []);
-        assert_eq!(stands.into_values().map(|s| s.answer).collect::<Vec<_>>(), [more.clone()]);
+        assert_eq!(stands.into_values().map(|s| s.answer).collect::<Vec<_>>(), std::slice::from_ref(&more));
         let mut gauges = Gauges::default();
         gauges.absorb(std::slice::from_ref(a), &[]);
         gauges.absorb(std::slice::from_ref(b), &[]);
-        assert_eq!(gauges.all().map(|s| s.answer.clone()).collect::<Vec<_>>(), [more.clone()]);
+        assert_eq!(gauges.all().map(|s| s.answer.clone()).collect::<Vec<_>>(), std::slice::from_ref(&more));
     }
 }
 
@@ -93,8 +93,8 @@ fn a_gauge_is_what_was_seen_last_not_what_came_last() {
         clock: Clock::Provider,
     };
     let mut gauges = Gauges::default();
-    gauges.absorb(&[new.clone()], &[]);
-    gauges.absorb(&[old.clone()], &[]);
+    gauges.absorb(std::slice::from_ref(&new), &[]);
+    gauges.absorb(std::slice::from_ref(&old), &[]);
     gauges.absorb(&[], &[note(&old, 1)]);
     let seen = |g: &Gauges| g.all().map(|s| (s.answer.clone(), s.seen.1.0 / HOUR)).collect::<Vec<_>>();
     assert_eq!(seen(&gauges), [(new.clone(), 2)]);
