@@ -223,7 +223,14 @@ async fn one(
 ) -> Result<(Summary, Recorded)> {
     let planned = aside(move || aimon_sources::scan::plan(aimon_sources::collectors(), &env, &marks))?;
     let mut plan = outcome(planned).await?;
-    complete(&mut plan, &mut *replica.lock().await).await?;
+    {
+        let mut replica = replica.lock().await;
+        complete(&mut plan, &mut replica).await?;
+        // Nothing proves the clock yet: the newest calls do, so they come first.
+        if replica.trusted_day().is_none() {
+            plan.newest_first();
+        }
+    }
     let (sender, mut receiver) = mpsc::channel::<Group>(WAITING);
     let reader = aside(move || {
         let options = Options { first_day: Some(first_day), ..Options::default() };

@@ -84,14 +84,14 @@ impl View {
     }
 }
 
-/// Says so where the clock is far ahead of when aimon last ran: until that is settled no day expires.
+/// Says so where the clock is far ahead of the last time that is known to be right: until that is settled no day expires.
 /// After some days' pause nothing is said; `aimon doctor` knows.
 pub fn doubt_clock(replica: &Replica, place: &Place) {
-    let trusted = replica.first_day().plus(replica.retention_days() as i32 - 1);
+    let Some(trusted) = replica.trusted_day() else { return };
     let (now, ahead) = (place.now.day(), i64::from(place.now.day().0) - i64::from(trusted.0));
     if ahead > DOUBT {
         output::note(&format!(
-            "the clock says {now}, {ahead} days after aimon last ran; no day expires until `aimon doctor --trust-clock`"
+            "the clock says {now}, {ahead} days after the last time that is known to be right; no day expires until `aimon doctor --trust-clock`"
         ));
     }
 }

@@ -37,6 +37,9 @@ impl Default for Retention {
 /// The longest step of an unvouched clock by which days expire.
 const JUMP_MS: i64 = 2 * 86_400_000;
 
+/// How long before a first start's clock a call may have ended for that clock to be believed.
+const PAUSE_MS: i64 = 30 * 86_400_000;
+
 /// What a device knows about the time that it may trust for expiry. One wrong clock expires
 /// nothing: a clock that steps by more than two days moves nothing until it is vouched for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,14 +51,40 @@ pub struct TrustedTime {
 }
 
 impl TrustedTime {
-    /// Begins with the clock as it is: there is nothing yet that it could expire.
+    /// Begins with the clock as it is.
     pub fn new(now: UtcMillis) -> Self {
         Self { until: now, doubted: None }
+    }
+
+    /// Begins with nothing: at a first start the clock may be years ahead, and the logs that are read
+    /// then would count as expired. Nothing expires until somebody vouches, or a call is a witness.
+    pub fn unproven() -> Self {
+        Self { until: UtcMillis(i64::MIN), doubted: None }
+    }
+
+    /// Whether there is a time to go by.
+    pub fn is_proven(self) -> bool {
+        self.until.0 != i64::MIN
+    }
+
+    /// A call that a log tells of is a witness where nothing is proven yet: a clock that is years off makes no
+    /// call, because no provider's certificate is valid under it. A clock a month or less behind the call's
+    /// is believed; one that is further ahead is doubted.
+    pub fn witness(&mut self, call: UtcMillis, now: UtcMillis) {
+        // A call that is still to come says that one of the two is wrong, not which.
+        if self.is_proven() || call.0.saturating_sub(now.0) > JUMP_MS {
+            return;
+        }
+        self.until = if now.0.saturating_sub(call.0) <= PAUSE_MS { now } else { call };
+        self.observe(now);
     }
 
     /// Looks at the clock again. Small steps forward are taken over; a step of more than two days
     /// is kept aside as doubted; steps back change nothing.
     pub fn observe(&mut self, now: UtcMillis) {
+        if !self.is_proven() {
+            return;
+        }
         if now.0.saturating_sub(self.until.0) > JUMP_MS {
             self.doubted = Some(now);
         } else {
@@ -111,5 +140,25 @@ mod tests {
         assert_eq!((time.until, time.doubted), (UtcMillis(2 * DAY), None), "a step back brings no day back");
         time.vouch(UtcMillis(9 * DAY), UtcMillis(9 * DAY));
         assert_eq!(time.until, UtcMillis(9 * DAY));
+    }
+
+    #[test]
+    fn a_first_start_is_believed_only_with_a_witness() {
+        let (now, far) = (UtcMillis(20_000 * DAY), UtcMillis(22_000 * DAY));
+        let mut time = TrustedTime::unproven();
+        time.observe(far);
+        assert!(!time.is_proven(), "a clock alone proves nothing");
+        time.witness(UtcMillis(now.0 + 3 * DAY), now);
+        assert!(!time.is_proven(), "nor does a call that is still to come");
+        time.witness(UtcMillis(now.0 - 29 * DAY), now);
+        assert_eq!((time.until, time.doubted), (now, None));
+        time.witness(far, far);
+        assert_eq!(time.until, now, "only the first one counts");
+
+        let mut time = TrustedTime::unproven();
+        time.witness(now, far);
+        assert_eq!((time.until, time.doubted), (now, Some(far)), "a clock in the far future");
+        time.observe(UtcMillis(now.0 + DAY));
+        assert_eq!((time.until, time.doubted), (UtcMillis(now.0 + DAY), None), "set right, it counts");
     }
 }

@@ -216,6 +216,23 @@ impl Replica {
         .await
     }
 
+    /// Before the first calls are recorded no time is proven: the newest of them is the witness.
+    async fn witness(&mut self, commit: &Commit) -> Result<(), Error> {
+        let calls = commit.events.iter().filter_map(|event| match event {
+            Event::Record(record) => Some(record.time),
+            Event::Answer(_) | Event::Unchanged(_) => None,
+        });
+        let Some(newest) = calls.max().filter(|_| !self.time.is_proven()) else { return Ok(()) };
+        self.time.witness(newest, commit.now);
+        let time = self.time;
+        self.transaction(async |db| meta::set_time(db, time).await).await
+    }
+
+    /// The last day that counts for expiry; `None` as long as nothing proves the clock.
+    pub fn trusted_day(&self) -> Option<UtcDay> {
+        self.time.is_proven().then(|| self.time.until.day())
+    }
+
     /// Takes the clock as right after a jump, because somebody says so: days expire by it.
     pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
         self.time.vouch(now, now);
@@ -248,6 +265,7 @@ impl Replica {
 
     /// Records events and marks. When this returns they are on the disk.
     pub async fn record(&mut self, commit: Commit) -> Result<Recorded, Error> {
+        self.witness(&commit).await?;
         self.observe(commit.now).await?;
         let mut recorded = Recorded::default();
         let first = self.first_day();
@@ -506,7 +524,7 @@ async fn begin(
     let mut entropy = [0; 10];
     random(home, &mut entropy)?;
     let device = DeviceId::new(now.0.max(0) as u64, entropy);
-    let time = TrustedTime::new(now);
+    let time = TrustedTime::unproven();
     let fail = |e| error(home, e);
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
     meta::set(&mut tx, "device", &device.0).await.map_err(fail)?;

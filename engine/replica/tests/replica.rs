@@ -114,6 +114,7 @@ async fn copies_on_several_days_count_once_whenever_they_arrive() {
 async fn a_copy_on_an_expired_day_hides_nothing() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
+    replica.vouch(NOW).await.unwrap();
     record(&mut replica, &[call(1, 9, 179), call(1, 7, 100), call(2, 1, 179)]).await;
     assert_eq!(figures(&mut replica).await, [(179, 10)]);
     // As of tomorrow the oldest day has left, though it is still held.
@@ -135,6 +136,7 @@ async fn a_copy_on_an_expired_day_hides_nothing() {
 async fn a_clock_that_jumps_expires_nothing_until_it_is_vouched_for() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
+    replica.vouch(NOW).await.unwrap();
     record(&mut replica, &[call(1, 9, 100)]).await;
     drop(replica);
     let later = UtcMillis(NOW.0 + 1500 * DAY);
@@ -534,6 +536,7 @@ async fn no_clock_misdates_or_expires_a_call() {
 async fn days_expire_one_by_one() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
+    replica.vouch(NOW).await.unwrap();
     let calls: Vec<Record> = (170..180).map(|days| call(days as u8, 1, days)).collect();
     record(&mut replica, &calls).await;
     for midnights in 0..5 {

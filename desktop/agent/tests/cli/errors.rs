@@ -116,13 +116,33 @@ fn a_full_disk_under_the_output() {
 
 #[cfg(debug_assertions)]
 #[test]
+fn a_first_start_in_2030_loses_nothing() {
+    let mut machine = Machine::with_logs();
+    machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
+    machine.run(&["scan"]).fine();
+    machine.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
+    let late = machine.run(&["report", "--json"]).fine().out;
+    let mut other = Machine::with_logs();
+    other.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
+    assert_eq!(late, other.run(&["report", "--json"]).fine().out);
+    let found = machine.run(&["doctor", "--json"]).json();
+    assert_eq!(found["database"]["records"], 5, "all of them");
+    assert_eq!(found["clock"]["jumpedAheadOf"], serde_json::Value::Null, "and the clock counts again");
+}
+
+#[cfg(debug_assertions)]
+#[test]
 fn a_clock_that_jumps_expires_nothing_until_somebody_says_that_it_is_right() {
     let mut machine = Machine::with_logs();
     machine.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
     machine.run(&["scan"]).fine();
     machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
     let said = machine.run(&["scan"]).fine();
-    assert!(said.err.contains("1134 days after aimon last ran") && said.err.contains("--trust-clock"), "{said:?}");
+    assert!(
+        said.err.contains("1134 days after the last time that is known to be right")
+            && said.err.contains("--trust-clock"),
+        "{said:?}"
+    );
     let found = machine.run(&["doctor", "--json"]).json();
     assert_eq!(found["database"]["records"], 5, "nothing expired");
     assert!(found["problems"][0].as_str().unwrap().contains("--trust-clock"), "{found}");

@@ -128,6 +128,11 @@ impl Plan<'_> {
         }
     }
 
+    /// Has the newest files read first, instead of the oldest.
+    pub fn newest_first(&mut self) {
+        self.jobs.reverse();
+    }
+
     /// Whether no file has changed.
     pub fn is_empty(&self) -> bool {
         self.jobs.is_empty()

@@ -147,7 +147,7 @@ impl Checkup {
         }
         if let Some(trusted) = &self.clock.jumped_ahead_of {
             problems.push(format!(
-                "The clock says {}, far ahead of {trusted}, when aimon last ran. No day expires until that is settled: \
+                "The clock says {}, far ahead of {trusted}, the last time that is known to be right. No day expires until that is settled: \
                  set the clock right, or run `aimon doctor --trust-clock` if it is right.",
                 self.clock.now
             ));
