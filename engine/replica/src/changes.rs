@@ -1,6 +1,6 @@
 //! The table of changes: the only module that knows how events rest on the disk.
 
-use aimon_core::batch::Batch;
+use aimon_core::batch::{Batch, BatchError};
 use aimon_core::ids::{DeviceId, SegmentId};
 use aimon_core::segment;
 use aimon_core::time::UtcDay;
@@ -23,13 +23,20 @@ impl Stored {
         Self { seq, segment: SegmentId { device, day: UtcDay(day), part: part as u16 }, bytes }
     }
 
-    /// The row's batches, or why it is damaged.
+    /// The row's batches, or why it is damaged. One in a format that only a newer version reads is held
+    /// like any other, and shows nothing until then.
     pub(crate) fn batches(&self) -> Result<Vec<Batch>, String> {
-        segment::batches(&self.bytes)
-            .map_err(|e| e.to_string())?
-            .iter()
-            .map(|bytes| Batch::decode(bytes).map_err(|e| e.to_string()))
-            .collect()
+        let mut batches = Vec::new();
+        for bytes in segment::batches(&self.bytes).map_err(|e| e.to_string())? {
+            match Batch::decode(&bytes) {
+                Ok(batch) => batches.push(batch),
+                Err(BatchError::Version(format)) => {
+                    tracing::debug!(format, day = %self.segment.day, "a batch of a newer version is held, and not read");
+                }
+                Err(e) => return Err(e.to_string()),
+            }
+        }
+        Ok(batches)
     }
 }
 

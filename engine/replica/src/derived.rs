@@ -14,8 +14,9 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::changes::{self, Stored};
 
-/// Grows when the derived tables' content or format changes; others are thrown away.
-const VERSION: i64 = 2;
+/// Grows when the derived tables' content or format changes, or when more batches can be read; others are
+/// thrown away.
+const VERSION: i64 = 2 + 256 * aimon_core::batch::VERSION as i64;
 
 /// How many bytes of changes a writer takes in at once, so that memory stays bounded.
 pub(crate) const STEP: i64 = 8 << 20;

@@ -431,6 +431,8 @@ async fn what_a_newer_version_wrote_survives_sealing_and_export() {
     let known = Batch::new([Event::Record(call(2, 5, 1))]).encode();
     let batches = [[known, unknown.to_vec()].concat(), [Batch::default().encode(), unknown.to_vec()].concat()];
     let mut chain = Chain::new(WriterId([9; 8])).unwrap();
+    // And a batch in another format altogether.
+    let batches = [&batches[..], &[vec![2, 1, 2, 3]]].concat();
     for batch in &batches {
         insert(&home, &replica, 1, chain.append(batch.clone())).await;
     }
@@ -438,7 +440,7 @@ async fn what_a_newer_version_wrote_survives_sealing_and_export() {
     for _ in 0..2 {
         assert_eq!(figures(&mut replica).await, [(1, 14)]);
         let held = exported(&mut replica).await;
-        assert_eq!(held.len(), 4);
+        assert_eq!(held.len(), 5);
         assert!(batches.iter().all(|batch| held.contains(batch)), "byte for byte");
         replica.seal(UtcMillis(NOW.0 + DAY)).await.unwrap();
         replica.rebuild().await.unwrap();

@@ -203,6 +203,37 @@ fn what_is_not_what_was_read_is_read_again() {
     assert_eq!(m.outputs(), expected);
 }
 
+/// Each of the three signs by which a file is known tells alone that it is another one.
+#[test]
+fn one_sign_is_enough_to_read_again() {
+    let (long, more) = (lines(100..140), lines(140..141));
+    let without =
+        |n: u64, instead: u64| long.replace(&line(&format!("m{n}"), n), &line(&format!("m{instead}"), instead));
+    let outputs_after = |change: &dyn Fn(&Path, &Machine)| {
+        let mut m = Machine::new();
+        let file = m.path("a.jsonl");
+        append(&file, &long);
+        m.scan();
+        change(&file, &m);
+        m.scan();
+        m.outputs()
+    };
+    // Overwritten where it lies: its first line alone, or the line in front of the position alone.
+    let first = outputs_after(&|file, _| fs::write(file, without(100, 500) + &more).unwrap());
+    assert_eq!(first, (100..141).chain([500]).collect::<Vec<_>>());
+    let last = outputs_after(&|file, _| fs::write(file, without(139, 500) + &more).unwrap());
+    assert_eq!(last, (100..141).chain([500]).collect::<Vec<_>>());
+    // Another file with the same beginning and end took its place.
+    let middle = outputs_after(&|file, m| {
+        let other = m.path("other");
+        fs::write(&other, without(120, 500) + &more).unwrap();
+        fs::rename(&other, file).unwrap();
+    });
+    if cfg!(unix) {
+        assert_eq!(middle, (100..141).chain([500]).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn renamed_archived_and_vanished_files_keep_what_they_said() {
     let mut m = Machine::new();
