@@ -16,7 +16,17 @@ const END: u64 = 1_793_880_000;
 
 /// Today's report, and a start, over histories of 18, 180 and 1,800 days.
 pub fn measure(options: &Options, quick: bool, page: &mut Page) {
-    page.head("Growth", &["history", "calls", "today's report", "status", "a start without a scan"]);
+    page.head(
+        "Growth",
+        &[
+            "history",
+            "calls",
+            "today's report",
+            "status",
+            "a start without a scan",
+            "today's report, no log ever deleted",
+        ],
+    );
     let lengths: &[u32] = if quick { &[18, 180] } else { &[18, 180, 1_800] };
     for days in lengths {
         let made = logs::history(options, *days);
@@ -25,17 +35,20 @@ pub fn measure(options: &Options, quick: bool, page: &mut Page) {
         let home = emptied(scratch.join("growth"));
         link(&made.home, &home, SystemTime::UNIX_EPOCH);
         let _ = once(&mut aimon(&home, &data, &["scan"]), None);
-        // The agents delete what is old, at the next scan it is seen to be gone.
-        let home = emptied(home);
-        link(&made.home, &home, SystemTime::UNIX_EPOCH + Duration::from_secs(END - 18 * 86_400));
         let run = |args: &[&str]| median(options.runs * 5, || once(&mut aimon(&home, &data, args), None));
-        let _ = run(&["scan"]);
         let today = ["--timezone", "UTC", "--as-of", "2026-11-05"];
-        let report = run(&[&["report", "daily", "--json", "--since", "2026-11-05"][..], &today].concat());
+        let report = [&["report", "daily", "--json", "--since", "2026-11-05"][..], &today].concat();
+        // An agent that never deletes a log: each file has to be looked at.
+        let all = run(&report);
+        // The agents delete what is old; at the next scan it is seen to be gone.
+        let home = emptied(home.clone());
+        link(&made.home, &home, SystemTime::UNIX_EPOCH + Duration::from_secs(END - 18 * 86_400));
+        let _ = run(&["scan"]);
+        let recent = run(&report);
         let status = run(&[&["status"][..], &today].concat());
         let start = run(&[&["status", "--no-scan"][..], &today].concat());
         let days = format!("{days} days");
-        page.row(&[&days, &made.calls.to_string(), &times(report), &times(status), &times(start)]);
+        page.row(&[&days, &made.calls.to_string(), &times(recent), &times(status), &times(start), &times(all)]);
     }
     page.limit("no slower with a longer history: p50 within 20 %");
 }
@@ -44,14 +57,19 @@ pub fn measure(options: &Options, quick: bool, page: &mut Page) {
 fn link(from: &Path, to: &Path, since: SystemTime) {
     let mut folders = vec![from.to_owned()];
     while let Some(folder) = folders.pop() {
-        // A root that is empty is still there.
-        fs::create_dir_all(to.join(folder.strip_prefix(from).unwrap())).unwrap();
+        // A root that is empty is still there (`.codex/sessions`).
+        let relative = folder.strip_prefix(from).unwrap();
+        if relative.components().count() <= 2 {
+            fs::create_dir_all(to.join(relative)).unwrap();
+        }
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.metadata().and_then(|m| m.modified()).is_ok_and(|t| t >= since) {
-                fs::hard_link(&path, to.join(path.strip_prefix(from).unwrap())).unwrap();
+                let place = to.join(path.strip_prefix(from).unwrap());
+                fs::create_dir_all(place.parent().unwrap()).unwrap();
+                fs::hard_link(&path, &place).unwrap();
             }
         }
     }
