@@ -171,6 +171,13 @@ fn a_read_only_home_is_refused_and_still_read() {
     rig.run(&["scan"]).refused("home-not-writable", 4);
     rig.expect(&made.truth, "UTC");
     drop(mount);
+    // The same with no log beside the database: whoever closes it last tidies up.
+    assert_eq!(sqlite::check(&rig.aimon_home()), ["ok"]);
+    assert!(!rig.aimon_home().join("aimon.db-wal").exists());
+    let mount = Mount::read_only(&rig.aimon_home());
+    rig.run(&["scan"]).refused("home-not-writable", 4);
+    rig.expect(&made.truth, "UTC");
+    drop(mount);
     rig.scan().expect(&made.truth, "UTC");
 }
 

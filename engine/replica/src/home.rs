@@ -12,6 +12,11 @@ pub(crate) fn database(home: &Path) -> PathBuf {
     home.join("aimon.db")
 }
 
+/// SQLite's write-ahead log beside it, while the database is open or was not closed.
+pub(crate) fn log(home: &Path) -> PathBuf {
+    home.join("aimon.db-wal")
+}
+
 /// The writer's lock. The operating system gives it back when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {

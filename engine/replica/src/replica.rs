@@ -119,7 +119,7 @@ impl Replica {
         };
         home::create(home)?;
         let lock = home::lock(home)?;
-        let mut db = connect(home, true).await?;
+        let mut db = connect(home, Access::Write).await.map_err(|e| error(home, e))?;
         migrate(home, &mut db).await?;
         let fail = |e| error(home, e);
         let identity = match meta::identity(&mut db).await.map_err(fail)? {
@@ -141,9 +141,14 @@ impl Replica {
         if !home::database(home).exists() {
             return Err(Error::Empty(home.to_owned()));
         }
-        let mut db = connect(home, false).await?;
         let fail = |e| error(home, e);
-        let version = version(&mut db).await.map_err(fail)?;
+        let (mut db, version) = match reader(home, Access::Read).await {
+            // SQLite keeps a file of its own beside a database that is open. Where it can't, nobody else of us can
+            // either: without a log to read there is but the database itself.
+            Err(e) if is_unopenable(&e) && !home::log(home).exists() => reader(home, Access::Frozen).await,
+            other => other,
+        }
+        .map_err(fail)?;
         if version > VERSION {
             return Err(Error::Newer { path: home.to_owned(), found: version, known: VERSION });
         }
@@ -541,15 +546,31 @@ fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
         .map_err(|e| Error::Home { path: home.to_owned(), source: std::io::Error::other(e.to_string()) })
 }
 
-async fn connect(home: &Path, write: bool) -> Result<SqliteConnection, Error> {
+/// How a database is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Write,
+    /// Beside whoever writes.
+    Read,
+    /// In a folder where nothing can be written, and nobody has left a log.
+    Frozen,
+}
+
+async fn reader(home: &Path, access: Access) -> Result<(SqliteConnection, i64), sqlx::Error> {
+    let mut db = connect(home, access).await?;
+    let version = version(&mut db).await?;
+    Ok((db, version))
+}
+
+async fn connect(home: &Path, access: Access) -> Result<SqliteConnection, sqlx::Error> {
     let path = home::database(home);
-    if write {
+    if access == Access::Write {
         // SQLite would make the file readable by others under a usual umask.
         let mut options = std::fs::OpenOptions::new();
         options.create(true).truncate(false).write(true).read(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).map_err(|source| Error::Home { path: path.clone(), source })?;
+        options.open(&path).map_err(sqlx::Error::Io)?;
     }
     let options = SqliteConnectOptions::new()
         .filename(&path)
@@ -559,16 +580,25 @@ async fn connect(home: &Path, write: bool) -> Result<SqliteConnection, Error> {
         // Rows come from a thread of their own: handed over in few large groups.
         .row_buffer_size(4096)
         .pragma("temp_store", "MEMORY");
-    // A reader must not change the journal mode; the database says its own.
-    let options = if write {
-        options
+    let options = match access {
+        Access::Write => options
             .journal_mode(SqliteJournalMode::Wal)
             // An event is on the disk before anything else sees it, also after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-    } else {
-        options.pragma("query_only", "ON")
+            .synchronous(SqliteSynchronous::Full),
+        // A reader must not change the journal mode; the database says its own.
+        Access::Read => options.pragma("query_only", "ON"),
+        Access::Frozen => options.read_only(true).immutable(true),
     };
-    options.disable_statement_logging().connect().await.map_err(|e| error(home, e))
+    options.disable_statement_logging().connect().await
+}
+
+/// Whether SQLite could not open the database or a file beside it (https://sqlite.org/rescode.html).
+fn is_unopenable(source: &sqlx::Error) -> bool {
+    matches!(primary_code(source), Some(8 | 10 | 14))
+}
+
+fn primary_code(source: &sqlx::Error) -> Option<i32> {
+    source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff)
 }
 
 async fn version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
@@ -593,8 +623,10 @@ async fn migrate(home: &Path, db: &mut SqliteConnection) -> Result<(), Error> {
 /// Sorts SQLite's errors by what the user can do about them (https://sqlite.org/rescode.html).
 pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
     let path = home.to_owned();
-    let code = source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff);
-    match code {
+    if let sqlx::Error::Io(source) = source {
+        return Error::Home { path: home::database(home), source };
+    }
+    match primary_code(&source) {
         Some(5 | 6) => Error::Busy(path),
         Some(13) => Error::Full(path),
         Some(11 | 26) => Error::Damaged { path, detail: source.to_string() },
