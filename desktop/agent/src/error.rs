@@ -76,6 +76,14 @@ pub enum Error {
     /// There is no such call in the history.
     #[error("there is nothing to explain: {0}")]
     NothingToExplain(String),
+    /// Several sessions begin so.
+    #[error("several sessions begin with `{given}`: {found}")]
+    AmbiguousSession {
+        /// What was asked for.
+        given: String,
+        /// What it could be.
+        found: String,
+    },
     /// The demo's logs can't be made.
     #[error("the demo's logs cannot be made: {0}")]
     Demo(String),
@@ -133,6 +141,7 @@ pub const CODES: &[&str] = &[
     "bad-port",
     "bad-prices",
     "nothing-to-explain",
+    "ambiguous-session",
     "port-in-use",
     "ccusage-failed",
     "export-not-empty",
@@ -145,6 +154,8 @@ pub const CODES: &[&str] = &[
     "bad-parameter",
     "bad-reading",
     "no-such-path",
+    "no-such-method",
+    "too-long",
     "timeout",
     "ending",
 ];
@@ -182,6 +193,7 @@ impl Error {
             Self::ExportNotEmpty(_) => "export-not-empty",
             Self::Write { .. } => "not-writable",
             Self::NothingToExplain(_) => "nothing-to-explain",
+            Self::AmbiguousSession { .. } => "ambiguous-session",
             Self::Demo(_) => "demo-failed",
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
@@ -217,6 +229,7 @@ impl Error {
             Self::NothingToExplain(_) => {
                 "`aimon report` shows which days, models, sources and sessions there are".to_owned()
             }
+            Self::AmbiguousSession { .. } => "give more of its id, or all of it".to_owned(),
             Self::Demo(_) => "free some space, or set AIMON_HOME to a folder whose parent is yours to write".to_owned(),
             Self::NoAnswer { .. } => {
                 "wait for it to finish, or end it (Ctrl-C in its terminal) and try again".to_owned()
@@ -245,17 +258,13 @@ impl Error {
             | Self::EmptyRange { .. }
             | Self::BadTemplate { .. }
             | Self::BadPort(_)
+            | Self::AmbiguousSession { .. }
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
-            Self::Write { .. } => exit::NOT_WRITABLE,
-            Self::Output(source) if is_no_room(source) => exit::NOT_WRITABLE,
+            Self::Write { .. } | Self::Output(_) => exit::NOT_WRITABLE,
             _ => exit::FAILURE,
         }
     }
-}
-
-fn is_no_room(e: &std::io::Error) -> bool {
-    matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// What most of this crate returns.
@@ -294,7 +303,7 @@ mod tests {
             (Error::BadZone(String::new()), exit::USAGE),
             (Error::Write { path: path(), source: io() }, exit::NOT_WRITABLE),
             (Error::Output(std::io::ErrorKind::StorageFull.into()), exit::NOT_WRITABLE),
-            (Error::Output(io()), exit::FAILURE),
+            (Error::Output(io()), exit::NOT_WRITABLE),
             (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
             (Error::Demo(String::new()), exit::FAILURE),
         ];

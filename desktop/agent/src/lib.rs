@@ -16,6 +16,7 @@ pub mod dates;
 pub mod demo;
 pub mod error;
 pub mod explain;
+pub mod filter;
 pub mod home;
 pub mod lines;
 pub mod output;

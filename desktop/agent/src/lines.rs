@@ -9,6 +9,7 @@ use aimon_sources::collector::Collector;
 use aimon_sources::locate::{Located, locate};
 
 use crate::place::Place;
+use crate::render::text::visible;
 
 /// What identifies a call.
 pub type Call = (MessageId, RequestId);
@@ -56,8 +57,10 @@ impl Lines {
 
 /// `file:line`, as editors understand it.
 pub fn text(located: &Located) -> String {
+    let path = located.place.path.display().to_string();
+    let path = visible(&path);
     match located.place.line {
-        Some(line) => format!("{}:{line}", located.place.path.display()),
-        None => located.place.path.display().to_string(),
+        Some(line) => format!("{path}:{line}"),
+        None => path.into_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use crate::error::{Error, Result};
 use crate::paint;
+use crate::render::text::{visible, visible_lines};
 
 /// Writes text, which may have colours, to the standard output.
 pub fn print(text: &str) -> Result<()> {
@@ -20,7 +21,7 @@ pub fn print_plain(bytes: &[u8]) -> Result<()> {
 
 /// Says something beside the output. Nobody listening is no error.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{} {text}", paint::dim("note:"));
+    let _ = writeln!(anstream::stderr().lock(), "{} {}", paint::dim("note:"), visible(text));
 }
 
 /// Shows an error as people and scripts read it.
@@ -28,10 +29,16 @@ pub fn error(e: &Error) {
     if matches!(e, Error::Pipe | Error::Ended(_)) {
         return;
     }
-    let mut text = format!("{} {e}\n", paint::error(&format!("error[{}]:", e.code())));
+    let said = e.to_string();
+    let said = match e {
+        // clap's words, and another program's, have several lines.
+        Error::Usage(_) | Error::Ccusage { .. } => visible_lines(&said),
+        _ => visible(&said).into_owned(),
+    };
+    let mut text = format!("{} {said}\n", paint::error(&format!("error[{}]:", e.code())));
     let help = e.help();
     if !help.is_empty() {
-        text.push_str(&format!("{} {help}\n", paint::bold("help:")));
+        text.push_str(&format!("{} {}\n", paint::bold("help:"), visible(&help)));
     }
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

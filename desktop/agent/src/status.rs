@@ -34,6 +34,8 @@ pub struct Status {
     pub zone: TimeZone,
     /// What time it is.
     pub now: UtcMillis,
+    /// How many days are kept, if something is.
+    pub kept_days: Option<u32>,
     /// Whether anything was ever recorded.
     pub is_empty: bool,
 }
@@ -90,6 +92,7 @@ impl Status {
         status.month = cut.total;
         status.unpriced_models = cut.unpriced_models;
         status.windows = windows::of(&replica.gauges().await?, now);
+        status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
             && replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today.utc, Detail::Hours).await?.is_empty();
@@ -107,6 +110,7 @@ impl Status {
             date: today.local,
             zone: zone.clone(),
             now,
+            kept_days: None,
             is_empty: true,
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::agent::client::Client;
 use crate::error::Result;
+use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
@@ -107,8 +108,8 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
 
 /// Cuts a report from cells.
 pub fn cut(query: &Query, days: Vec<DayCells>, pricing: &Pricing) -> Report {
-    let prices = pricing.look_up();
-    Report::cut(query, days, &|key, day, tokens| prices.cost(key, day, tokens))
+    let (prices, query) = (pricing.look_up(), filter::in_full(query, &days));
+    Report::cut(&query, days, &|key, day, tokens| prices.cost(key, day, tokens))
 }
 
 /// Cuts a report from a replica.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -51,16 +51,19 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/report", get(report))
         .route("/v1/status", get(status))
         .route("/v1/record", post(record))
+        .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn(in_time));
     let long = Router::new()
         .route("/v1/scan", post(scan))
         .route("/v1/rebuild", post(rebuild))
         .route("/v1/trust-clock", post(trust_clock))
-        .route("/v1/events", get(changes));
+        .route("/v1/events", get(changes))
+        .method_not_allowed_fallback(not_so);
     let closed = quick.merge(long).layer(middleware::from_fn_with_state(shared.clone(), with_token));
     Router::new()
-        .merge(closed)
         .route("/openapi.json", get(openapi))
+        .method_not_allowed_fallback(not_so)
+        .merge(closed)
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(LONGEST))
         .layer(middleware::from_fn_with_state(shared.clone(), from_here))
@@ -184,9 +187,10 @@ async fn report(
     let week = choice::<WeekdayArg>("startOfWeek", &p.start_of_week)?.unwrap_or_default();
     let by = choice::<ByArg>("by", &p.by)?.map(dimension);
     let asked = Asked::of(&range, dates::now())?;
-    let query = asked.query(period(period_arg, week), by);
+    let mut query = asked.query(period(period_arg, week), by);
+    shared.agent.labels().to_ids(&mut query.devices);
     let report = shared.agent.report(&query, asked.today.utc).await?;
-    Ok(Json(ReportJson::of(&report, query.period, by.is_some(), shared.agent.labels())))
+    Ok(Json(ReportJson::of(&report, query.period, query.by, shared.agent.labels())))
 }
 
 /// What `/v1/status` can be asked.
@@ -249,7 +253,14 @@ pub struct Kept {
     (status = 401, description = "The token is missing or wrong", body = ProblemBody),
     (status = 507, description = "The disk is full", body = ProblemBody),
 ))]
-async fn record(State(shared): State<Shared>, body: Bytes) -> Answer<Kept> {
+async fn record(State(shared): State<Shared>, body: Result<Bytes, BytesRejection>) -> Answer<Kept> {
+    let body = body.map_err(|e| match e.status() {
+        too_long @ StatusCode::PAYLOAD_TOO_LARGE => {
+            let what = format!("the body is longer than {} KiB", LONGEST >> 10);
+            Failure::new(too_long, "too-long", &what, "see /openapi.json, Reading")
+        }
+        status => Failure::new(status, "bad-reading", &e.body_text(), "send the body again"),
+    })?;
     let reading: Option<Reading> = serde_json::from_slice(&body).ok();
     let Some(reading) = reading.filter(Reading::is_sound) else {
         let what = "the body is no reading of windows";
@@ -301,6 +312,11 @@ async fn openapi() -> Response {
 
 async fn nothing_here() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, "no-such-path", "there is nothing at this path", "see /openapi.json")
+}
+
+async fn not_so() -> Failure {
+    let what = "this path knows no such method";
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method", what, "see /openapi.json")
 }
 
 /// A page of somebody else's can make a browser connect here under another name: the name must be

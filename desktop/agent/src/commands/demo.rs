@@ -1,6 +1,6 @@
 //! `aimon demo`
 
-use aimon_core::history::Period;
+use aimon_core::history::{Dimension, Period};
 use jiff::ToSpan;
 
 use super::report::Asked;
@@ -13,6 +13,7 @@ use crate::render::grid;
 use crate::render::json::{ReportJson, pretty};
 use crate::render::status::show;
 use crate::render::table::{self, Parts};
+use crate::render::text::visible;
 use crate::status::Status;
 use crate::view::View;
 use crate::{demo, home, output, paint};
@@ -35,7 +36,7 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     if args.json {
         let query = asked.query(Period::Day, None);
         let report = view.report(&query, asked.today.utc, &pricing).await?;
-        return output::print_plain(&pretty(&ReportJson::of(&report, Period::Day, false, &labels)));
+        return output::print_plain(&pretty(&ReportJson::of(&report, Period::Day, None, &labels)));
     }
     let width = grid::width();
     let today = Today::of(None, place.now, &asked.zone);
@@ -43,16 +44,23 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     asked.since = Some(Day::Ago(DAYS - 1).resolve(asked.today.local));
     let query = asked.query(Period::Day, None);
     let days = view.report(&query, asked.today.utc, &pricing).await?;
-    let mut query = asked.query(Period::Month, Some(aimon_core::history::Dimension::Device));
+    let mut query = asked.query(Period::Month, Some(Dimension::Device));
     query.since = asked.today.local.first_of_month().checked_sub(2.months()).ok();
     let months = view.report(&query, asked.today.utc, &pricing).await?;
     let text = [
         show(&status, &labels, width),
         table::report(&days, &format!("Usage by day · the last {DAYS} days"), Period::Day, Parts::None, &labels, width),
-        table::report(&months, "Usage by month and machine", Period::Month, Parts::Groups, &labels, width),
+        table::report(
+            &months,
+            "Usage by month and machine",
+            Period::Month,
+            Parts::Groups(Dimension::Device),
+            &labels,
+            width,
+        ),
         paint::dim(&format!(
             "All of this is made up, and lies in {0}.\nAny command works on it: AIMON_HOME='{0}' aimon report --by source",
-            place.home.display()
+            visible(&place.home.display().to_string())
         )),
     ];
     output::print(&format!("{}\n", text.join("\n")))

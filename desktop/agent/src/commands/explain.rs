@@ -19,10 +19,12 @@ use crate::pricing::Pricing;
 use crate::render::grid::{self, Grid, Weight, figures, fit, words};
 use crate::render::json::{Dollars, pretty};
 use crate::render::labels::Labels;
-use crate::render::number::{exact, money};
-use crate::render::table::{at_least, short_model};
+use crate::render::number::exact;
+use crate::render::sessions::Sessions;
+use crate::render::table::{mark_of, marked_cost, shown_model};
+use crate::render::text::{name, names, visible};
 use crate::view::View;
-use crate::{output, paint};
+use crate::{filter, output, paint};
 
 /// Shows what a figure is made of.
 pub async fn run(args: &ExplainArgs) -> Result<()> {
@@ -37,7 +39,9 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         Some(replica) => replica.copies(query.utc_days(), asked.today.utc).await?,
         None => Vec::new(),
     };
-    let copies: Vec<Copy> = copies.into_iter().filter(|c| takes(args, &range, &asked, c)).collect();
+    let mut copies: Vec<Copy> = copies.into_iter().filter(|c| takes(&range, &asked, &labels, c)).collect();
+    let sessions = sessions(&args.session, &copies)?;
+    copies.retain(|c| sessions.is_empty() || sessions.iter().any(|s| **s == *c.record.session));
     if copies.is_empty() {
         return Err(Error::NothingToExplain(format!("no call matches {}", words_of(args, &asked))));
     }
@@ -72,17 +76,36 @@ fn range(args: &ExplainArgs) -> RangeArgs {
     range
 }
 
-fn takes(args: &ExplainArgs, range: &RangeArgs, asked: &Asked, copy: &Copy) -> bool {
+/// Sessions by their ids, or by beginnings of them, as they are shown.
+fn sessions(given: &[String], copies: &[Copy]) -> Result<Vec<String>> {
+    let known: BTreeSet<&str> = copies.iter().map(|c| &*c.record.session).collect();
+    let whole = |given: &String| {
+        let begin: Vec<&str> = known.iter().copied().filter(|id| visible(id).starts_with(given.as_str())).collect();
+        match begin[..] {
+            [one] if !given.is_empty() => Ok(one.to_owned()),
+            [_, _, ..] if !given.is_empty() && !known.contains(given.as_str()) => {
+                Err(Error::AmbiguousSession { given: given.clone(), found: names(&begin) })
+            }
+            _ => Ok(given.clone()),
+        }
+    };
+    given.iter().map(whole).collect()
+}
+
+fn takes(range: &RangeArgs, asked: &Asked, labels: &Labels, copy: &Copy) -> bool {
     let r = &copy.record;
     let date = dates::date(r.time, &asked.zone);
     let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
     let fast = (r.tier == Tier::Fast).then(|| format!("{}-fast", r.model));
+    let is_model =
+        |given: &String| filter::is_model(given, &r.model) || fast.as_ref().is_some_and(|m| filter::is_model(given, m));
+    let device = copy.device.to_string();
+    let is_device = |given: &String| filter::is_device(given, &device) || *given == labels.device(&device);
     asked.since.is_none_or(|d| date >= d)
         && asked.until.is_none_or(|d| date <= d)
         && any(&range.source, &r.source)
-        && (any(&range.model, &r.model) || fast.is_some_and(|m| range.model.contains(&m)))
-        && any(&range.device, &copy.device.to_string())
-        && any(&args.session, &r.session)
+        && (range.model.is_empty() || range.model.iter().any(is_model))
+        && (range.device.is_empty() || range.device.iter().any(is_device))
 }
 
 fn words_of(args: &ExplainArgs, asked: &Asked) -> String {
@@ -100,7 +123,9 @@ fn words_of(args: &ExplainArgs, asked: &Asked) -> String {
         ("session", &args.session),
     ];
     let filters = filters.iter().filter(|(_, list)| !list.is_empty());
-    let filters: Vec<String> = filters.map(|(name, list)| format!("{name} {}", list.join(" or "))).collect();
+    let filters: Vec<String> = filters
+        .map(|(what, list)| format!("{what} {}", list.iter().map(|l| name(l)).collect::<Vec<_>>().join(" or ")))
+        .collect();
     if filters.is_empty() { days } else { format!("{days} ({})", filters.join(", ")) }
 }
 
@@ -128,32 +153,39 @@ impl Shown<'_> {
         rules
     }
 
+    fn sessions(&self) -> Sessions {
+        Sessions::of(self.explained.parts.iter().map(|(key, _)| &*key.session))
+    }
+
     fn rule(&self, key: &PartKey, day: UtcDay) -> Rule {
         Rule::of(&key.model, day, key.tier, key.context, self.pricing)
     }
 
     fn text(&self, width: usize) -> String {
-        let mut text = format!("{}\n\n", paint::bold(&self.labels.title(&self.title)));
+        let mut text = format!("{}\n\n", paint::bold(&visible(&self.labels.title(&self.title))));
         text.push_str(&fit(width, [4, 3, 0].map(|names| self.parts(names))));
         text.push_str(&format!(
             "\n{}\n",
             paint::dim("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read")
         ));
         for (model, rule) in &self.rules() {
+            let model = name(model);
             let line = match &rule.matched {
                 Some(matched) => {
                     let prices: Vec<&str> = rule.per_million.iter().map(|p| p.as_deref().unwrap_or("–")).collect();
                     let notes: String = rule.notes.iter().map(|n| format!("; {n}")).collect();
-                    format!("  {model}: {}  from {matched}{notes}", prices.join(", "))
+                    format!("  {model}: {}  from {}{notes}", prices.join(", "), name(matched))
                 }
                 None => format!("  {model}: price unknown, not in the cost"),
             };
             text.push_str(&format!("{line}\n"));
         }
         if let Some(lines) = self.lines {
+            let sessions = self.sessions();
             text.push_str(&format!("\n{}\n", paint::bold("Calls and their lines")));
             for (key, part) in &self.explained.parts {
-                text.push_str(&format!("\n  {} · {} · {}\n", model(key), key.source, key.session));
+                let (model, session) = (name(&model(key)), sessions.shown(&key.session));
+                text.push_str(&format!("\n  {model} · {} · {session}\n", visible(&key.source)));
                 for i in &part.copies {
                     let (Some(copy), Some(cost)) = (self.copies.get(*i), self.costs.get(*i)) else { continue };
                     text.push_str(&self.call(copy, *cost, lines));
@@ -164,8 +196,9 @@ impl Shown<'_> {
     }
 
     fn call(&self, copy: &Copy, cost: Option<PicoUsd>, lines: &Lines) -> String {
-        let cost = cost.map_or_else(|| "unknown price".to_owned(), money);
-        let total = exact(copy.record.tokens.total());
+        let mark = mark_of(|quality| quality == copy.record.quality);
+        let cost = marked_cost(cost, false, mark);
+        let total = format!("{mark}{}", exact(copy.record.tokens.total()));
         let mut text = format!("    {}  {total:>12} tokens  {cost:>10}\n", self.time(copy.record.time));
         let behind = lines.behind(copy);
         if behind.is_empty() {
@@ -196,34 +229,36 @@ impl Shown<'_> {
         }
         heads.extend([figures("Total"), figures("Cost")]);
         let mut grid = Grid::new(&heads);
-        let row = |model: String, source: String, all: [String; 4], calls: u64, t: &Tokens, cost: String| {
-            let mut cells = vec![model, source];
-            cells.extend_from_slice(&all[all.len() - middle.len()..]);
-            cells.push(exact(calls));
-            if !middle.is_empty() {
-                cells.extend([t.input, t.output, t.cache_write(), t.cache_read].map(exact));
-            }
-            cells.extend([exact(t.total()), cost]);
-            cells
-        };
+        let row =
+            |mark: &str, model: String, source: String, all: [String; 4], calls: u64, t: &Tokens, cost: String| {
+                let marked = |n: u64| format!("{mark}{}", exact(n));
+                let mut cells = vec![model, source];
+                cells.extend_from_slice(&all[all.len() - middle.len()..]);
+                cells.push(exact(calls));
+                if !middle.is_empty() {
+                    cells.extend([marked(t.input), marked(t.output), exact(t.cache_write()), exact(t.cache_read)]);
+                }
+                cells.extend([marked(t.total()), cost]);
+                cells
+            };
+        let sessions = self.sessions();
         for (key, part) in &self.explained.parts {
             let all = [
-                self.labels.shown(&key.device.to_string()),
-                key.session.chars().take(8).collect(),
+                name(&self.labels.device(&key.device.to_string())),
+                sessions.shown(&key.session),
                 key.context.above().map_or_else(String::new, |least| format!("> {}K", least / 1000)),
                 key.quality.word().to_owned(),
             ];
-            let cost = part.cost.map_or_else(|| "unknown price".to_owned(), money);
-            let model = short_model(&model(key));
-            grid.row(Weight::Plain, row(model, key.source.to_string(), all, part.calls, &part.tokens, cost));
+            let mark = mark_of(|quality| quality == key.quality);
+            let cost = marked_cost(part.cost, false, mark);
+            let model = shown_model(&model(key));
+            grid.row(Weight::Plain, row(mark, model, key.source.to_string(), all, part.calls, &part.tokens, cost));
         }
         let e = &self.explained;
-        let cost = match (e.unpriced_calls, e.calls) {
-            (0, _) => money(e.cost),
-            (unpriced, calls) if unpriced == calls => "unknown price".to_owned(),
-            _ => at_least(e.cost),
-        };
-        grid.row(Weight::Sum, row("Sum".to_owned(), String::new(), Default::default(), e.calls, &e.tokens, cost));
+        let mark = mark_of(|quality| e.parts.iter().any(|(key, _)| key.quality == quality));
+        let known = (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(e.cost);
+        let cost = marked_cost(known, e.unpriced_calls > 0, mark);
+        grid.row(Weight::Sum, row(mark, "Sum".to_owned(), String::new(), Default::default(), e.calls, &e.tokens, cost));
         grid
     }
 

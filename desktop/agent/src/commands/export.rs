@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::Dollars;
 use crate::render::number::count;
+use crate::render::text::visible;
 use crate::{dates, output};
 
 /// Writes the history to a folder.
@@ -44,7 +45,7 @@ pub async fn run(args: &ExportArgs) -> Result<()> {
         ExportFormat::Jsonl => jsonl(&mut replica, &dir).await?,
     };
     let demo = if place.is_demo() { "DEMO · " } else { "" };
-    output::print(&format!("{demo}{what} in {}\n", dir.display()))
+    output::print(&format!("{demo}{what} in {}\n", visible(&dir.display().to_string())))
 }
 
 async fn jsonl(replica: &mut Replica, dir: &Path) -> Result<String> {

@@ -21,15 +21,16 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     let pricing = Pricing::load()?;
     let place = Place::here()?;
     let asked = Asked::of(&args.range, place.now)?;
-    let query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
+    let mut query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
     let mut view = View::open(&place, !args.range.no_scan, Some(days_of(&query, asked.today.utc))).await?;
-    let report = view.report(&query, asked.today.utc, &pricing).await?;
     let labels = place.labels(view.replica().as_deref());
+    labels.to_ids(&mut query.devices);
+    let report = view.report(&query, asked.today.utc, &pricing).await?;
     if args.json {
-        return output::print_plain(&pretty(&ReportJson::of(&report, query.period, args.by.is_some(), &labels)));
+        return output::print_plain(&pretty(&ReportJson::of(&report, query.period, query.by, &labels)));
     }
-    let parts = match (args.by, args.breakdown) {
-        (Some(_), _) => Parts::Groups,
+    let parts = match (query.by, args.breakdown) {
+        (Some(by), _) => Parts::Groups(by),
         (None, true) => Parts::Models,
         (None, false) => Parts::None,
     };

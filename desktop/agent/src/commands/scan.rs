@@ -10,6 +10,7 @@ use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, figures, fit, words};
 use crate::render::json::pretty;
 use crate::render::number::{bytes, count};
+use crate::render::text::visible;
 use crate::scan::{self, Scanned};
 use crate::{dates, output, paint, view};
 
@@ -91,7 +92,7 @@ pub fn notes(s: &Scanned) -> String {
         ));
     }
     if s.files_unreadable > 0 {
-        notes.push(format!("{} or folders could not be read:", count(s.files_unreadable, "file")));
+        notes.push(format!("{} could not be read:", unreadable(s.files_unreadable)));
         notes.extend(s.unreadable.iter().map(|u| format!("  {}: {}", u.path, u.reason)));
     }
     if s.expired > 0 {
@@ -100,5 +101,24 @@ pub fn notes(s: &Scanned) -> String {
     if s.files_vanished > 0 {
         notes.push(format!("{} gone since; what was read from them is kept", count(s.files_vanished, "file")));
     }
-    if notes.is_empty() { String::new() } else { format!("\n{}\n", notes.join("\n")) }
+    if notes.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}\n", notes.iter().map(|n| visible(n)).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// `1 file or folder`, `2 files or folders`.
+pub fn unreadable(n: u64) -> String {
+    if n == 1 { "1 file or folder".to_owned() } else { format!("{} or folders", count(n, "file")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unreadable;
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!((unreadable(1), unreadable(2)), ("1 file or folder".to_owned(), "2 files or folders".to_owned()));
+    }
 }

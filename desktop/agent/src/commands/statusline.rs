@@ -23,6 +23,7 @@ use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::number::{countdown, percent};
 use crate::render::table::cost;
+use crate::render::text::name;
 use crate::statusline::{Reading, Told, account};
 use crate::windows::{self, Window};
 use crate::{output, scan, view};
@@ -96,7 +97,7 @@ impl Line {
         if self.demo {
             parts.push("DEMO".to_owned());
         }
-        parts.push(told.model.clone().unwrap_or_else(|| "aimon".to_owned()));
+        parts.push(told.model.as_deref().map_or_else(|| "aimon".to_owned(), name));
         if let Some(cost) = &self.cost {
             parts.push(cost.clone());
         }
@@ -117,7 +118,7 @@ impl Line {
 async fn open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Open> {
     let opened = try_open(zone, told, line).await;
     if let Err(e) = &opened {
-        line.cost = Some(format!("aimon: {}", e.code()));
+        line.cost = Some(format!("aimon: {}", name(e.code())));
     }
     opened
 }

@@ -15,6 +15,7 @@ use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
+use crate::render::text::visible;
 use crate::{dates, output, paint};
 
 /// Runs until it is ended.
@@ -55,9 +56,9 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let status = agent.status(&zone, None).await?;
     let mut text = show(&status, agent.labels(), grid::width());
     for note in work.notes() {
-        text.push_str(&format!("\n{}\n", paint::warn(&note)));
+        text.push_str(&format!("\n{}\n", paint::warn(&visible(&note))));
     }
-    let token = paint::dim(&format!("(token: {})", file::path(&home).display()));
+    let token = paint::dim(&format!("(token: {})", visible(&file::path(&home).display().to_string())));
     text.push_str(&format!("\nWatching. API: {} {token}\nCtrl-C ends it.\n", paint::accent(&url)));
     output::print(&text)?;
     // Behind the table: nobody waits for it.

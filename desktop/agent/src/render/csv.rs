@@ -4,13 +4,14 @@ use aimon_core::history::{Figures, Report};
 
 use super::labels::Labels;
 use super::table::Parts;
+use super::text::visible;
 
 /// A line for each row, or for each part of it.
 pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
     let mut out = String::from(match parts {
         Parts::None => "period",
         Parts::Models => "period,model",
-        Parts::Groups => "period,group,label",
+        Parts::Groups(_) => "period,group,label",
     });
     out.push_str(
         ",inputTokens,outputTokens,reasoningTokens,cacheCreationTokens,cacheReadTokens,totalTokens,\
@@ -21,9 +22,9 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
         match parts {
             Parts::None => line(&mut out, &[period], &row.figures),
             Parts::Models => row.models.iter().for_each(|(model, f)| line(&mut out, &[period, model], f)),
-            Parts::Groups => {
+            Parts::Groups(by) => {
                 for g in &row.groups {
-                    line(&mut out, &[period, &g.id, &labels.stable(&g.id)], &g.figures);
+                    line(&mut out, &[period, &g.id, &labels.stable(by, &g.id)], &g.figures);
                 }
             }
         }
@@ -57,8 +58,9 @@ fn line(out: &mut String, names: &[&str], f: &Figures) {
 /// Quotes what has to be. A text that a spreadsheet would run as a formula is made harmless: names
 /// of models and sessions come from files that others may have written.
 fn field(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = visible(text);
+    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() };
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]
@@ -70,5 +72,6 @@ mod tests {
         assert_eq!(field("gpt-5"), "gpt-5");
         assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(field("=1+1"), "'=1+1");
+        assert_eq!(field("\u{1b}[2J\n"), "�[2J�");
     }
 }

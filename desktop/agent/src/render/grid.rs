@@ -3,7 +3,11 @@
 //! A table is never squeezed: numbers that break over lines can't be read. Whoever makes one offers
 //! several layouts, widest first, and the first that fits the terminal is taken.
 
+use std::borrow::Cow;
+
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
+
+use super::text::visible;
 
 /// A column's head.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +51,13 @@ impl Grid {
     }
 
     /// Adds a row.
-    pub fn row(&mut self, weight: Weight, cells: Vec<String>) {
+    pub fn row(&mut self, weight: Weight, mut cells: Vec<String>) {
+        // A line break in a name would forge a row.
+        for cell in &mut cells {
+            if let Cow::Owned(text) = visible(cell) {
+                *cell = text;
+            }
+        }
         self.rows.push((weight, cells));
     }
 

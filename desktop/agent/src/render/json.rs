@@ -3,7 +3,7 @@
 //! Nothing here depends on the clock, the machine or its paths: the same events, zone and as-of day
 //! give the same bytes on every replica. Money is written with its exact decimal digits.
 
-use aimon_core::history::{Figures, Period, Report, Row};
+use aimon_core::history::{Dimension, Figures, Period, Report, Row};
 use aimon_core::units::PicoUsd;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -187,9 +187,9 @@ pub struct TotalsJson {
 
 impl ReportJson {
     /// Puts a report in this shape.
-    pub fn of(report: &Report, period: Period, grouped: bool, labels: &Labels) -> Self {
+    pub fn of(report: &Report, period: Period, by: Option<Dimension>, labels: &Labels) -> Self {
         let by_session = period == Period::Session;
-        let rows = report.rows.iter().map(|r| RowJson::of(r, by_session, grouped, labels)).collect();
+        let rows = report.rows.iter().map(|r| RowJson::of(r, by_session, by, labels)).collect();
         let totals = TotalsJson {
             figures: FiguresJson::of(&report.total),
             unpriced_models: report.unpriced_models.iter().cloned().collect(),
@@ -206,7 +206,7 @@ impl ReportJson {
 }
 
 impl RowJson {
-    fn of(row: &Row, by_session: bool, grouped: bool, labels: &Labels) -> Self {
+    fn of(row: &Row, by_session: bool, by: Option<Dimension>, labels: &Labels) -> Self {
         let agents: Vec<String> = row.sources.iter().map(|s| as_ccusage(s).to_owned()).collect();
         let mut models: Vec<(&String, &Figures)> = row.models.iter().collect();
         models.sort_by(|(a, f), (b, g)| {
@@ -219,7 +219,7 @@ impl RowJson {
             figures: FiguresJson::of(&row.figures),
             models_used: row.models.keys().cloned().collect(),
             model_breakdowns: models.into_iter().map(|(name, f)| ModelJson::of(name, f)).collect(),
-            groups: grouped.then(|| row.groups.iter().map(|g| GroupJson::of(&g.id, &g.figures, labels)).collect()),
+            groups: by.map(|by| row.groups.iter().map(|g| GroupJson::of(by, &g.id, &g.figures, labels)).collect()),
             metadata: MetadataJson {
                 agents: (!by_session).then_some(agents),
                 first_activity: row.days.filter(|_| by_session).map(|d| d.0.to_string()),
@@ -268,11 +268,11 @@ impl ModelJson {
 }
 
 impl GroupJson {
-    fn of(id: &str, f: &Figures, labels: &Labels) -> Self {
+    fn of(by: Dimension, id: &str, f: &Figures, labels: &Labels) -> Self {
         let t = f.tokens();
         Self {
             group: id.to_owned(),
-            label: labels.stable(id),
+            label: labels.stable(by, id),
             input_tokens: t.input,
             output_tokens: t.output,
             reasoning_tokens: t.reasoning,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aimon_core::history::Dimension;
 use aimon_core::ids::DeviceId;
 
 /// What this replica knows about names, and whether its figures are made up.
@@ -16,24 +17,32 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// A label that every replica gives alike: no "this machine".
-    pub fn stable(&self, id: &str) -> String {
-        if id.is_empty() {
-            return "not stated".to_owned();
-        }
-        match self.devices.get(id) {
+    /// A label of a report's part that every replica gives alike: no "this machine".
+    pub fn stable(&self, by: Dimension, id: &str) -> String {
+        match self.devices.get(id).filter(|_| by == Dimension::Device) {
+            _ if id.is_empty() => "not stated".to_owned(),
             Some(name) => name.clone(),
-            None if DeviceId::parse(id).is_some() => format!("device {}", short(id)),
+            // Sessions and accounts are UUIDs too.
+            None if by == Dimension::Device => format!("device {}", short(id)),
             None => id.to_owned(),
         }
     }
 
-    /// A label for whoever sits here.
-    pub fn shown(&self, id: &str) -> String {
+    /// A device's label for whoever sits here.
+    pub fn device(&self, id: &str) -> String {
         if !self.devices.contains_key(id) && self.here.is_some_and(|d| d.to_string() == id) {
             return format!("this machine ({})", short(id));
         }
-        self.stable(id)
+        self.stable(Dimension::Device, id)
+    }
+
+    /// Names of devices become their ids.
+    pub fn to_ids(&self, devices: &mut [String]) {
+        for device in devices {
+            if let Some((id, _)) = self.devices.iter().find(|(_, name)| *name == device) {
+                device.clone_from(id);
+            }
+        }
     }
 
     /// `DEMO · ` before a title, where the figures are made up.
@@ -43,6 +52,6 @@ impl Labels {
 }
 
 /// The end of a UUIDv7 is random, its beginning is a time that devices of one day share.
-fn short(id: &str) -> &str {
+pub fn short(id: &str) -> &str {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }

@@ -5,6 +5,8 @@ pub mod grid;
 pub mod json;
 pub mod labels;
 pub mod number;
+pub mod sessions;
 pub mod status;
 pub mod table;
 pub mod template;
+pub mod text;

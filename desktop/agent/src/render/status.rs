@@ -11,6 +11,7 @@ use super::json::FiguresJson;
 use super::labels::Labels;
 use super::number::{ago, count, countdown, percent, short};
 use super::table::{cost, mark};
+use super::text::{name, names};
 use crate::paint;
 use crate::status::Status;
 use crate::windows::{Pace, Window};
@@ -22,15 +23,19 @@ const BAR: u64 = 20;
 pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_name()));
     let mut text = format!("{}\n\n", paint::bold(&title));
+    // A longer span than what is kept would say the same as the shorter one.
+    let keeps = |days| status.kept_days.is_none_or(|kept| days <= kept);
     if status.is_empty {
-        text.push_str(EMPTY);
+        let month = if keeps(30) { EMPTY_MONTH } else { "" };
+        text.push_str(&format!("{EMPTY}{month}{NEXT}"));
         return text;
     }
-    let spans = [("Today", &status.today), ("7 days", &status.week), ("30 days", &status.month)];
+    let spans = [(1, "Today", &status.today), (7, "7 days", &status.week), (30, "30 days", &status.month)];
+    let spans = spans.into_iter().filter(|(days, ..)| keeps(*days));
     let mut grid = Grid::new(&[words(""), figures(""), figures(""), figures("")]);
-    for (name, f) in spans {
+    for (_, span, f) in spans {
         let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
-        grid.row(Weight::Plain, vec![format!("  {name}"), cost(f), tokens, count(f.sums.calls, "call")]);
+        grid.row(Weight::Plain, vec![format!("  {span}"), cost(f), tokens, count(f.sums.calls, "call")]);
     }
     text.push_str(&fit(width, [grid]));
     if !status.windows.is_empty() {
@@ -38,8 +43,7 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
         text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
     }
     if !status.unpriced_models.is_empty() {
-        let models: Vec<&str> = status.unpriced_models.iter().map(String::as_str).collect();
-        let note = format!("Not in the cost, because their price is unknown: {}", models.join(", "));
+        let note = format!("Not in the cost, because their price is unknown: {}", names(&status.unpriced_models));
         text.push_str(&format!("\n{}\n", paint::dim(&note)));
     }
     text
@@ -48,8 +52,9 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
 /// What somebody sees who has nothing yet: the same lines, and the one next step.
 const EMPTY: &str = "  Today    –  no calls yet
   7 days   –
-  30 days  –
-
+";
+const EMPTY_MONTH: &str = "  30 days  –\n";
+const NEXT: &str = "
 Work with a coding agent (Claude Code, Codex, Gemini CLI, OpenCode) and come back:
 its logs are read by themselves. `aimon doctor` shows where they are looked for,
 `aimon demo` shows what it looks like with made-up ones.
@@ -62,7 +67,7 @@ fn bars(status: &Status, wide: bool) -> Grid {
         let used = if anew { "–".to_owned() } else { format!("{} used", percent(w.used_ppm)) };
         let bar = if wide { bar(w, status.now) } else { String::new() };
         let text = words_of(w, status.now, wide);
-        grid.row(Weight::Plain, vec![format!("  {}", account(w, status)), w.name.clone(), bar, used, text]);
+        grid.row(Weight::Plain, vec![format!("  {}", name(&account(w, status))), name(&w.name), bar, used, text]);
     }
     grid
 }

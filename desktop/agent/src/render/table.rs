@@ -4,11 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use aimon_core::event::Quality;
-use aimon_core::history::{Figures, Period, Report};
+use aimon_core::history::{Dimension, Figures, Period, Report};
+use aimon_core::units::PicoUsd;
 
 use super::grid::{Grid, Head, Weight, figures, fit, words};
 use super::labels::Labels;
 use super::number::{exact, money, short};
+use super::sessions::Sessions;
+use super::text::{name, names};
 use crate::paint;
 
 /// What rows show beside their sums.
@@ -19,7 +22,7 @@ pub enum Parts {
     /// The models.
     Models,
     /// What `--by` asked for.
-    Groups,
+    Groups(Dimension),
 }
 
 /// A report's table with a title, and a legend where marks need one.
@@ -70,38 +73,37 @@ impl Layout {
             Self::Least => &[words(first), figures("Tokens"), figures("Cost")],
         };
         let mut grid = Grid::new(heads);
+        let groups = report.rows.iter().flat_map(|r| &r.groups).map(|g| &g.id);
+        let sessions = match (period, parts) {
+            (Period::Session, _) => Sessions::of(report.rows.iter().map(|r| &r.period)),
+            (_, Parts::Groups(Dimension::Session)) => Sessions::of(groups),
+            _ => Sessions::default(),
+        };
+        let group = |by, id: &str| match by {
+            Dimension::Session => sessions.shown(id),
+            Dimension::Device => name(&labels.device(id)),
+            _ => name(&labels.stable(by, id)),
+        };
         for row in &report.rows {
+            let period = if period == Period::Session { sessions.shown(&row.period) } else { row.period.clone() };
             let models = if parts == Parts::Models { String::new() } else { models(&row.models) };
-            grid.row(Weight::Plain, self.cells(&self.name(&row.period), &models, &row.figures));
+            grid.row(Weight::Plain, self.cells(&period, &models, &row.figures));
             match parts {
                 Parts::None => {}
                 Parts::Models => {
                     for (model, figures) in &row.models {
-                        grid.row(Weight::Part, self.part(&short_model(model), figures));
+                        grid.row(Weight::Part, self.part(&shown_model(model), figures));
                     }
                 }
-                Parts::Groups => {
-                    for group in &row.groups {
-                        grid.row(Weight::Part, self.part(&labels.shown(&group.id), &group.figures));
+                Parts::Groups(by) => {
+                    for g in &row.groups {
+                        grid.row(Weight::Part, self.part(&group(by, &g.id), &g.figures));
                     }
                 }
             }
         }
         grid.row(Weight::Sum, self.cells("Total", "", &report.total));
         grid
-    }
-
-    /// Sessions have long names; a narrow table shows their ends, which differ.
-    fn name(self, period: &str) -> String {
-        let longest = match self {
-            Self::Full | Self::Short => 40,
-            Self::Narrow | Self::Least => 12,
-        };
-        let count = period.chars().count();
-        if count <= longest {
-            return period.to_owned();
-        }
-        format!("…{}", period.chars().skip(count + 1 - longest).collect::<String>())
     }
 
     fn part(self, label: &str, figures: &Figures) -> Vec<String> {
@@ -138,9 +140,14 @@ impl Layout {
 
 /// `≥` where the log is known to say too little, `~` where something had to be assumed.
 pub fn mark(f: &Figures) -> &'static str {
-    if f.qualities.contains_key(&Quality::Understated) {
+    mark_of(|quality| f.qualities.contains_key(&quality))
+}
+
+/// The same of calls with these qualities.
+pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
+    if has(Quality::Understated) {
         "≥"
-    } else if f.qualities.contains_key(&Quality::Estimated) {
+    } else if has(Quality::Estimated) {
         "~"
     } else {
         ""
@@ -149,15 +156,20 @@ pub fn mark(f: &Figures) -> &'static str {
 
 /// The cost, with `≥` where not all of it is known.
 pub fn cost(f: &Figures) -> String {
-    match (f.known_cost(), mark(f)) {
+    marked_cost(f.known_cost(), f.unpriced_calls > 0, mark(f))
+}
+
+/// What is known of a cost, whether something is missing in it, and the mark of its calls.
+pub fn marked_cost(known: Option<PicoUsd>, is_part: bool, mark: &str) -> String {
+    match (known, mark) {
         (None, _) => "unknown price".to_owned(),
-        (Some(cost), mark) if f.unpriced_calls > 0 || mark == "≥" => at_least(cost),
+        (Some(cost), mark) if is_part || mark == "≥" => at_least(cost),
         (Some(cost), mark) => format!("{mark}{}", money(cost)),
     }
 }
 
 /// `≥$1.23`: what is known of a cost is at least that much.
-pub fn at_least(cost: aimon_core::units::PicoUsd) -> String {
+fn at_least(cost: PicoUsd) -> String {
     match money(cost) {
         // At least less than a cent: more than nothing.
         text if text.starts_with('<') => ">$0.00".to_owned(),
@@ -179,8 +191,8 @@ pub fn legend(report: &Report) -> String {
         lines.push(format!("~ about: {calls} where the log leaves something out, such as the model"));
     }
     if !report.unpriced_models.is_empty() {
-        let models: Vec<&str> = report.unpriced_models.iter().map(String::as_str).collect();
-        lines.push(format!("≥ not in the cost, because their price is unknown: {}", models.join(", ")));
+        let models = names(&report.unpriced_models);
+        lines.push(format!("≥ not in the cost, because their price is unknown: {models}"));
     }
     if lines.is_empty() { String::new() } else { format!("\n{}\n", paint::dim(&lines.join("\n"))) }
 }
@@ -189,13 +201,18 @@ pub fn legend(report: &Report) -> String {
 fn models(models: &BTreeMap<String, Figures>) -> String {
     let mut names: Vec<(&String, &Figures)> = models.iter().collect();
     names.sort_by_key(|(name, f)| (Reverse((f.known_cost(), f.tokens().total())), *name));
-    let mut names: Vec<String> = names.into_iter().map(|(name, _)| short_model(name)).collect();
+    let mut names: Vec<String> = names.into_iter().map(|(name, _)| shown_model(name)).collect();
     names.dedup();
     let mut text = names.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > 2 {
         text.push_str(&format!(" +{}", names.len() - 2));
     }
     text
+}
+
+/// A model as tables show it.
+pub fn shown_model(model: &str) -> String {
+    name(&short_model(model))
 }
 
 /// `claude-sonnet-4-5-20250929` is `sonnet-4-5`.

@@ -4,6 +4,7 @@ use aimon_core::history::Figures;
 
 use super::number::{ago, countdown, exact, percent, short};
 use super::table::{cost, mark};
+use super::text::name;
 use crate::error::{Error, Result};
 use crate::status::Status;
 use crate::windows::Window;
@@ -110,7 +111,7 @@ fn of_window(window: Option<&Window>, what: &str, status: &Status) -> String {
     let now = status.now;
     let current = !w.is_anew(now);
     match what {
-        "account" => w.account.clone(),
+        "account" => name(&w.account),
         "seen" => ago((now.0 - w.seen.0) / 1000),
         "used" if current => percent(w.used_ppm),
         "left" if current => percent(1_000_000_u64.saturating_sub(w.used_ppm)),
@@ -161,6 +162,7 @@ mod tests {
             date: jiff::civil::date(2026, 11, 24),
             zone: TimeZone::UTC,
             now: UtcMillis(9_000_000),
+            kept_days: None,
             is_empty: false,
         }
     }

@@ -189,7 +189,12 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
     {
         assert_eq!(up.ask("POST", "/v1/record", bad).0, 400, "{bad}");
     }
-    assert_eq!(up.ask("POST", "/v1/record", &"x".repeat(100_000)).0, 413, "bodies are bounded");
+    let (status, body) = up.ask("POST", "/v1/record", &"x".repeat(100_000));
+    assert_eq!((status, &body["error"]["code"]), (413, &json!("too-long")), "bodies are bounded");
+    for (method, path) in [("POST", "/v1/report"), ("GET", "/v1/scan"), ("PUT", "/openapi.json")] {
+        let (status, body) = up.ask(method, path, "");
+        assert_eq!((status, &body["error"]["code"]), (405, &json!("no-such-method")), "{method} {path}");
+    }
 }
 
 #[test]

@@ -233,6 +233,18 @@ fn a_figure_is_explained_by_parts_that_sum_to_it() {
 }
 
 #[test]
+fn an_explanation_says_at_least_where_a_report_does() {
+    let machine = Machine::with_logs();
+    let text = machine.run(&["explain", "2026-11-22", "--lines"]).fine().out;
+    let rows: Vec<&str> = text.lines().filter(|l| l.starts_with("model-a") || l.starts_with("Sum")).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    for row in rows {
+        assert!(["≥10 ", "≥400 ", " 1,000 ", "≥6,410 ", ">$0.00"].iter().all(|f| row.contains(f)), "{text}");
+    }
+    assert!(text.contains("≥6,410 tokens"), "{text}");
+}
+
+#[test]
 fn usage_stays_after_the_agent_deletes_its_logs() {
     let machine = Machine::with_logs();
     let before = machine.json(&["report"]);

@@ -4,6 +4,7 @@
 mod agent;
 mod errors;
 mod figures;
+mod foreign;
 mod machine;
 mod others;
 mod statusline;

@@ -25,6 +25,18 @@ fn the_status_has_three_spans_and_the_windows() {
 }
 
 #[test]
+fn the_status_has_no_span_that_is_longer_than_what_is_kept() {
+    for (kept, shown) in [("7", false), ("29", false), ("30", true)] {
+        for mut machine in [Machine::with_logs(), Machine::empty()] {
+            machine.env = vec![("AIMON_RETENTION_DAYS", kept.to_owned())];
+            let text = machine.run(&["status", "--as-of", "2026-11-24"]).fine().out;
+            assert_eq!((text.contains("7 days"), text.contains("30 days")), (true, shown), "{kept}: {text}");
+            assert!(machine.json(&["status"])["last30Days"].is_object());
+        }
+    }
+}
+
+#[test]
 fn doctor_shows_every_place_and_what_it_found() {
     let machine = Machine::with_logs();
     let empty = machine.run(&["doctor"]).fine().out;

@@ -18,6 +18,7 @@ use crate::pricing::Pricing;
 use crate::render::grid::{self, Grid, Weight, figures, fit, words};
 use crate::render::json::pretty;
 use crate::render::number::{count, exact};
+use crate::render::text::name;
 use crate::view::View;
 use crate::{dates, output, paint};
 
@@ -101,7 +102,7 @@ impl Seen {
                 Weight::Plain,
                 vec![
                     d.at.0.clone(),
-                    d.at.1.clone(),
+                    name(&d.at.1),
                     KINDS.get(d.kind).copied().unwrap_or_default().to_owned(),
                     exact(d.ours),
                     exact(d.theirs),
@@ -112,7 +113,7 @@ impl Seen {
         }
         let mut text = format!("{}\n\n{}", paint::bold(&title), fit(grid::width(), [grid]));
         for (at, copies) in &self.behind {
-            text.push_str(&format!("\n{}\n", paint::bold(&format!("{} · {}", at.0, at.1))));
+            text.push_str(&format!("\n{}\n", paint::bold(&format!("{} · {}", name(&at.0), name(&at.1)))));
             for copy in copies.iter().take(SHOWN) {
                 let t = &copy.record.tokens;
                 let kinds = [t.input, t.output, t.cache_write(), t.cache_read].map(exact).join(" / ");
