@@ -52,6 +52,21 @@ pub fn options(now: UtcMillis) -> Result<Options> {
     Ok(Options { now, retention_days })
 }
 
+/// Why nothing can be written to the folder, if so. Only writing something tells for certain: rights,
+/// read-only disks and full ones all have their say.
+pub fn unwritable(home: &Path) -> Option<String> {
+    // A folder that is yet to be made is made in the nearest one that is there.
+    let there = home.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    if !there.is_dir() {
+        return Some(format!("{} is no folder", there.display()));
+    }
+    let probe = there.join(format!(".aimon-{}.probe", std::process::id()));
+    let written = std::fs::File::create_new(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"?"));
+    // Nothing is left of it, whatever became of it.
+    let _ = std::fs::remove_file(&probe);
+    written.err().map(|e| e.to_string())
+}
+
 /// Writes a file that only its owner may read; whole, or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;

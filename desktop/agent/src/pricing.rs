@@ -28,6 +28,10 @@ impl Pricing {
         let mut table = PriceTable::embedded();
         if let Some(path) = std::env::var_os(PRICES).filter(|p| !p.is_empty()).map(PathBuf::from) {
             let bad = |why: String| Error::BadPrices { path: path.clone(), why };
+            // A pipe may never end.
+            if !std::fs::metadata(&path).map_err(|e| bad(e.to_string()))?.is_file() {
+                return Err(bad("it is no file".to_owned()));
+            }
             let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
             table = table.with_overrides(&text).map_err(|e| bad(e.to_string()))?;
         }

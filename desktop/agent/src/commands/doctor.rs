@@ -13,7 +13,7 @@ use crate::pricing::Pricing;
 use crate::render::json::pretty;
 use crate::{dates, output, scan};
 
-/// Checks everything. Ends with 1 if something is damaged.
+/// Checks everything. Ends with 1 if something is damaged, or nothing can be recorded.
 pub async fn run(args: &DoctorArgs) -> Result<()> {
     let zone = dates::zone(args.timezone.as_deref())?;
     let pricing = Pricing::load()?;
@@ -34,7 +34,7 @@ pub async fn run(args: &DoctorArgs) -> Result<()> {
     } else {
         output::print(&found.text())?
     }
-    if found.is_damaged() { Err(Error::Ended(exit::FAILURE)) } else { Ok(()) }
+    if found.is_broken() { Err(Error::Ended(exit::FAILURE)) } else { Ok(()) }
 }
 
 /// Throws the derived tables away and makes them again, here or at the running agent's.

@@ -55,6 +55,27 @@ fn a_folder_that_cannot_be_made() {
     for command in [&["scan"][..], &["report"], &["status"], &["up"]] {
         machine.run(command).failed(4, "home-not-writable");
     }
+    for home in ["file", "file/data"] {
+        machine.env = vec![("AIMON_HOME", machine.path(home).display().to_string())];
+        let said = machine.run(&["doctor"]);
+        assert!(said.code == 1 && said.out.contains("file is no folder"), "{said:?}");
+    }
+    machine.env.clear();
+    machine.run(&["doctor"]).fine();
+    assert!(!machine.data().exists(), "looking leaves nothing behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn prices_that_are_a_pipe_keep_nobody_waiting() {
+    let mut machine = Machine::with_logs();
+    let pipe = machine.path("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    machine.env = vec![("AIMON_PRICES", pipe)];
+    for command in ["report", "status"] {
+        machine.run(&[command]).failed(1, "bad-prices");
+    }
+    assert!(machine.run(&["statusline"]).fine().out.contains("bad-prices"));
 }
 
 #[test]

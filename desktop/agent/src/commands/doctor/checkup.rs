@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::number::{bytes, count};
+use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::View;
-use crate::{commands, paint};
+use crate::{commands, home, paint};
 
 /// Everything that was looked at.
 #[derive(Serialize, Debug)]
@@ -37,6 +38,9 @@ pub struct Checkup {
     problems: Vec<String>,
     #[serde(skip)]
     damaged: bool,
+    /// Why nothing can be written to the folder, if so.
+    #[serde(skip)]
+    unwritable: Option<String>,
 }
 
 #[derive(Serialize, Debug)]
@@ -115,18 +119,25 @@ impl Checkup {
             prices,
             problems: Vec::new(),
             damaged: false,
+            unwritable: home::unwritable(&place.home),
         };
         found.judge();
         Ok(found)
     }
 
-    /// Whether something is damaged, and not only worth knowing.
-    pub fn is_damaged(&self) -> bool {
-        self.damaged
+    /// Whether something is broken, and not only worth knowing.
+    pub fn is_broken(&self) -> bool {
+        self.damaged || self.unwritable.is_some()
     }
 
     fn judge(&mut self) {
         let mut problems = Vec::new();
+        if let Some(why) = &self.unwritable {
+            problems.push(format!(
+                "Nothing can be recorded in {} ({why}): make it a folder that you may write to, or set AIMON_HOME.",
+                self.home
+            ));
+        }
         if let Some(db) = &self.database {
             self.damaged = !db.quarantined.is_empty() || !db.integrity.is_empty();
             for line in &db.integrity {
@@ -153,14 +164,13 @@ impl Checkup {
             ));
         }
         if self.logs.files_unreadable > 0 {
-            let what = count(self.logs.files_unreadable, "file");
-            problems
-                .push(format!("{what} or folders can't be read: give yourself the right to, and run `aimon scan`."));
+            let what = commands::scan::unreadable(self.logs.files_unreadable);
+            problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
         }
         if !self.prices.unpriced_models.is_empty() {
             problems.push(format!(
                 "No price is known for {}: set AIMON_PRICES to a file that has it, or wait for a newer aimon.",
-                self.prices.unpriced_models.join(", ")
+                names(&self.prices.unpriced_models)
             ));
         }
         self.problems = problems;
@@ -173,9 +183,9 @@ impl Checkup {
         head(&format!("{}aimon {}", if self.demo { "DEMO · " } else { "" }, self.version));
         text.remove(0);
         for line in &self.done {
-            text.push_str(&format!("  {line}\n"));
+            text.push_str(&format!("  {}\n", visible(line)));
         }
-        let mut fact = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
+        let mut fact = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {}\n", visible(value)));
         fact("data", &self.home);
         fact("device", self.device.as_deref().unwrap_or("none yet: nothing was recorded"));
         if let Some(days) = self.retention_days {
@@ -196,7 +206,7 @@ impl Checkup {
         text.push_str(&format!("\n{}\n", paint::bold("Wants attention")));
         match self.problems.is_empty() {
             true => text.push_str("  nothing\n"),
-            false => self.problems.iter().for_each(|p| text.push_str(&format!("  {}\n", paint::warn(p)))),
+            false => self.problems.iter().for_each(|p| text.push_str(&format!("  {}\n", paint::warn(&visible(p))))),
         }
         text
     }
@@ -237,7 +247,7 @@ impl Database {
             bytes(self.bytes),
         );
         for q in &self.quarantined {
-            text.push_str(&format!("  set aside: {}, {}: {}\n", q.day, bytes(q.bytes), q.reason));
+            text.push_str(&format!("  set aside: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
         }
         text
     }
