@@ -170,10 +170,10 @@ pub struct RangeArgs {
     /// Only this agent; may be repeated
     #[arg(long, value_name = "SOURCE")]
     pub source: Vec<String>,
-    /// Only this model; may be repeated
+    /// Only this model, by its name or as tables show it; may be repeated
     #[arg(long, value_name = "MODEL")]
     pub model: Vec<String>,
-    /// Only this machine, by its id; may be repeated
+    /// Only this machine, by its id or as tables show it; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
     /// Where costs come from
@@ -222,7 +222,7 @@ pub struct ExplainArgs {
     /// The day: short for --since DAY --until DAY [default: today]
     #[arg(value_name = "DAY", conflicts_with_all = ["since", "until"])]
     pub day: Option<Day>,
-    /// Only this session; may be repeated
+    /// Only this session, by its id or how that begins; may be repeated
     #[arg(long, value_name = "SESSION")]
     pub session: Vec<String>,
     /// Name the file and the line behind each call, where the log still lies on this machine

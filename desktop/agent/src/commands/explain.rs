@@ -174,7 +174,7 @@ impl Shown<'_> {
                 Some(matched) => {
                     let prices: Vec<&str> = rule.per_million.iter().map(|p| p.as_deref().unwrap_or("–")).collect();
                     let notes: String = rule.notes.iter().map(|n| format!("; {n}")).collect();
-                    format!("  {model}: {}  from {}{notes}", prices.join(", "), name(matched))
+                    format!("  {model}: {}  from {}{notes}", prices.join(", "), visible(matched))
                 }
                 None => format!("  {model}: price unknown, not in the cost"),
             };
