@@ -2,7 +2,7 @@
 
 use aimon_core::time::{UtcDay, UtcMillis};
 
-use crate::{Error, Replica, changes, replica};
+use crate::{Error, Replica, changes, derived, replica};
 
 /// A part of a segment that cannot be read, kept as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,11 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| replica::error(&home, e);
         if self.is_writer() {
-            self.catch_up().await?;
+            self.mended(async |replica| {
+                replica.catch_up().await?;
+                derived::check(&mut replica.db).await.map_err(|e| replica::error(&replica.home, e))
+            })
+            .await?;
         }
         let mut health = Health::default();
         let check: Vec<String> =
