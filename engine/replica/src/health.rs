@@ -47,11 +47,10 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| replica::error(&home, e);
         if self.is_writer() {
-            self.mended(async |replica| {
-                replica.catch_up().await?;
-                derived::check(&mut replica.db).await.map_err(|e| replica::error(&replica.home, e))
-            })
-            .await?;
+            if let Err(e) = self.sound_tables().await {
+                self.mend(e).await?;
+                self.sound_tables().await?;
+            }
         }
         let mut health = Health::default();
         let check: Vec<String> =
@@ -99,5 +98,11 @@ impl Replica {
         health.rereading = crate::meta::get(&mut self.db, "rereading").await.map_err(fail)?.is_some();
         health.doubted_clock = self.time.doubted.map(|d| (d, self.time.until));
         Ok(health)
+    }
+
+    /// Brings the derived tables up to date and looks at all of them.
+    async fn sound_tables(&mut self) -> Result<(), Error> {
+        self.catch_up().await?;
+        derived::check(&mut self.db).await.map_err(|e| replica::error(&self.home, e))
     }
 }

@@ -380,7 +380,13 @@ impl Replica {
         as_of: UtcDay,
         detail: Detail,
     ) -> Result<Vec<DayCells>, Error> {
-        self.mended(async |replica| replica.history_of(days, as_of, detail).await).await
+        match self.history_of(days, as_of, detail).await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.history_of(days, as_of, detail).await
+            }
+            done => done,
+        }
     }
 
     async fn history_of(
@@ -417,7 +423,13 @@ impl Replica {
 
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
-        self.mended(async |replica| replica.copies_of(days, as_of).await).await
+        match self.copies_of(days, as_of).await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.copies_of(days, as_of).await
+            }
+            done => done,
+        }
     }
 
     async fn copies_of(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
@@ -442,7 +454,13 @@ impl Replica {
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
-        self.mended(async |replica| replica.gauges_of().await).await
+        match self.gauges_of().await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.gauges_of().await
+            }
+            done => done,
+        }
     }
 
     async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {
@@ -459,21 +477,19 @@ impl Replica {
         Ok(gauges.all().cloned().collect())
     }
 
-    /// Does `work`; if it finds a derived table damaged, once more with tables that are made again: a writer throws them
-    /// away, a reader does without.
-    pub(crate) async fn mended<T>(&mut self, work: impl AsyncFn(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        match work(self).await {
-            Err(e) if checked::is_broken(&e) => {
-                tracing::warn!("a derived table is damaged; it is made again from the events");
-                self.snapshot(false).await?;
-                match self.is_writer() {
-                    true => self.transaction(async |db| derived::clear(db).await).await?,
-                    false => self.tables = Tables::Ignored,
-                }
-                work(self).await
-            }
-            done => done,
+    /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
+    /// on without them. Any other error is given back.
+    pub(crate) async fn mend(&mut self, error: Error) -> Result<(), Error> {
+        if !checked::is_broken(&error) {
+            return Err(error);
         }
+        tracing::warn!("a derived table is damaged; it is made again from the events");
+        self.snapshot(false).await?;
+        match self.is_writer() {
+            true => self.transaction(async |db| derived::clear(db).await).await?,
+            false => self.tables = Tables::Ignored,
+        }
+        Ok(())
     }
 
     /// Lets a reader see one state of the database throughout, while a writer goes on beside it.
@@ -559,9 +575,13 @@ impl Replica {
         done.map_err(|e| error(&home, e))
     }
 
-    /// Closes the database: what lies in its log goes into the one file. Whoever does not close loses nothing.
-    pub async fn close(self) -> Result<(), Error> {
-        self.db.close().await.map_err(|e| error(&self.home, e))
+    /// Moves what lies in the database's log into the database itself, so that a copy of the one file has it all. Waits
+    /// for no reader; what fails here is neither lost nor wrong, and is done the next time.
+    pub async fn settle(&mut self) {
+        let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db).await;
+        if let Err(e) = moved {
+            tracing::debug!("the log stays as it is: {e}");
+        }
     }
 }
 
