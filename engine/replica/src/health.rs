@@ -46,11 +46,11 @@ impl Replica {
     pub async fn health(&mut self) -> Result<Health, Error> {
         let home = self.home.clone();
         let fail = |e| replica::error(&home, e);
-        if self.is_writer() {
-            if let Err(e) = self.sound_tables().await {
-                self.mend(e).await?;
-                self.sound_tables().await?;
-            }
+        if self.is_writer()
+            && let Err(e) = self.sound_tables().await
+        {
+            self.mend(e).await?;
+            self.sound_tables().await?;
         }
         let mut health = Health::default();
         let check: Vec<String> =
