@@ -177,6 +177,8 @@ fn a_read_only_home_is_refused_and_still_read() {
     let mount = Mount::read_only(&rig.aimon_home());
     rig.run(&["scan"]).refused("home-not-writable", 4);
     rig.expect(&made.truth, "UTC");
+    let said = rig.run(&["report"]).fine();
+    assert!(said.err.contains("showing what was recorded before"), "{said:?}");
     drop(mount);
     rig.scan().expect(&made.truth, "UTC");
 }
@@ -382,4 +384,15 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// Who copies only the database has everything: no figure is in its log alone once a scan has ended.
+#[test]
+fn a_copy_of_the_one_file_is_whole() {
+    let (rig, made) = rig(71);
+    rig.scan();
+    for beside in ["aimon.db-wal", "aimon.db-shm"] {
+        let _ = fs::remove_file(rig.aimon_home().join(beside));
+    }
+    rig.expect(&made.truth, "UTC");
 }

@@ -105,6 +105,7 @@ pub async fn make(folder: PathBuf) -> Result<Place> {
     scan::scan(&replica, &place, true).await?;
     let mut replica = replica.into_inner();
     keep_windows(&mut replica, now).await?;
+    replica.settle().await;
     Ok(place)
 }
 

@@ -6,7 +6,7 @@ use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
 use crate::agent::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter;
 use crate::output;
 use crate::place::Place;
@@ -42,7 +42,16 @@ impl View {
         if !fresh {
             return Ok(Self { replica: place.open_to_look().await?.map(Mutex::new), scanned: None, ahead: None });
         }
-        if let Some(replica) = place.try_open().await? {
+        let opened = match place.try_open().await {
+            Err(Error::Replica(why @ aimon_replica::Error::Home { .. })) => {
+                // What was recorded can be shown where nothing can be written.
+                let Ok(Some(replica)) = place.open_read().await else { return Err(why.into()) };
+                output::note(&format!("{why}; showing what was recorded before"));
+                return Ok(Self { replica: Some(Mutex::new(replica)), scanned: None, ahead: None });
+            }
+            opened => opened?,
+        };
+        if let Some(replica) = opened {
             doubt_clock(&replica, place);
             let replica = Mutex::new(replica);
             let (scanned, ahead) = tokio::join!(scan::scan(&replica, place, true), ahead(&replica, wanted));

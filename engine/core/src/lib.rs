@@ -15,13 +15,12 @@
 //! Nothing here opens a file, sleeps, asks the time or draws a random number: time, entropy and
 //! bytes come in as arguments and values go out. It compiles for `wasm32-unknown-unknown`.
 
+pub use aimon_ledger::{ids, retention, time};
+
 pub mod batch;
 pub mod event;
 pub mod history;
-pub mod ids;
 pub mod name;
 pub mod prices;
-pub mod retention;
 pub mod segment;
-pub mod time;
 pub mod units;

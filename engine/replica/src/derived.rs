@@ -13,16 +13,24 @@ use aimon_core::time::UtcDay;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::changes::{self, Stored};
+use crate::checked;
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
-const VERSION: i64 = 2 + 256 * aimon_core::batch::VERSION as i64;
+const VERSION: i64 = 3 + 256 * aimon_core::batch::VERSION as i64;
 
 /// How many bytes of changes a writer takes in at once, so that memory stays bounded.
 pub(crate) const STEP: i64 = 8 << 20;
 
 /// What a row that cannot be read is called by.
 pub(crate) type Damaged = Vec<(Stored, String)>;
+
+/// Whether the derived tables are read, or everything is made of the events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tables {
+    Used,
+    Ignored,
+}
 
 /// What one step found out, before it is written.
 #[derive(Default)]
@@ -42,7 +50,30 @@ pub(crate) struct Step {
 /// The last change that the derived tables hold; 0 if they are of another version.
 pub(crate) async fn upto(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let version = number(db, "version").await?;
-    if version == Some(VERSION) { Ok(number(db, "upto").await?.unwrap_or(0)) } else { Ok(0) }
+    let stored: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT value FROM derived WHERE key = 'upto'").fetch_optional(db).await?;
+    match stored {
+        Some(stored) if version == Some(VERSION) => {
+            let bytes = checked::open(UPTO, &stored)?.try_into();
+            Ok(bytes.map_or(0, i64::from_le_bytes))
+        }
+        _ => Ok(0),
+    }
+}
+
+/// Under which number the last change that the tables hold has its checksum, and the gauges theirs.
+const UPTO: i64 = 1;
+const GAUGES: i64 = 2;
+
+/// Looks at every checksum.
+pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    upto(db).await?;
+    read_gauges(db).await?;
+    for sql in ["SELECT day, bytes FROM cells", "SELECT span, bytes FROM hours", "SELECT page, bytes FROM pages"] {
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(sql).fetch_all(&mut *db).await?;
+        rows.iter().try_for_each(|(number, bytes)| checked::open(*number, bytes).map(|_| ()))?;
+    }
+    Ok(())
 }
 
 async fn number(db: &mut SqliteConnection, key: &str) -> Result<Option<i64>, sqlx::Error> {
@@ -81,6 +112,7 @@ pub(crate) async fn step(
     upto: i64,
     first: UtcDay,
     most: i64,
+    tables: Tables,
 ) -> Result<Option<Step>, sqlx::Error> {
     let new = changes::after(db, upto, most).await?;
     let Some(last) = new.last() else { return Ok(None) };
@@ -95,7 +127,8 @@ pub(crate) async fn step(
                     if !batch.answers.is_empty() || !batch.unchanged.is_empty() {
                         let held = match gauges.take() {
                             Some(held) => held,
-                            None => read_gauges(db).await?,
+                            None if tables == Tables::Used => read_gauges(db).await?,
+                            None => Gauges::default(),
                         };
                         gauges.insert(held).absorb(&batch.answers, &batch.unchanged);
                     }
@@ -108,7 +141,7 @@ pub(crate) async fn step(
     pairs.sort_unstable();
     pairs.dedup();
     let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).collect();
-    index(db, &mut step, &pairs, first).await?;
+    index(db, &mut step, &pairs, first, tables).await?;
     dirty.extend(step.crossing.iter().map(|c| c.1));
     dirty.retain(|d| *d >= first);
     let known: BTreeSet<_> = step.crossing.clone();
@@ -122,17 +155,18 @@ async fn index(
     step: &mut Step,
     pairs: &[(MessageId, UtcDay)],
     first: UtcDay,
+    tables: Tables,
 ) -> Result<(), sqlx::Error> {
     if pairs.is_empty() {
         return Ok(());
     }
-    let mut fresh = pages(db, &BTreeSet::from([FRESH])).await?.remove(&FRESH).unwrap_or_default();
+    let mut fresh = pages(db, &BTreeSet::from([FRESH]), tables).await?.remove(&FRESH).unwrap_or_default();
     let is_full = fresh.pairs().len() + pairs.len() > FRESH_PAIRS;
     let mut touched: BTreeSet<u16> = pairs.iter().map(|p| page_of(p.0)).collect();
     if is_full {
         touched.extend(fresh.pairs().iter().map(|p| page_of(p.0)));
     }
-    let mut held = pages(db, &touched).await?;
+    let mut held = pages(db, &touched, tables).await?;
     for number in touched {
         let of_page = |pairs: &[(MessageId, UtcDay)]| {
             let from = pairs.partition_point(|p| page_of(p.0) < number);
@@ -156,7 +190,14 @@ async fn index(
 }
 
 /// Reads pages of the index.
-async fn pages(db: &mut SqliteConnection, numbers: &BTreeSet<u16>) -> Result<HashMap<u16, Page>, sqlx::Error> {
+async fn pages(
+    db: &mut SqliteConnection,
+    numbers: &BTreeSet<u16>,
+    tables: Tables,
+) -> Result<HashMap<u16, Page>, sqlx::Error> {
+    if tables == Tables::Ignored {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(i64, Vec<u8>)> = if numbers.len() > usize::from(PAGES) / 4 {
         sqlx::query_as("SELECT page, bytes FROM pages").fetch_all(&mut *db).await?
     } else {
@@ -168,8 +209,11 @@ async fn pages(db: &mut SqliteConnection, numbers: &BTreeSet<u16>) -> Result<Has
         list.push_unseparated(")");
         query.build_query_as().persistent(false).fetch_all(&mut *db).await?
     };
-    // A page that cannot be read is derived: `doctor --rebuild` makes it again.
-    Ok(rows.into_iter().map(|(number, bytes)| (number as u16, Page::decode(&bytes).unwrap_or_default())).collect())
+    let page = |(number, bytes): (i64, Vec<u8>)| {
+        let page = Page::decode(checked::open(number, &bytes)?).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+        Ok((number as u16, page))
+    };
+    rows.into_iter().map(page).collect()
 }
 
 /// Folds days: for each, all that it holds and all copies that other days hold of its messages.
@@ -249,9 +293,9 @@ pub(crate) async fn copies(
 
 /// Writes what a step found out.
 pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), sqlx::Error> {
-    put(db, "upto", &step.upto.to_le_bytes()).await?;
+    put(db, "upto", &checked::seal(UPTO, step.upto.to_le_bytes().to_vec())).await?;
     if let Some(gauges) = &step.gauges {
-        put(db, "gauges", &gauges.encode()).await?;
+        put(db, "gauges", &checked::seal(GAUGES, gauges.encode())).await?;
     }
     let pages: Vec<(i64, Vec<u8>)> = step.pages.iter().map(|(n, p)| (i64::from(*n), p.encode())).collect();
     upsert(db, "INSERT OR REPLACE INTO pages (page, bytes) ", &pages).await?;
@@ -266,11 +310,12 @@ pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), 
     Ok(())
 }
 
+/// Writes rows of one of the tables of bytes, each with its checksum.
 async fn upsert(db: &mut SqliteConnection, head: &str, rows: &[(i64, Vec<u8>)]) -> Result<(), sqlx::Error> {
     for some in rows.chunks(1000) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
         query.push_values(some, |mut row, (key, bytes)| {
-            row.push_bind(*key).push_bind(bytes.as_slice());
+            row.push_bind(*key).push_bind(checked::seal(*key, bytes.clone()));
         });
         query.build().persistent(false).execute(&mut *db).await?;
     }
@@ -289,7 +334,8 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(
     let rows: Vec<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT span, bytes FROM hours WHERE span = ?").bind(span_of(first)).fetch_all(&mut *db).await?;
     for (number, bytes) in rows {
-        let mut span = Span::decode(&bytes);
+        let Ok(bytes) = checked::open(number, &bytes) else { return clear(db).await };
+        let mut span = Span::decode(bytes);
         span.0.retain(|day, _| *day >= first);
         upsert(db, "INSERT OR REPLACE INTO hours (span, bytes) ", &[(number, span.encode())]).await?;
     }
@@ -307,7 +353,10 @@ async fn store(db: &mut SqliteConnection, cells: &BTreeMap<UtcDay, DayCells>) ->
     for number in numbers {
         let bytes: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT bytes FROM hours WHERE span = ?").bind(number).fetch_optional(&mut *db).await?;
-        let mut span = bytes.map_or_else(Span::default, |bytes| Span::decode(&bytes));
+        let mut span = match bytes {
+            Some(bytes) => Span::decode(checked::open(number, &bytes)?),
+            None => Span::default(),
+        };
         let new = cells.iter().filter(|(day, _)| span_of(**day) == number);
         span.0.extend(new.map(|(day, cells)| (*day, cells.by_hour().encode())));
         spans.push((number, span.encode()));
@@ -337,7 +386,7 @@ impl Span {
         out
     }
 
-    /// What cannot be read is left out: it is made again from the full cells.
+    /// Bytes with the right checksum are whole.
     fn decode(mut rest: &[u8]) -> Self {
         let mut span = Self::default();
         while let Some((head, after)) = rest.split_first_chunk::<8>() {
@@ -369,47 +418,45 @@ pub(crate) async fn cells(
     (from, to): (UtcDay, UtcDay),
     detail: Detail,
 ) -> Result<BTreeMap<UtcDay, DayCells>, sqlx::Error> {
-    let rows: Vec<(i32, Vec<u8>)> = match detail {
+    let decode = |day: UtcDay, bytes: &[u8]| {
+        DayCells::decode(day, bytes).map(|cells| (day, cells)).map_err(|e| sqlx::Error::Decode(Box::new(e)))
+    };
+    match detail {
         Detail::Full => {
-            sqlx::query_as("SELECT day, bytes FROM cells WHERE day BETWEEN ? AND ?")
+            let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as("SELECT day, bytes FROM cells WHERE day BETWEEN ? AND ?")
                 .bind(from.0)
                 .bind(to.0)
                 .fetch_all(&mut *db)
-                .await?
+                .await?;
+            rows.iter().map(|(day, bytes)| decode(UtcDay(*day), checked::open(i64::from(*day), bytes)?)).collect()
         }
         Detail::Hours => {
-            let spans: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM hours WHERE span BETWEEN ? AND ?")
+            let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT span, bytes FROM hours WHERE span BETWEEN ? AND ?")
                 .bind(span_of(from))
                 .bind(span_of(to))
                 .fetch_all(&mut *db)
                 .await?;
-            let days = spans.iter().flat_map(|bytes| Span::decode(bytes).0);
-            days.filter(|(day, _)| *day >= from && *day <= to).map(|(day, bytes)| (day.0, bytes)).collect()
-        }
-    };
-    let mut out = BTreeMap::new();
-    let mut unreadable = BTreeSet::new();
-    for (day, bytes) in rows {
-        match DayCells::decode(UtcDay(day), &bytes) {
-            Ok(cells) => {
-                out.insert(UtcDay(day), cells);
+            let mut cells = BTreeMap::new();
+            for (number, bytes) in rows {
+                for (day, bytes) in Span::decode(checked::open(number, &bytes)?).0 {
+                    if day >= from && day <= to {
+                        cells.extend([decode(day, &bytes)?]);
+                    }
+                }
             }
-            Err(_) => {
-                unreadable.insert(UtcDay(day));
-            }
+            Ok(cells)
         }
     }
-    // Derived bytes that cannot be read are made again from the events.
-    let mut damaged = Damaged::new();
-    out.extend(fold(db, &unreadable, &BTreeSet::new(), from, &mut damaged, DayCells::fold).await?);
-    Ok(out)
 }
 
 /// The stored newest gauges.
 pub(crate) async fn read_gauges(db: &mut SqliteConnection) -> Result<Gauges, sqlx::Error> {
     let bytes: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT value FROM derived WHERE key = 'gauges'").fetch_optional(db).await?;
-    Ok(bytes.and_then(|b| Gauges::decode(&b).ok()).unwrap_or_default())
+    match bytes {
+        Some(bytes) => Gauges::decode(checked::open(GAUGES, &bytes)?).map_err(|e| sqlx::Error::Decode(Box::new(e))),
+        None => Ok(Gauges::default()),
+    }
 }
 
 impl Step {

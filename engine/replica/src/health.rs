@@ -2,7 +2,7 @@
 
 use aimon_core::time::{UtcDay, UtcMillis};
 
-use crate::{Error, Replica, changes, replica};
+use crate::{Error, Replica, changes, derived, replica};
 
 /// A part of a segment that cannot be read, kept as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,11 @@ impl Replica {
     pub async fn health(&mut self) -> Result<Health, Error> {
         let home = self.home.clone();
         let fail = |e| replica::error(&home, e);
-        if self.is_writer() {
-            self.catch_up().await?;
+        if self.is_writer()
+            && let Err(e) = self.sound_tables().await
+        {
+            self.mend(e).await?;
+            self.sound_tables().await?;
         }
         let mut health = Health::default();
         let check: Vec<String> =
@@ -95,5 +98,11 @@ impl Replica {
         health.rereading = crate::meta::get(&mut self.db, "rereading").await.map_err(fail)?.is_some();
         health.doubted_clock = self.time.doubted.map(|d| (d, self.time.until));
         Ok(health)
+    }
+
+    /// Brings the derived tables up to date and looks at all of them.
+    async fn sound_tables(&mut self) -> Result<(), Error> {
+        self.catch_up().await?;
+        derived::check(&mut self.db).await.map_err(|e| replica::error(&self.home, e))
     }
 }

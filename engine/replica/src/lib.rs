@@ -22,6 +22,7 @@
 //! ```
 
 mod changes;
+mod checked;
 mod derived;
 mod error;
 mod export;

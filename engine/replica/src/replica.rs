@@ -17,7 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::watch;
 
-use crate::{Error, changes, derived, home, marks, meta};
+use crate::derived::Tables;
+use crate::{Error, changes, checked, derived, home, marks, meta};
 
 /// The database's newest version.
 const VERSION: i64 = 1;
@@ -105,6 +106,8 @@ pub struct Replica {
     changed: watch::Sender<u64>,
     /// Whether damaged segments are being re-read: events that are held already are left out.
     rereading: bool,
+    /// Ignored by a reader that has found them damaged.
+    tables: Tables,
 }
 
 impl Replica {
@@ -171,6 +174,7 @@ impl Replica {
             chains: HashMap::new(),
             changed: watch::Sender::new(0),
             rereading: false,
+            tables: Tables::Used,
         }
     }
 
@@ -376,14 +380,34 @@ impl Replica {
         as_of: UtcDay,
         detail: Detail,
     ) -> Result<Vec<DayCells>, Error> {
+        match self.history_of(days, as_of, detail).await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.history_of(days, as_of, detail).await
+            }
+            done => done,
+        }
+    }
+
+    async fn history_of(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        detail: Detail,
+    ) -> Result<Vec<DayCells>, Error> {
         let first = self.retention.first_day(as_of);
         let range = (days.0.max(first), days.1);
         self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let home = self.home.clone();
         let fail = |e| error(&home, e);
-        let mut cells = derived::cells(&mut self.db, range, detail).await.map_err(fail)?;
-        let mut again = derived::crossed_by(&mut self.db, first).await.map_err(fail)?;
+        let (mut cells, mut again) = match self.tables {
+            Tables::Ignored => Default::default(),
+            Tables::Used => (
+                derived::cells(&mut self.db, range, detail).await.map_err(fail)?,
+                derived::crossed_by(&mut self.db, first).await.map_err(fail)?,
+            ),
+        };
         again.extend(overlay.crossed_by(first));
         cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
         // Days that share a call with a day that is held but not kept as of `as_of`.
@@ -399,6 +423,16 @@ impl Replica {
 
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
+        match self.copies_of(days, as_of).await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.copies_of(days, as_of).await
+            }
+            done => done,
+        }
+    }
+
+    async fn copies_of(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
         let first = self.retention.first_day(as_of);
         self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
@@ -420,16 +454,42 @@ impl Replica {
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
+        match self.gauges_of().await {
+            Err(e) => {
+                self.mend(e).await?;
+                self.gauges_of().await
+            }
+            done => done,
+        }
+    }
+
+    async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let gauges = match overlay.gauges {
             Some(gauges) => gauges,
+            None if self.tables == Tables::Ignored => Gauges::default(),
             None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
         };
         self.snapshot(false).await?;
         Ok(gauges.all().cloned().collect())
+    }
+
+    /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
+    /// on without them. Any other error is given back.
+    pub(crate) async fn mend(&mut self, error: Error) -> Result<(), Error> {
+        if !checked::is_broken(&error) {
+            return Err(error);
+        }
+        tracing::warn!("a derived table is damaged; it is made again from the events");
+        self.snapshot(false).await?;
+        match self.is_writer() {
+            true => self.transaction(async |db| derived::clear(db).await).await?,
+            false => self.tables = Tables::Ignored,
+        }
+        Ok(())
     }
 
     /// Lets a reader see one state of the database throughout, while a writer goes on beside it.
@@ -455,11 +515,14 @@ impl Replica {
         if self.is_writer() && !derived::is_current(&mut self.db).await.map_err(fail)? {
             self.transaction(async |db| derived::clear(db).await).await?;
         }
-        let mut upto = derived::upto(&mut self.db).await.map_err(fail)?;
+        let mut upto = match self.tables {
+            Tables::Used => derived::upto(&mut self.db).await.map_err(fail)?,
+            Tables::Ignored => 0,
+        };
         // What a step adds to the index the next one finds in the tables: a reader, who stores nothing,
         // takes all at once.
         let most = if self.is_writer() { derived::STEP } else { i64::MAX };
-        while let Some(step) = derived::step(&mut self.db, upto, first, most).await.map_err(fail)? {
+        while let Some(step) = derived::step(&mut self.db, upto, first, most, self.tables).await.map_err(fail)? {
             upto = step.upto();
             if self.is_writer() {
                 self.transaction(async |db| {
@@ -493,15 +556,31 @@ impl Replica {
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Error> {
-        let fail = |e| error(&self.home, e);
-        let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
-        match work(&mut tx).await {
-            Ok(value) => tx.commit().await.map(|()| value).map_err(fail),
+        let home = self.home.clone();
+        let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await.map_err(|e| error(&home, e))?;
+        let done = match work(&mut tx).await {
+            Ok(value) => tx.commit().await.map(|()| value),
             Err(e) => {
-                // The first error is the one to tell; SQLite has rolled back already if it is full.
+                // The first error is the one to tell.
                 let _second = tx.rollback().await;
-                Err(fail(e))
+                Err(e)
             }
+        };
+        if done.is_err() {
+            // SQLite has rolled back by itself if the disk is full, and the connection does not know: a fresh one does.
+            if let Ok(db) = connect(&home, Access::Write).await {
+                self.db = db;
+            }
+        }
+        done.map_err(|e| error(&home, e))
+    }
+
+    /// Moves what lies in the database's log into the database itself, so that a copy of the one file has it all. Waits
+    /// for no reader; what fails here is neither lost nor wrong, and is done the next time.
+    pub async fn settle(&mut self) {
+        let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db).await;
+        if let Err(e) = moved {
+            tracing::debug!("the log stays as it is: {e}");
         }
     }
 }

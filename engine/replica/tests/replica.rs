@@ -564,3 +564,51 @@ async fn days_expire_one_by_one() {
         assert_eq!((rows, spans.iter().any(|s| s.windows(4).any(|w| w == gone))), (10 - midnights, false));
     }
 }
+
+/// A flipped bit in what is derived is no other figure: to a writer, who makes it again, and to a reader, who can't.
+#[tokio::test]
+async fn a_flipped_bit_in_a_derived_table_changes_nothing() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let calls: Vec<Record> = (0..200).map(|n| call(n, 1, i64::from(n % 40))).collect();
+    record(&mut replica, &calls).await;
+    let right = figures(&mut replica).await;
+    let hours = async |replica: &mut Replica| strip(replica.history(ALL, NOW.day(), Detail::Hours).await.unwrap());
+    let right_hours = hours(&mut replica).await;
+    drop(replica);
+    for (table, row) in [("cells", "day"), ("hours", "span"), ("pages", "page"), ("derived", "key")] {
+        for damage in
+            ["substr(bytes, 1, 20) || x'ff' || substr(bytes, 22)", "substr(bytes, 1, length(bytes) / 2)", "x''"]
+        {
+            let column = if table == "derived" { "value" } else { "bytes" };
+            let which = if table == "derived" {
+                "key = 'upto'".to_owned()
+            } else {
+                format!("{row} IN (SELECT {row} FROM {table} ORDER BY 1 DESC LIMIT 1)")
+            };
+            let text = format!("UPDATE {table} SET {column} = {} WHERE {which}", damage.replace("bytes", column));
+            let path = home.path().join("aimon.db");
+            let mut db: SqliteConnection =
+                sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+            let done = sqlx::query(sqlx::AssertSqlSafe(text.clone())).execute(&mut db).await.unwrap();
+            assert_eq!(done.rows_affected(), 1, "{text}");
+            let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+            assert_eq!(
+                (figures(&mut reader).await, hours(&mut reader).await),
+                (right.clone(), right_hours.clone()),
+                "{text}"
+            );
+            let mut writer = open(&home).await;
+            if table == "pages" {
+                // A page is read where a new call belongs to it.
+                record(&mut writer, &calls).await;
+            }
+            assert_eq!(
+                (figures(&mut writer).await, hours(&mut writer).await),
+                (right.clone(), right_hours.clone()),
+                "{text}"
+            );
+            assert_eq!(writer.health().await.unwrap().records % 200, 0);
+        }
+    }
+}

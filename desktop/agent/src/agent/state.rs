@@ -65,7 +65,9 @@ impl Agent {
     pub async fn seal(&self) -> Result<u64> {
         let mut replica = self.replica.lock().await;
         replica.observe(dates::now()).await?;
-        Ok(replica.seal(dates::now()).await?)
+        let sealed = replica.seal(dates::now()).await?;
+        replica.settle().await;
+        Ok(sealed)
     }
 
     /// Throws the derived tables away and makes them again.

@@ -32,7 +32,9 @@ async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned
     view::doubt_clock(&replica, place);
     let replica = Mutex::new(replica);
     let scanned = scan::scan(&replica, place, !quiet).await?;
-    replica.into_inner().seal(dates::now()).await?;
+    let mut replica = replica.into_inner();
+    replica.seal(dates::now()).await?;
+    replica.settle().await;
     Ok(scanned)
 }
 

@@ -1,0 +1,42 @@
+//! CBOR as we write it: RFC 8949 §4.2.1, deterministic. What is read is held to the same rules, so that one
+//! value has one spelling and one id.
+
+use minicbor::decode::Error;
+use minicbor::{Decoder, Encoder};
+
+/// The error of writing to memory, which does not happen.
+pub(crate) type Never = minicbor::encode::Error<core::convert::Infallible>;
+
+/// Writes to memory.
+pub(crate) fn write(encode: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), Never>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let done = encode(&mut Encoder::new(&mut out));
+    debug_assert!(done.is_ok(), "only a wrong order of calls could fail");
+    out
+}
+
+/// Reads a map with ascending integer keys: `field` gets each key that it knows and says whether it read
+/// the value; what a newer version has put there is stepped over.
+pub(crate) fn map<'b>(
+    d: &mut Decoder<'b>,
+    mut field: impl FnMut(u64, &mut Decoder<'b>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let count = d.map()?.ok_or_else(|| Error::message("a map without a length"))?;
+    let mut last = None;
+    for _ in 0..count {
+        let key = d.u64()?;
+        if last.is_some_and(|last| last >= key) {
+            return Err(Error::message("keys out of order"));
+        }
+        last = Some(key);
+        if !field(key, d)? {
+            d.skip()?;
+        }
+    }
+    Ok(())
+}
+
+/// A byte string of a fixed length.
+pub(crate) fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], Error> {
+    d.bytes()?.try_into().map_err(|_| Error::message("a byte string of another length"))
+}

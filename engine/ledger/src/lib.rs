@@ -1,0 +1,21 @@
+//! What counts, without keys and without content.
+//!
+//! Replicas and relays hold *chunks* (encrypted, signed) and *statements* (signed). Which chunks count is a function of their
+//! headers and of the statements alone, so that everybody decides alike, whoever can read them:
+//!
+//! * [`chunk`]: a chunk's header, its bytes, its id and its signature.
+//! * [`live`]: which chunks of a set count.
+//! * [`digest`]: the sums by which two sides find out what the other lacks.
+//! * [`ids`], [`time`], [`retention`]: what all layers name things by, and which days are kept.
+//!
+//! Nothing here opens a file, asks the time, draws a random number, or decrypts. It compiles for
+//! `wasm32-unknown-unknown`.
+
+mod cbor;
+pub mod chunk;
+pub mod digest;
+pub mod ids;
+pub mod live;
+pub mod retention;
+pub mod signature;
+pub mod time;
