@@ -6,7 +6,7 @@ use std::path::Path;
 use aimon_core::segment;
 use aimon_core::time::UtcDay;
 
-use crate::{Error, Replica, changes, replica};
+use crate::{Error, Replica, changes, database};
 
 impl Replica {
     /// Makes `dir` and writes one `.automerge` file per segment into it. Returns how many.
@@ -15,7 +15,7 @@ impl Replica {
     /// [`Error::Home`] with the path that could not be written.
     pub async fn export(&mut self, dir: &Path) -> Result<u64, Error> {
         let home = self.home.clone();
-        let fail = |e| replica::error(&home, e);
+        let fail = |e| database::error(&home, e);
         std::fs::create_dir_all(dir).map_err(|source| Error::Home { path: dir.to_owned(), source })?;
         let mut files = 0;
         for day in changes::days(&mut self.db, (UtcDay(i32::MIN), UtcDay(i32::MAX))).await.map_err(fail)? {

@@ -2,7 +2,7 @@
 
 use aimon_core::time::{UtcDay, UtcMillis};
 
-use crate::{Error, Replica, changes, derived, replica};
+use crate::{Error, Replica, changes, database, derived, replica};
 
 /// A part of a segment that cannot be read, kept as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Replica {
     /// Reads everything and says what state it is in.
     pub async fn health(&mut self) -> Result<Health, Error> {
         let home = self.home.clone();
-        let fail = |e| replica::error(&home, e);
+        let fail = |e| database::error(&home, e);
         if self.is_writer()
             && let Err(e) = self.sound_tables().await
         {
@@ -103,6 +103,6 @@ impl Replica {
     /// Brings the derived tables up to date and looks at all of them.
     async fn sound_tables(&mut self) -> Result<(), Error> {
         self.catch_up().await?;
-        derived::check(&mut self.db).await.map_err(|e| replica::error(&self.home, e))
+        derived::check(&mut self.db).await.map_err(|e| database::error(&self.home, e))
     }
 }

@@ -23,6 +23,7 @@
 
 mod changes;
 mod checked;
+mod database;
 mod derived;
 mod error;
 mod export;

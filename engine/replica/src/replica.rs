@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use aimon_core::batch::Batch;
 use aimon_core::event::{Event, MessageId};
@@ -13,20 +12,15 @@ use aimon_core::name::Name;
 use aimon_core::retention::{Retention, TrustedTime};
 use aimon_core::segment::Chain;
 use aimon_core::time::{UtcDay, UtcMillis};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::watch;
 
+use crate::database::{self, error};
 use crate::derived::Tables;
 use crate::{Error, changes, checked, derived, home, marks, meta};
 
-/// The database's newest version.
-const VERSION: i64 = 1;
-
 /// The most events in one batch: a batch must fit a chunk.
 const BATCH_EVENTS: usize = 4096;
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// How to open a replica.
 #[derive(Clone, Debug)]
@@ -122,8 +116,8 @@ impl Replica {
         };
         home::create(home)?;
         let lock = home::lock(home)?;
-        let mut db = connect(home, Access::Write).await.map_err(|e| error(home, e))?;
-        migrate(home, &mut db).await?;
+        let mut db = database::connect(home, database::Access::Write).await.map_err(|e| error(home, e))?;
+        database::migrate(home, &mut db).await?;
         let fail = |e| error(home, e);
         let identity = match meta::identity(&mut db).await.map_err(fail)? {
             Some(identity) => identity,
@@ -145,17 +139,11 @@ impl Replica {
             return Err(Error::Empty(home.to_owned()));
         }
         let fail = |e| error(home, e);
-        let (mut db, version) = match reader(home, Access::Read).await {
-            // SQLite keeps a file of its own beside a database that is open. Where it can't, nobody else of us can
-            // either: without a log to read there is but the database itself.
-            Err(e) if is_unopenable(&e) && !home::log(home).exists() => reader(home, Access::Frozen).await,
-            other => other,
+        let (mut db, version) = database::read(home).await.map_err(fail)?;
+        if version > database::VERSION {
+            return Err(Error::Newer { path: home.to_owned(), found: version, known: database::VERSION });
         }
-        .map_err(fail)?;
-        if version > VERSION {
-            return Err(Error::Newer { path: home.to_owned(), found: version, known: VERSION });
-        }
-        if version < VERSION {
+        if version < database::VERSION {
             return Err(Error::Empty(home.to_owned()));
         }
         let identity = meta::identity(&mut db).await.map_err(fail)?.ok_or_else(|| Error::Empty(home.to_owned()))?;
@@ -568,7 +556,7 @@ impl Replica {
         };
         if done.is_err() {
             // SQLite has rolled back by itself if the disk is full, and the connection does not know: a fresh one does.
-            if let Ok(db) = connect(&home, Access::Write).await {
+            if let Ok(db) = database::connect(&home, database::Access::Write).await {
                 self.db = db;
             }
         }
@@ -623,93 +611,4 @@ async fn begin(
 fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes)
         .map_err(|e| Error::Home { path: home.to_owned(), source: std::io::Error::other(e.to_string()) })
-}
-
-/// How a database is opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Write,
-    /// Beside whoever writes.
-    Read,
-    /// In a folder where nothing can be written, and nobody has left a log.
-    Frozen,
-}
-
-async fn reader(home: &Path, access: Access) -> Result<(SqliteConnection, i64), sqlx::Error> {
-    let mut db = connect(home, access).await?;
-    let version = version(&mut db).await?;
-    Ok((db, version))
-}
-
-async fn connect(home: &Path, access: Access) -> Result<SqliteConnection, sqlx::Error> {
-    let path = home::database(home);
-    if access == Access::Write {
-        // SQLite would make the file readable by others under a usual umask.
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).truncate(false).write(true).read(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).map_err(sqlx::Error::Io)?;
-    }
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(false)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(false)
-        // Rows come from a thread of their own: handed over in few large groups.
-        .row_buffer_size(4096)
-        .pragma("temp_store", "MEMORY");
-    let options = match access {
-        Access::Write => options
-            .journal_mode(SqliteJournalMode::Wal)
-            // An event is on the disk before anything else sees it, also after a power cut.
-            .synchronous(SqliteSynchronous::Full),
-        // A reader must not change the journal mode; the database says its own.
-        Access::Read => options.pragma("query_only", "ON"),
-        Access::Frozen => options.read_only(true).immutable(true),
-    };
-    options.disable_statement_logging().connect().await
-}
-
-/// Whether SQLite could not open the database or a file beside it (https://sqlite.org/rescode.html).
-fn is_unopenable(source: &sqlx::Error) -> bool {
-    matches!(primary_code(source), Some(8 | 10 | 14))
-}
-
-fn primary_code(source: &sqlx::Error) -> Option<i32> {
-    source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff)
-}
-
-async fn version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("PRAGMA user_version").fetch_one(db).await
-}
-
-async fn migrate(home: &Path, db: &mut SqliteConnection) -> Result<(), Error> {
-    let fail = |e| error(home, e);
-    let found = version(db).await.map_err(fail)?;
-    if found > VERSION {
-        return Err(Error::Newer { path: home.to_owned(), found, known: VERSION });
-    }
-    if found < VERSION {
-        MIGRATIONS.run(db).await.map_err(|e| match e {
-            sqlx::migrate::MigrateError::Execute(e) | sqlx::migrate::MigrateError::ExecuteMigration(e, _) => fail(e),
-            other => Error::Damaged { path: home.to_owned(), detail: other.to_string() },
-        })?;
-    }
-    Ok(())
-}
-
-/// Sorts SQLite's errors by what the user can do about them (https://sqlite.org/rescode.html).
-pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
-    let path = home.to_owned();
-    if let sqlx::Error::Io(source) = source {
-        return Error::Home { path: home::database(home), source };
-    }
-    match primary_code(&source) {
-        Some(5 | 6) => Error::Busy(path),
-        Some(13) => Error::Full(path),
-        Some(11 | 26) => Error::Damaged { path, detail: source.to_string() },
-        Some(8 | 10 | 14) => Error::Home { path, source: std::io::Error::other(source.to_string()) },
-        _ => Error::Database { path, source },
-    }
 }

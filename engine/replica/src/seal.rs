@@ -8,7 +8,7 @@ use aimon_core::ids::SegmentId;
 use aimon_core::segment;
 use aimon_core::time::{UtcDay, UtcMillis};
 
-use crate::{Error, Replica, changes, meta, replica};
+use crate::{Error, Replica, changes, database, meta};
 
 /// How many bytes of documents take their place at once.
 const TOGETHER: usize = 1 << 20;
@@ -21,7 +21,7 @@ impl Replica {
     /// start, of all days, is sealed from the next day on. Returns how many.
     pub async fn seal(&mut self, now: UtcMillis) -> Result<u64, Error> {
         let home = self.home.clone();
-        let fail = |e| replica::error(&home, e);
+        let fail = |e| database::error(&home, e);
         let today = now.day();
         let done = meta::get(&mut self.db, "sealed").await.map_err(fail)?;
         if done.and_then(|v| v.try_into().ok()).map(i32::from_le_bytes) == Some(today.0) {
@@ -61,7 +61,7 @@ impl Replica {
 
     async fn seal_one(&mut self, id: SegmentId) -> Result<Option<Sealed>, Error> {
         let home = self.home.clone();
-        let rows: Vec<_> = changes::of_day(&mut self.db, id.day).await.map_err(|e| replica::error(&home, e))?;
+        let rows: Vec<_> = changes::of_day(&mut self.db, id.day).await.map_err(|e| database::error(&home, e))?;
         let rows: Vec<_> = rows.into_iter().filter(|r| r.segment == id).collect();
         let mut loaded = Vec::new();
         for row in &rows {
