@@ -4,6 +4,8 @@
 //! headers and of the statements alone, so that everybody decides alike, whoever can read them:
 //!
 //! * [`chunk`]: a chunk's header, its bytes, its id and its signature.
+//! * [`statement`]: a statement's body, its bytes, its id and its signature.
+//! * [`membership`]: what a set of statements comes to: members, keys, retention, purges.
 //! * [`live`]: which chunks of a set count.
 //! * [`digest`]: the sums by which two sides find out what the other lacks.
 //! * [`ids`], [`time`], [`retention`]: what all layers name things by, and which days are kept.
@@ -16,6 +18,8 @@ pub mod chunk;
 pub mod digest;
 pub mod ids;
 pub mod live;
+pub mod membership;
 pub mod retention;
 pub mod signature;
+pub mod statement;
 pub mod time;
