@@ -13,7 +13,7 @@ use aimon_core::time::UtcDay;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::changes::{self, Stored};
-use crate::checked;
+use crate::{checked, replica};
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
@@ -322,9 +322,9 @@ async fn upsert(db: &mut SqliteConnection, head: &str, rows: &[(i64, Vec<u8>)]) 
     Ok(())
 }
 
-/// Takes expired days out; returns the days whose cells must be folded again, because a copy of one
-/// of their messages has left the set.
-pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(), sqlx::Error> {
+/// Takes expired days out, and folds the days again of whose messages a copy has left the set. Says whether damaged rows
+/// were found and quarantined on the way.
+pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<bool, sqlx::Error> {
     let again = crossed_by(db, first).await?;
     for sql in ["DELETE FROM cells WHERE day < ?", "DELETE FROM crossing WHERE day < ?"] {
         sqlx::query(sql).bind(first.0).execute(&mut *db).await?;
@@ -334,14 +334,26 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<(
     let rows: Vec<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT span, bytes FROM hours WHERE span = ?").bind(span_of(first)).fetch_all(&mut *db).await?;
     for (number, bytes) in rows {
-        let Ok(bytes) = checked::open(number, &bytes) else { return clear(db).await };
+        let Ok(bytes) = checked::open(number, &bytes) else {
+            clear(db).await?;
+            return Ok(false);
+        };
         let mut span = Span::decode(bytes);
         span.0.retain(|day, _| *day >= first);
         upsert(db, "INSERT OR REPLACE INTO hours (span, bytes) ", &[(number, span.encode())]).await?;
     }
+    let Ok(mut gauges) = read_gauges(db).await else {
+        clear(db).await?;
+        return Ok(false);
+    };
+    if gauges.expire(first) {
+        put(db, "gauges", &checked::seal(GAUGES, gauges.encode())).await?;
+    }
     let mut damaged = Damaged::new();
     let cells = fold(db, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
-    store(db, &cells).await
+    store(db, &cells).await?;
+    replica::quarantine(db, &damaged).await?;
+    Ok(!damaged.is_empty())
 }
 
 /// Writes days' cells in both details.

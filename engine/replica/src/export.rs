@@ -27,7 +27,7 @@ impl Replica {
                 }
             }
             for (id, rows) in segments {
-                let (document, _) = segment::document(rows).map_err(|e| Error::Events(e.to_string()))?;
+                let document = segment::whole(rows).map_err(|e| Error::Events(e.to_string()))?;
                 let path = dir.join(format!("{}_{}_{}.automerge", id.day, id.device, id.part));
                 std::fs::write(&path, document).map_err(|source| Error::Home { path: path.clone(), source })?;
                 files += 1;

@@ -78,6 +78,7 @@ impl Replica {
         }
         if self.is_writer() && !damaged.is_empty() {
             self.transaction(async |db| replica::quarantine(db, &damaged).await).await?;
+            self.rereading = true;
         }
         let rows: Vec<(i32, i64, String)> =
             sqlx::query_as("SELECT day, LENGTH(bytes), reason FROM quarantine ORDER BY day, seq")

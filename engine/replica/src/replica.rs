@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aimon_core::batch::Batch;
 use aimon_core::event::{Event, MessageId};
-use aimon_core::history::answers::Standing;
+use aimon_core::history::answers::{self, Standing};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::ids::{DeviceId, SegmentId, WriterId};
 use aimon_core::name::Name;
@@ -16,7 +16,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::watch;
 
 use crate::database::{self, error};
-use crate::derived::Tables;
+use crate::derived::{Damaged, Tables};
 use crate::{Error, changes, checked, derived, home, marks, meta};
 
 /// The most events in one batch: a batch must fit a chunk.
@@ -62,6 +62,8 @@ pub struct Commit {
 pub struct Recorded {
     /// Events that are on the disk now.
     pub events: u64,
+    /// Of them: records of calls.
+    pub records: u64,
     /// Events of days that are not kept.
     pub expired: u64,
     /// Events that were held already (only looked for while damaged segments are re-read).
@@ -85,6 +87,42 @@ impl Overlay {
     }
 }
 
+/// Where a process goes on writing: its writer, drawn at the first write, and each day's chain.
+#[derive(Default, Debug)]
+struct Pen {
+    writer: Option<WriterId>,
+    chains: HashMap<UtcDay, (u16, Chain)>,
+}
+
+impl Pen {
+    /// A batch as the next change of its day, and the segment that it belongs to.
+    fn append(
+        &mut self,
+        home: &Path,
+        device: DeviceId,
+        day: UtcDay,
+        batch: &Batch,
+    ) -> Result<(SegmentId, Vec<u8>), Error> {
+        let writer = match self.writer {
+            Some(writer) => writer,
+            None => {
+                let mut bytes = [0; 8];
+                random(home, &mut bytes)?;
+                *self.writer.insert(WriterId(bytes))
+            }
+        };
+        let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
+        let (part, chain) = match self.chains.entry(day) {
+            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
+        };
+        if chain.is_full() {
+            (*part, *chain) = (part.saturating_add(1), begin()?);
+        }
+        Ok((SegmentId { device, day, part: *part }, chain.append(batch.encode())))
+    }
+}
+
 /// A durable replica.
 #[derive(Debug)]
 pub struct Replica {
@@ -94,12 +132,10 @@ pub struct Replica {
     device: DeviceId,
     retention: Retention,
     pub(crate) time: TrustedTime,
-    /// Drawn at the first write.
-    writer: Option<WriterId>,
-    chains: HashMap<UtcDay, (u16, Chain)>,
+    pen: Pen,
     changed: watch::Sender<u64>,
     /// Whether damaged segments are being re-read: events that are held already are left out.
-    rereading: bool,
+    pub(crate) rereading: bool,
     /// Ignored by a reader that has found them damaged.
     tables: Tables,
 }
@@ -158,8 +194,7 @@ impl Replica {
             device: identity.device,
             retention: identity.retention,
             time: identity.time,
-            writer: None,
-            chains: HashMap::new(),
+            pen: Pen::default(),
             changed: watch::Sender::new(0),
             rereading: false,
             tables: Tables::Used,
@@ -193,24 +228,9 @@ impl Replica {
 
     /// Looks at the clock: lets days expire, unless the clock has jumped.
     pub async fn observe(&mut self, now: UtcMillis) -> Result<(), Error> {
-        let before = (self.first_day(), self.time);
-        self.time.observe(now);
-        if (self.first_day(), self.time) == before || !self.is_writer() {
-            return Ok(());
-        }
-        // A time within the same day changes nothing that is kept.
-        if self.first_day() == before.0 && self.time.doubted == before.1.doubted {
-            return Ok(());
-        }
-        let (first, time) = (self.first_day(), self.time);
-        self.transaction(async |db| {
-            meta::set_time(db, time).await?;
-            if changes::expire(db, first).await? {
-                derived::expire(db, first).await?;
-            }
-            Ok(())
-        })
-        .await
+        let mut time = self.time;
+        time.observe(now);
+        self.trust(time).await
     }
 
     /// Before the first calls are recorded no time is proven: the newest of them is the witness.
@@ -220,9 +240,9 @@ impl Replica {
             Event::Answer(_) | Event::Unchanged(_) => None,
         });
         let Some(newest) = calls.max().filter(|_| !self.time.is_proven()) else { return Ok(()) };
-        self.time.witness(newest, commit.now);
-        let time = self.time;
-        self.transaction(async |db| meta::set_time(db, time).await).await
+        let mut time = self.time;
+        time.witness(newest, commit.now);
+        self.trust(time).await
     }
 
     /// The last day that counts for expiry; `None` as long as nothing proves the clock.
@@ -232,20 +252,34 @@ impl Replica {
 
     /// Takes the clock as right after a jump, because somebody says so: days expire by it.
     pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
-        self.time.vouch(now, now);
-        let (first, time) = (self.first_day(), self.time);
-        self.transaction(async |db| {
-            meta::set_time(db, time).await?;
-            if changes::expire(db, first).await? {
-                derived::expire(db, first).await?;
-            }
-            Ok(())
-        })
-        .await
+        let mut time = self.time;
+        time.vouch(now, now);
+        self.trust(time).await
     }
 
-    /// The (digest, stamp) of all marks, by source: what it takes to see that no log has changed. None
-    /// while damaged segments are re-read.
+    /// Goes by another time, and lets days expire by it. Memory follows the disk: whoever stops this half-way has changed
+    /// neither.
+    async fn trust(&mut self, time: TrustedTime) -> Result<(), Error> {
+        let first = self.retention.first_day(time.until.day());
+        // A time within the same day changes nothing that is kept.
+        let is_same = first == self.first_day() && time.doubted == self.time.doubted;
+        if self.is_writer() && (!is_same || time.is_proven() != self.time.is_proven()) {
+            let damaged = self
+                .transaction(async |db| {
+                    meta::set_time(db, time).await?;
+                    match changes::expire(db, first).await? {
+                        true => derived::expire(db, first).await,
+                        false => Ok(false),
+                    }
+                })
+                .await?;
+            self.rereading |= damaged;
+        }
+        self.time = time;
+        Ok(())
+    }
+
+    /// The (digest, stamp) of all marks, by source: what it takes to see that no log has changed.
     pub async fn mark_stamps(&mut self) -> Result<Vec<(String, Vec<(u64, u64)>)>, Error> {
         marks::stamps(&mut self.db).await.map_err(|e| error(&self.home, e))
     }
@@ -282,25 +316,23 @@ impl Replica {
         if self.rereading {
             self.leave_out_held(&mut days, &mut recorded).await?;
         }
+        // Ours again only once all is on the disk: what follows must not depend on what was lost, also when whoever waits
+        // for this goes away.
+        let mut pen = std::mem::take(&mut self.pen);
         let mut new = Vec::new();
         for (day, batches) in &days {
             for batch in batches.iter().filter(|batch| !batch.is_empty()) {
                 recorded.events += batch.len() as u64;
-                self.append(*day, batch, &mut new)?;
+                recorded.records += batch.records.len() as u64;
+                new.push(pen.append(&self.home, self.device, *day, batch)?);
             }
         }
-        let done = self
-            .transaction(async |db| {
-                changes::append(db, &new).await?;
-                marks::store(db, &commit.marks).await
-            })
-            .await;
-        if done.is_err() {
-            // The chains are ahead of the disk: what follows must not depend on what was lost.
-            self.writer = None;
-            self.chains.clear();
-        }
-        done?;
+        self.transaction(async |db| {
+            changes::append(db, &new).await?;
+            marks::store(db, &commit.marks).await
+        })
+        .await?;
+        self.pen = pen;
         if recorded.events > 0 {
             self.changed.send_modify(|n| *n += 1);
         }
@@ -310,30 +342,9 @@ impl Replica {
     /// Says that all logs have been read through: a re-reading of damaged segments is over.
     pub async fn read_through(&mut self) -> Result<(), Error> {
         if self.rereading {
-            self.rereading = false;
             self.transaction(async |db| meta::unset(db, "rereading").await).await?;
+            self.rereading = false;
         }
-        Ok(())
-    }
-
-    fn append(&mut self, day: UtcDay, batch: &Batch, new: &mut Vec<(SegmentId, Vec<u8>)>) -> Result<(), Error> {
-        let writer = match self.writer {
-            Some(writer) => writer,
-            None => {
-                let mut bytes = [0; 8];
-                random(&self.home, &mut bytes)?;
-                *self.writer.insert(WriterId(bytes))
-            }
-        };
-        let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
-        let (part, chain) = match self.chains.entry(day) {
-            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
-            std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
-        };
-        if chain.is_full() {
-            (*part, *chain) = (part.saturating_add(1), begin()?);
-        }
-        new.push((SegmentId { device: self.device, day, part: *part }, chain.append(batch.encode())));
         Ok(())
     }
 
@@ -368,13 +379,7 @@ impl Replica {
         as_of: UtcDay,
         detail: Detail,
     ) -> Result<Vec<DayCells>, Error> {
-        match self.history_of(days, as_of, detail).await {
-            Err(e) => {
-                self.mend(e).await?;
-                self.history_of(days, as_of, detail).await
-            }
-            done => done,
-        }
+        self.mended(async |replica, damaged| replica.history_of(days, as_of, detail, damaged).await).await
     }
 
     async fn history_of(
@@ -382,10 +387,10 @@ impl Replica {
         days: (UtcDay, UtcDay),
         as_of: UtcDay,
         detail: Detail,
+        damaged: &mut Damaged,
     ) -> Result<Vec<DayCells>, Error> {
         let first = self.retention.first_day(as_of);
         let range = (days.0.max(first), days.1);
-        self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let home = self.home.clone();
         let fail = |e| error(&home, e);
@@ -401,68 +406,103 @@ impl Replica {
         // Days that share a call with a day that is held but not kept as of `as_of`.
         again.retain(|d| *d >= range.0 && *d <= range.1);
         if !again.is_empty() {
-            let (known, mut damaged) = (&overlay.crossing, Vec::new());
-            let folded = derived::fold(&mut self.db, &again, known, first, &mut damaged, DayCells::fold).await;
+            let known = &overlay.crossing;
+            let folded = derived::fold(&mut self.db, &again, known, first, damaged, DayCells::fold).await;
             cells.extend(folded.map_err(fail)?);
         }
-        self.snapshot(false).await?;
         Ok(cells.into_values().filter(|c| !c.cells.is_empty()).collect())
     }
 
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
-        match self.copies_of(days, as_of).await {
-            Err(e) => {
-                self.mend(e).await?;
-                self.copies_of(days, as_of).await
-            }
-            done => done,
-        }
+        self.mended(async |replica, damaged| replica.copies_of(days, as_of, damaged).await).await
     }
 
-    async fn copies_of(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
+    async fn copies_of(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        damaged: &mut Damaged,
+    ) -> Result<Vec<Copy>, Error> {
         let first = self.retention.first_day(as_of);
-        self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let range = (days.0.max(first), days.1);
         let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
-        let (known, mut damaged) = (&overlay.crossing, Vec::new());
-        let folded = derived::fold(&mut self.db, &held, known, first, &mut damaged, |day, copies: &[Copy]| {
+        let known = &overlay.crossing;
+        let folded = derived::fold(&mut self.db, &held, known, first, damaged, |day, copies: &[Copy]| {
             let mut stands: Vec<Copy> =
                 standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
             stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
             stands
         });
-        let folded = folded.await.map_err(fail)?;
-        self.snapshot(false).await?;
-        Ok(folded.into_values().flatten().collect())
+        Ok(folded.await.map_err(fail)?.into_values().flatten().collect())
+    }
+
+    /// The days in a range that hold something, ascending.
+    pub async fn days(&mut self, range: (UtcDay, UtcDay)) -> Result<Vec<UtcDay>, Error> {
+        let range = (range.0.max(self.first_day()), range.1);
+        changes::days(&mut self.db, range).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// The answers of one day that stand, gauges included.
+    pub async fn answers(&mut self, day: UtcDay) -> Result<Vec<Standing>, Error> {
+        self.mended(async |replica, damaged| {
+            let home = replica.home.clone();
+            let rows = changes::of_day(&mut replica.db, day).await.map_err(|e| error(&home, e))?;
+            let (mut answers, mut notes) = (Vec::new(), Vec::new());
+            for row in rows {
+                match row.batches() {
+                    Ok(batches) => batches.into_iter().for_each(|batch| {
+                        answers.extend(batch.answers);
+                        notes.extend(batch.unchanged);
+                    }),
+                    Err(reason) => damaged.push((row, reason)),
+                }
+            }
+            Ok(answers::standing(answers, notes).0.into_values().collect())
+        })
+        .await
     }
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
-        match self.gauges_of().await {
-            Err(e) => {
-                self.mend(e).await?;
-                self.gauges_of().await
-            }
-            done => done,
-        }
+        self.mended(async |replica, _| replica.gauges_of().await).await
     }
 
     async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
-        self.snapshot(true).await?;
         let overlay = self.catch_up().await?;
         let gauges = match overlay.gauges {
             Some(gauges) => gauges,
             None if self.tables == Tables::Ignored => Gauges::default(),
             None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
         };
-        self.snapshot(false).await?;
         Ok(gauges.all().cloned().collect())
+    }
+
+    /// Reads one state of the database. What turns out to be damaged on the way is mended, and read once more.
+    async fn mended<T>(&mut self, read: impl AsyncFn(&mut Self, &mut Damaged) -> Result<T, Error>) -> Result<T, Error> {
+        let mut damaged = Damaged::new();
+        self.snapshot(true).await?;
+        let done = read(self, &mut damaged).await;
+        match done {
+            Err(e) => self.mend(e).await?,
+            Ok(_) if self.is_writer() && !damaged.is_empty() => {
+                self.transaction(async |db| quarantine(db, &damaged).await).await?;
+                self.rereading = true;
+            }
+            done => {
+                self.snapshot(false).await?;
+                return done;
+            }
+        }
+        self.snapshot(true).await?;
+        let done = read(self, &mut Damaged::new()).await?;
+        self.snapshot(false).await?;
+        Ok(done)
     }
 
     /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
@@ -500,8 +540,12 @@ impl Replica {
         let fail = |e| error(&home, e);
         let first = self.first_day();
         let mut overlay = Overlay::default();
-        if self.is_writer() && !derived::is_current(&mut self.db).await.map_err(fail)? {
-            self.transaction(async |db| derived::clear(db).await).await?;
+        if !derived::is_current(&mut self.db).await.map_err(fail)? {
+            match self.is_writer() {
+                true => self.transaction(async |db| derived::clear(db).await).await?,
+                // Another version's tables say nothing to this one.
+                false => self.tables = Tables::Ignored,
+            }
         }
         let mut upto = match self.tables {
             Tables::Used => derived::upto(&mut self.db).await.map_err(fail)?,
@@ -512,13 +556,12 @@ impl Replica {
         let most = if self.is_writer() { derived::STEP } else { i64::MAX };
         while let Some(step) = derived::step(&mut self.db, upto, first, most, self.tables).await.map_err(fail)? {
             upto = step.upto();
-            if self.is_writer() {
-                self.transaction(async |db| {
-                    derived::write(db, &step).await?;
-                    quarantine(db, &step.damaged).await
-                })
-                .await?;
-                self.rereading |= !step.damaged.is_empty();
+            if self.is_writer() && !step.damaged.is_empty() {
+                self.transaction(async |db| quarantine(db, &step.damaged).await).await?;
+                self.rereading = true;
+                upto = 0;
+            } else if self.is_writer() {
+                self.transaction(async |db| derived::write(db, &step).await).await?;
             } else {
                 overlay.cells.extend(step.cells);
                 overlay.gauges = step.gauges.or(overlay.gauges);
@@ -573,8 +616,9 @@ impl Replica {
     }
 }
 
-/// Sets damaged rows aside and has the logs read again from their start.
-pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &derived::Damaged) -> Result<(), sqlx::Error> {
+/// Quarantines damaged rows, and has the logs read again from their start. What was derived of the rows is made anew
+/// without them.
+pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &Damaged) -> Result<(), sqlx::Error> {
     if damaged.is_empty() {
         return Ok(());
     }
@@ -583,6 +627,7 @@ pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &derived::Dam
         changes::quarantine(db, row, reason).await?;
     }
     marks::clear(db).await?;
+    derived::clear(db).await?;
     meta::set(db, "rereading", &[1]).await
 }
 

@@ -12,6 +12,9 @@ use crate::name::Name;
 use crate::time::{Quarter, UtcDay};
 use crate::units::{PicoUsd, Tokens};
 
+/// The most cells of one block: however many kinds of names they have, its dictionary is not full.
+const BLOCK_ROWS: usize = 8192;
+
 /// What calls have in common that are summed in one cell.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct CellKey {
@@ -129,10 +132,13 @@ impl DayCells {
         Self { day, cells: cells.into_iter().collect() }
     }
 
-    /// Bytes for a derived table: a dictionary, then columns as batches have them.
+    /// Bytes for a derived table: blocks of a dictionary and columns, as batches have them.
     pub fn encode(&self) -> Vec<u8> {
+        self.cells.chunks(BLOCK_ROWS).flat_map(Self::encode_block).collect()
+    }
+
+    fn encode_block(rows: &[(CellKey, Sums)]) -> Vec<u8> {
         let mut names = Names::default();
-        let rows = &self.cells;
         let mut places = |of: &dyn Fn(&CellKey, &mut Names) -> u64| -> Vec<u64> {
             rows.iter().map(|(k, _)| of(k, &mut names)).collect()
         };
@@ -178,12 +184,17 @@ impl DayCells {
     /// Reads what [`DayCells::encode`] wrote.
     pub fn decode(day: UtcDay, bytes: &[u8]) -> Result<Self, BatchError> {
         let mut r = Reader::new(bytes);
-        if r.is_empty() {
-            return Ok(Self { day, cells: Vec::new() });
+        let mut cells = Vec::new();
+        while !r.is_empty() {
+            Self::decode_block(&mut r, &mut cells)?;
         }
+        Ok(Self { day, cells })
+    }
+
+    fn decode_block(r: &mut Reader<'_>, cells: &mut Vec<(CellKey, Sums)>) -> Result<(), BatchError> {
         let mut section = || -> Result<_, BatchError> {
             let _kind = r.varint()?;
-            Ok((r.len_of(0)?, Columns::read(&mut r)?))
+            Ok((r.len_of(0)?, Columns::read(r)?))
         };
         let (count, mut dictionary) = section()?;
         let names = Dictionary::new(dictionary.texts(1, count)?);
@@ -203,7 +214,7 @@ impl DayCells {
         }
         let any_stated = stated_calls.iter().any(|n| *n > 0);
         let kinds = |list: &[Vec<u64>], i: usize| Tokens::from_kinds(std::array::from_fn(|k| list[k][i]));
-        let mut cells = Vec::with_capacity(rows);
+        cells.reserve(rows);
         for i in 0..rows {
             let key = CellKey {
                 quarter: Quarter(quarter[i].min(95) as u8),
@@ -235,6 +246,6 @@ impl DayCells {
             };
             cells.push((key, sums));
         }
-        Ok(Self { day, cells })
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use super::answers::Standing;
 use crate::batch::{Batch, BatchError};
 use crate::event::{Answer, Unchanged};
 use crate::name::Name;
+use crate::time::UtcDay;
 
 /// Newest answers, absorbed one by one in any order. Of one (account, metric, dimensions) the
 /// answer seen last is kept; a note raises the answer that it names, if that is the one kept.
@@ -34,6 +35,13 @@ impl Gauges {
                 held.seen = held.seen.max((note.clock, note.seen));
             }
         }
+    }
+
+    /// Leaves out what was last seen before a day: that is not kept any more. Says whether there was something.
+    pub fn expire(&mut self, first: UtcDay) -> bool {
+        let before = self.0.len();
+        self.0.retain(|_, standing| standing.seen.1.day() >= first);
+        self.0.len() < before
     }
 
     /// The newest answers.

@@ -1,8 +1,13 @@
-use automerge::legacy::OpType;
-use automerge::{Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, ScalarValue, VerificationMode};
+use std::collections::BTreeSet;
 
-use super::{FIRST_CHANGE, LIST, SegmentError};
+use automerge::legacy::OpType;
+use automerge::{
+    Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, SaveOptions, ScalarValue, VerificationMode,
+};
+
+use super::{Chain, FIRST_CHANGE, LIST, SegmentError};
 use crate::batch::columns::Reader;
+use crate::ids::WriterId;
 
 /// How every chunk of Automerge's binary format begins.
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
@@ -93,7 +98,37 @@ pub fn document(stored: impl IntoIterator<Item = Vec<Change>>) -> Result<(Vec<u8
         }
     }
     let held = document.get_changes(&[]).len().saturating_sub(1);
-    Ok((document.save(), count.saturating_sub(held)))
+    // What waits for a predecessor is left out, and not put behind the document as chunks of its own.
+    let saved = document.save_with_options(SaveOptions { retain_orphans: false, ..SaveOptions::default() });
+    Ok((saved, count.saturating_sub(held)))
+}
+
+/// One document that has every batch of the changes: what [`document`] leaves out is appended anew, by a writer that depends
+/// on it alone. For whoever reads a document by itself; a replica keeps the changes as they are.
+pub fn whole(stored: impl IntoIterator<Item = Vec<Change>>) -> Result<Vec<u8>, SegmentError> {
+    let stored: Vec<Vec<Change>> = stored.into_iter().collect();
+    let all: Vec<&Change> = stored.iter().flatten().filter(|c| !is_first(c)).collect();
+    let mut wanted: BTreeSet<Vec<u8>> = all.into_iter().map(batch_of).collect::<Result<_, _>>()?;
+    let (saved, left_out) = document(stored)?;
+    if left_out == 0 {
+        return Ok(saved);
+    }
+    for held in batches(&saved)? {
+        wanted.remove(&held);
+    }
+    let mut hasher = blake3::Hasher::new();
+    for batch in &wanted {
+        hasher.update(blake3::hash(batch).as_bytes());
+    }
+    let mut writer = [0; 8];
+    hasher.finalize_xof().fill(&mut writer);
+    let mut chain = Chain::new(WriterId(writer))?;
+    let mut document = load(&saved, VerificationMode::Check)?;
+    for batch in wanted {
+        let change = changes(&chain.append(batch))?;
+        document.apply_changes(change).map_err(|e| SegmentError::Damaged(e.to_string()))?;
+    }
+    Ok(document.save())
 }
 
 fn is_first(change: &Change) -> bool {

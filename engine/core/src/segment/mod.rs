@@ -15,7 +15,7 @@ mod chain;
 mod document;
 
 pub use chain::Chain;
-pub use document::{batches, changes, document};
+pub use document::{batches, changes, document, whole};
 
 /// The change that creates a segment's root list `batches`. Its bytes are part of the format:
 /// `schema/vectors/segment.json`.

@@ -87,6 +87,12 @@ fn a_fork_keeps_both_branches_as_a_set() {
     let (saved, left_out) = document(stored.iter().map(|b| changes(b).unwrap())).unwrap();
     assert_eq!(left_out, 1, "Automerge holds one branch only; the caller keeps the other beside the document");
     assert_eq!(set(&[saved]).len(), 2);
+    let loaded = || stored.iter().map(|b| changes(b).unwrap());
+    let all = whole(loaded()).unwrap();
+    assert_eq!(set(std::slice::from_ref(&all)), set(&stored), "for who reads it alone");
+    assert_eq!(whole(loaded()).unwrap(), all);
+    // A lost predecessor too takes nothing but itself.
+    assert_eq!(set(&[whole(loaded().skip(1)).unwrap()]), set(&stored[1..]));
 }
 
 #[test]

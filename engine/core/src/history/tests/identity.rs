@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{copy, sidechain};
-use crate::event::{Quality, RequestId, Tier};
+use crate::event::{MessageId, Quality, RequestId, Tier};
 use crate::history::{Copy, DayCells, standing};
 use crate::ids::DeviceId;
 use crate::units::PicoUsd;
@@ -97,6 +97,23 @@ fn any_copy() -> impl Strategy<Value = Copy> {
         c.device = DeviceId([device; 16]);
         c
     })
+}
+
+/// Each call of a day its own session, more than a batch could hold.
+#[test]
+fn a_day_may_have_any_number_of_cells() {
+    let copies: Vec<Copy> = (0..70_000_u32)
+        .map(|n| {
+            let mut copy = copy(1, 1, 5, 0);
+            copy.record.message = MessageId(u64::from(n).to_be_bytes());
+            copy.record.session = format!("session {n}").as_str().into();
+            copy
+        })
+        .collect();
+    let day = copies[0].record.time.day();
+    let cells = DayCells::fold(day, &copies);
+    assert_eq!(cells.cells.len(), 70_000);
+    assert_eq!(DayCells::decode(day, &cells.encode()).unwrap(), cells);
 }
 
 proptest! {
