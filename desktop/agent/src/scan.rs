@@ -56,8 +56,11 @@ pub struct Scanned {
     pub files_vanished: u64,
     /// Bytes that were read.
     pub bytes_read: u64,
-    /// Events that were recorded. Copies of one call are several; a figure counts it once.
+    /// Records that are new. Copies of one call are several; a figure counts it once.
     pub records_new: u64,
+    /// Answers that are new, such as how full a quota window was.
+    #[serde(default)]
+    pub answers_new: u64,
     /// Lines that look like usage and could not be taken, by reason.
     pub lines_skipped: BTreeMap<String, u64>,
     /// Events of days that are not kept any more.
@@ -96,7 +99,7 @@ pub struct UnreadableScanned {
 impl Scanned {
     /// Whether anything new was recorded.
     pub fn is_news(&self) -> bool {
-        self.records_new > 0
+        self.records_new + self.answers_new > 0
     }
 
     fn add(&mut self, summary: &Summary, recorded: Recorded) {
@@ -128,7 +131,8 @@ impl Scanned {
         self.unreadable.extend(examples);
         self.files_vanished += summary.vanished.len() as u64;
         self.bytes_read += summary.bytes;
-        self.records_new += recorded.events;
+        self.records_new += recorded.records;
+        self.answers_new += recorded.events - recorded.records;
         for (reason, count) in &summary.skipped.0 {
             *self.lines_skipped.entry(reason.word().to_owned()).or_default() += count;
         }
@@ -150,9 +154,8 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
         scanned.add(&summary, recorded);
     }
     progress.done();
-    if scanned.files_unreadable == 0 {
-        replica.lock().await.read_through().await?;
-    }
+    // What could not be read now comes in later; what is held by then is only written once more, and counts once.
+    replica.lock().await.read_through().await?;
     Ok(scanned)
 }
 
@@ -166,7 +169,8 @@ pub fn look(place: &Place) -> Result<Scanned> {
                 Ok::<(), std::convert::Infallible>(())
             });
         match looked {
-            Ok(summary) => scanned.add(&summary, Recorded { events: summary.events, ..Recorded::default() }),
+            Ok(summary) => scanned
+                .add(&summary, Recorded { events: summary.events, records: summary.events, ..Recorded::default() }),
             Err(never) => match never {},
         }
     }
@@ -369,6 +373,7 @@ impl Group {
         let commit = Commit { events, marks, now: dates::now() };
         let done = replica.lock().await.record(commit).await?;
         recorded.events += done.events;
+        recorded.records += done.records;
         recorded.expired += done.expired;
         recorded.held += done.held;
         Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 use aimon_core::event::Record;
 use aimon_core::history::Copy;
 use aimon_core::history::answers::Standing;
-use aimon_core::time::UtcMillis;
+use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -42,31 +42,26 @@ pub async fn run(args: &ExportArgs) -> Result<()> {
             })?;
             count(files, "document")
         }
-        ExportFormat::Jsonl => jsonl(&mut replica, &dir).await?,
+        ExportFormat::Jsonl => jsonl(&mut replica, &dir, place.is_demo()).await?,
     };
     let demo = if place.is_demo() { "DEMO · " } else { "" };
     output::print(&format!("{demo}{what} in {}\n", visible(&dir.display().to_string())))
 }
 
-async fn jsonl(replica: &mut Replica, dir: &Path) -> Result<String> {
+async fn jsonl(replica: &mut Replica, dir: &Path, demo: bool) -> Result<String> {
     let today = dates::now().day();
     let mut records = Lines::create(dir, "records.jsonl")?;
+    let mut answers = Lines::create(dir, "answers.jsonl")?;
     // Day by day: a history need not fit the memory.
-    if let Some((first, last)) = replica.health().await?.days {
-        let mut day = first;
-        while day <= last {
-            for copy in replica.copies((day, day), today).await? {
-                records.write(&RecordJson::of(&copy))?;
-            }
-            day = day.plus(1);
+    for day in replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await? {
+        for copy in replica.copies((day, day), today).await? {
+            records.write(&RecordJson::of(&copy, demo))?;
+        }
+        for standing in replica.answers(day).await? {
+            answers.write(&AnswerJson::of(&standing, demo))?;
         }
     }
-    let written = records.done()?;
-    let mut answers = Lines::create(dir, "answers.jsonl")?;
-    for standing in replica.gauges().await? {
-        answers.write(&AnswerJson::of(&standing))?;
-    }
-    Ok(format!("{} and {}", count(written, "record"), count(answers.done()?, "answer")))
+    Ok(format!("{} and {}", count(records.done()?, "record"), count(answers.done()?, "answer")))
 }
 
 /// A file with an object a line.
@@ -104,6 +99,9 @@ impl<'a> Lines<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RecordJson<'a> {
+    /// Present, and true, where the logs are made up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
     source: &'a str,
     time: String,
     model: &'a str,
@@ -127,9 +125,10 @@ struct RecordJson<'a> {
 }
 
 impl<'a> RecordJson<'a> {
-    fn of(copy: &'a Copy) -> Self {
+    fn of(copy: &'a Copy, demo: bool) -> Self {
         let r: &'a Record = &copy.record;
         Self {
+            demo,
             source: &r.source,
             time: time(r.time),
             model: &r.model,
@@ -157,6 +156,9 @@ impl<'a> RecordJson<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AnswerJson<'a> {
+    /// As of records.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
     account: &'a str,
     metric: &'a str,
     bucket_start: String,
@@ -172,10 +174,11 @@ struct RowJson<'a> {
 }
 
 impl<'a> AnswerJson<'a> {
-    fn of(standing: &'a Standing) -> Self {
+    fn of(standing: &'a Standing, demo: bool) -> Self {
         let a = &standing.answer;
         let names = a.key.dimensions.iter().map(|n| n.as_str());
         Self {
+            demo,
             account: &a.key.account,
             metric: &a.key.metric,
             bucket_start: time(a.key.bucket.start),
