@@ -17,6 +17,7 @@ pub mod json;
 pub mod locate;
 pub mod opencode;
 mod out;
+mod repeats;
 pub mod scan;
 pub mod stamp;
 pub mod watch;
