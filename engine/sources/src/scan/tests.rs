@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use aimon_core::event::{Event, Record};
@@ -460,8 +461,14 @@ struct Toy;
 
 struct ToyLines;
 
+/// How many lines of a thousand bytes were decoded; one test has such.
+static LONG_LINES: AtomicU64 = AtomicU64::new(0);
+
 impl Decoder for ToyLines {
     fn line(&mut self, text: &[u8], out: &mut Out) {
+        if text.len() >= 1000 {
+            LONG_LINES.fetch_add(1, Relaxed);
+        }
         assert_ne!(text, b"panic");
         let mut inner = ClaudeCode
             .decoder(
@@ -560,6 +567,29 @@ fn compressed_lines() {
     fs::write(m.path("a.zst"), &whole).unwrap();
     m.scan();
     assert_eq!(m.outputs().len(), 100_000);
+}
+
+/// A small file may hold a lot: what it says is committed while it is read.
+#[test]
+fn a_small_compressed_file_is_not_held_whole() {
+    let m = Machine::with(&Toy);
+    let all = 20_000;
+    let text: String = (0..all).map(|n| format!("{n:01000}\n")).collect();
+    let small = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    assert!(small.len() < 500_000, "{}", small.len());
+    fs::write(m.path("a.zst"), small).unwrap();
+    let options = Options { piece_events: 100, ..m.options.clone() };
+    let mut decoded = None;
+    let summary: Result<_, Infallible> = scan(&[&Toy], &m.env(), &Marks::new(), &options, &mut |_| {
+        // Given time, the reader gets as far as it may.
+        if decoded.is_none() {
+            std::thread::sleep(Duration::from_millis(200));
+            decoded = Some(LONG_LINES.load(Relaxed));
+        }
+        Ok(())
+    });
+    assert_eq!(summary.unwrap().events, all);
+    assert!(decoded.unwrap() < all / 2 + 9000, "{decoded:?}");
 }
 
 #[test]
