@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use aimon_core::event::{Event, Record};
 use aimon_core::time::UtcDay;
 
-use super::{FileRead, Found, Marks, Options, Summary, plan, scan};
+use super::mark::{Mark, Outcome};
+use super::read::Reader;
+use super::walk::Stat;
+use super::{FileRead, Found, Held, Job, Marks, Options, Summary, plan, scan};
 use crate::claude_code::ClaudeCode;
 use crate::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Os, Out, Progress, Root, SkipReason};
 
@@ -590,6 +594,49 @@ fn a_small_compressed_file_is_not_held_whole() {
     });
     assert_eq!(summary.unwrap().events, all);
     assert!(decoded.unwrap() < all / 2 + 9000, "{decoded:?}");
+}
+
+/// A disk that fails to answer once says nothing about the file.
+#[test]
+fn a_read_that_fails_is_tried_again_and_no_damage() {
+    struct Failing<'a>(&'a [u8]);
+    impl Read for Failing<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                // EIO, EBADF: whatever the system says.
+                0 => Err(io::Error::from_raw_os_error(5)),
+                n => Ok(n),
+            }
+        }
+    }
+    let m = Machine::with(&Toy);
+    let text: String = (0..100_000).map(|n| format!("{n}\n")).collect();
+    let whole = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    let file = m.path("a.zst");
+    fs::write(&file, &whole).unwrap();
+    let stat = Stat::of(&fs::metadata(&file).unwrap());
+    let job = Job {
+        collector: &Toy,
+        root: Arc::new(Root { path: m.home.path().into(), why: "" }),
+        path: file,
+        relative: "a.zst".into(),
+        kind: FileKind::ZstdLines,
+        stat,
+        mark: Held::None,
+    };
+    let outcome = |source: &mut dyn Read| {
+        let mut mark = None;
+        let read = Reader::new(&m.options).decompress(&job, stat, source, &mut |read| {
+            mark = Mark::from_bytes(&read.mark);
+            true
+        });
+        (read.is_ok(), mark.unwrap().outcome)
+    };
+    let half = &whole[..whole.len() / 2];
+    assert_eq!(outcome(&mut Failing(half)), (false, Outcome::Partial));
+    assert_eq!(outcome(&mut { half }), (false, Outcome::Damaged));
+    assert_eq!(outcome(&mut &[&half[..1000], &[7; 9000]].concat()[..]), (false, Outcome::Damaged));
+    assert_eq!(outcome(&mut &whole[..]), (true, Outcome::Complete));
 }
 
 #[test]
