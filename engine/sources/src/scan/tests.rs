@@ -296,6 +296,30 @@ fn what_is_missing_or_wrong_is_a_note() {
 
 #[cfg(unix)]
 #[test]
+fn a_root_that_cannot_be_reached_says_why() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let mut m = Machine::new();
+    append(&m.path("a.jsonl"), &lines(1..2));
+    let home = m.home.path().join(".claude");
+    let mode = |mode| fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+    let found = |m: &mut Machine| m.scan().roots[1].found.clone();
+    mode(0);
+    match found(&mut m) {
+        Found::Unreadable(reason) => assert!(reason.starts_with("Permission denied"), "{reason}"),
+        // Nothing is denied to root.
+        other => assert_eq!(other, Found::Files(1)),
+    }
+    mode(0o700);
+    fs::remove_dir_all(&home).unwrap();
+    symlink(".claude", &home).unwrap();
+    match found(&mut m) {
+        Found::Unreadable(reason) => assert!(reason.contains("symbolic links"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn links_lead_nowhere_twice() {
     use std::os::unix::fs::symlink;
     let mut m = Machine::new();
