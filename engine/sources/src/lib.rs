@@ -19,6 +19,7 @@ pub mod opencode;
 mod out;
 mod repeats;
 pub mod scan;
+mod shape;
 pub mod stamp;
 pub mod watch;
 

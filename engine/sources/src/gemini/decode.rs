@@ -13,6 +13,7 @@ use super::message::{Message, Type, name, time};
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
 use crate::json::{JsonError, Scanner, Value};
 use crate::repeats::Repeats;
+use crate::shape::is_uuid;
 
 /// The version of the remembered state.
 const VERSION: u8 = 2;
@@ -268,12 +269,4 @@ impl<'a> Head<'a> {
 
 fn key(id: MessageId) -> u64 {
     u64::from_le_bytes(id.0)
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, b)| match at {
-            8 | 13 | 18 | 23 => b == b'-',
-            _ => b.is_ascii_hexdigit(),
-        })
 }

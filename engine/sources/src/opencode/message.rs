@@ -8,9 +8,7 @@ use aimon_core::units::{PicoUsd, Tokens};
 use super::KIND;
 use crate::collector::{Out, SkipReason};
 use crate::json::{JsonError, Kind, Scanner, Value};
-
-/// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
-const MOST: u64 = 1 << 53;
+use crate::shape::MOST;
 
 /// What a message says about a model call.
 #[derive(Debug, Default)]
