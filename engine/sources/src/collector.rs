@@ -74,8 +74,8 @@ pub struct Progress {
     pub more: bool,
 }
 
-/// One agent's logs. A value of a unit type in a static: add a folder, and a line in
-/// [`collectors`](crate::collectors).
+/// One agent's logs. A value of a unit type in a static: add a folder, its `pub mod`, and a
+/// line in [`collectors`](crate::collectors).
 pub trait Collector: Sync {
     /// The agent's kind, which stands in each record as its source: `claude-code`.
     fn kind(&self) -> &'static str;
@@ -83,7 +83,9 @@ pub trait Collector: Sync {
     /// Every folder in which its logs may lie, existing or not, in order of precedence.
     fn roots(&self, env: &Env) -> Vec<Root>;
 
-    /// Whether a file is a log, judged by its path below the root alone.
+    /// Whether a file is a log, judged by its path below the root, and by which files lie beside it where an
+    /// agent keeps a session twice (compressed, archived). Called for each file of each walk: it looks into
+    /// none.
     fn accepts(&self, root: &Root, relative: &Path) -> Option<FileKind>;
 
     /// Whether a folder below the root may hold logs; the walk leaves others out.

@@ -6,7 +6,7 @@
 //! * [`watch`]: says when there may be something new.
 //! * [`locate`]: finds the lines behind a record again.
 //!
-//! An agent is added by adding a folder and its line in [`collectors`].
+//! An agent is added by adding a folder, its module below, and its line in [`collectors`].
 
 pub mod claude_code;
 pub mod codex;
@@ -17,7 +17,9 @@ pub mod json;
 pub mod locate;
 pub mod opencode;
 mod out;
+mod repeats;
 pub mod scan;
+mod shape;
 pub mod stamp;
 pub mod watch;
 

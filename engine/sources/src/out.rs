@@ -17,8 +17,6 @@ pub enum SkipReason {
     NoTime,
     /// It names no model.
     NoModel,
-    /// Its shape is not one that this version knows.
-    UnknownShape,
 }
 
 impl SkipReason {
@@ -30,7 +28,6 @@ impl SkipReason {
             Self::AbsurdNumber => "absurd-number",
             Self::NoTime => "no-time",
             Self::NoModel => "no-model",
-            Self::UnknownShape => "unknown-shape",
         }
     }
 }

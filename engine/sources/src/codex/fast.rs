@@ -5,6 +5,7 @@
 
 use super::line::Count;
 use super::usage::Usage;
+use crate::shape::MOST;
 use crate::stamp;
 
 /// What a line in the usual layout says.
@@ -98,7 +99,7 @@ impl<'a> Cursor<'a> {
             return None;
         }
         self.0 = &self.0[length..];
-        (number <= Usage::MOST).then_some(number)
+        (number <= MOST).then_some(number)
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::collector::{Env, FileKind, Root};
+use crate::shape::is_uuid;
 
 const SESSIONS: &str = "sessions";
 const ARCHIVED: &str = "archived_sessions";
@@ -69,11 +70,4 @@ pub(super) fn session_of(relative: &Path) -> String {
         Some(id) if stem.starts_with("rollout-") && is_uuid(id) => id.to_owned(),
         _ => stem.to_owned(),
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.bytes().enumerate().all(|(at, b)| match at {
-        8 | 13 | 18 | 23 => b == b'-',
-        _ => b.is_ascii_hexdigit(),
-    })
 }

@@ -4,6 +4,7 @@ use aimon_core::units::Tokens;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{JsonError, Kind, Scanner, Value};
+use crate::shape::MOST;
 
 /// Counts as Codex writes them: cached and cache-write tokens are a part of `input`, reasoning is
 /// a part of `output`. Either one call's, or a counter that has grown since its session began.
@@ -17,9 +18,6 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
-    pub const MOST: u64 = 1 << 53;
-
     /// Nothing that is paid for. (After a compaction Codex writes only an estimated
     /// `total_tokens`, which is none of these.)
     pub fn is_zero(&self) -> bool {
@@ -153,5 +151,5 @@ fn count(value: Value<'_>) -> Result<Option<u64>, Absurd> {
         },
         _ => return Ok(None),
     };
-    count.filter(|count| *count <= Usage::MOST).map(Some).ok_or(Absurd)
+    count.filter(|count| *count <= MOST).map(Some).ok_or(Absurd)
 }

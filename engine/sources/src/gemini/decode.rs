@@ -12,9 +12,11 @@ use super::KIND;
 use super::message::{Message, Type, name, time};
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
 use crate::json::{JsonError, Scanner, Value};
+use crate::repeats::Repeats;
+use crate::shape::is_uuid;
 
 /// The version of the remembered state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// How many records are remembered, so that a snapshot of a conversation does not say them all
 /// again. (What is forgotten is known to the fold: it has the same identity.)
@@ -39,7 +41,7 @@ struct State {
     model: Option<String>,
     said: VecDeque<u64>,
     /// How often lines without an id came, by their content.
-    equals: Vec<(u64, u32)>,
+    equals: Repeats,
 }
 
 impl Chat {
@@ -52,7 +54,7 @@ impl Chat {
             began: None,
             model: None,
             said: VecDeque::new(),
-            equals: Vec::new(),
+            equals: Repeats::default(),
         };
         Self::of(state, whole)
     }
@@ -172,7 +174,7 @@ impl Chat {
             Some(id) => (MessageId::of(KIND, &[session, id.as_bytes()]), RequestId::of(KIND, &[session])),
             None => {
                 // A snapshot's would be counted again with each snapshot.
-                let nth = if snapshot { 0 } else { nth(&mut self.state.equals, key(content)) };
+                let nth = if snapshot { 0 } else { self.state.equals.nth(key(content)) };
                 let parts: [&[u8]; 5] = [session, b"", &content.0, kinds.as_flattened(), &nth.to_le_bytes()];
                 (MessageId::of(KIND, &parts), RequestId::of(KIND, &[session]))
             }
@@ -267,26 +269,4 @@ impl<'a> Head<'a> {
 
 fn key(id: MessageId) -> u64 {
     u64::from_le_bytes(id.0)
-}
-
-/// How often this came before.
-fn nth(equals: &mut Vec<(u64, u32)>, key: u64) -> u32 {
-    match equals.iter_mut().find(|(seen, _)| *seen == key) {
-        Some((_, count)) => {
-            *count += 1;
-            *count
-        }
-        None => {
-            equals.push((key, 0));
-            0
-        }
-    }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, b)| match at {
-            8 | 13 | 18 | 23 => b == b'-',
-            _ => b.is_ascii_hexdigit(),
-        })
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aimon_core::units::Tokens;
 
 use crate::json::{JsonError, Kind, Scanner, Value};
+use crate::shape::MOST;
 use crate::stamp;
 
 /// What a message says about a model call.
@@ -69,9 +70,6 @@ pub(super) struct Usage {
     tool: u64,
     total: Option<u64>,
 }
-
-/// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
-const MOST: u64 = 1 << 53;
 
 impl Usage {
     fn read(s: &mut Scanner<'_>, absurd: &mut bool) -> Result<Option<Self>, JsonError> {

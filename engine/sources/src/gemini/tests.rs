@@ -158,6 +158,27 @@ fn no_id_is_told_by_its_content_and_number() {
 }
 
 #[test]
+fn what_is_remembered_of_lines_without_an_id_is_bounded() {
+    let line = |n: u64| answer("", &format!(r#"{{"input":{n}}}"#));
+    let mut out = Out::new();
+    let mut chat = decode::Chat::new("file", false);
+    for n in 1..=9000 {
+        chat.lines(line(n).as_bytes(), &mut out);
+    }
+    chat.lines(line(9000).as_bytes(), &mut out);
+    assert!(chat.state().len() < 50_000, "{}", chat.state().len());
+    let mut resumed = decode::Chat::resume(&chat.state(), false).unwrap();
+    resumed.lines(line(9000).as_bytes(), &mut out);
+    let ids = |read: &[Record]| read.iter().map(|r| r.message).collect::<std::collections::BTreeSet<_>>().len();
+    let (read, _) = records(out);
+    assert_eq!((read.len(), ids(&read)), (9002, 9002));
+    // A line that was forgotten has the identity of its first copy: it counts once.
+    let mut out = Out::new();
+    resumed.lines(line(1).as_bytes(), &mut out);
+    assert_eq!(records(out).0[0].message, read[0].message);
+}
+
+#[test]
 fn times_models_and_sessions_have_second_places() {
     let line = r#"{"id":"a","type":"gemini","created_at":"2026-05-17T11:08:00Z","tokens":{"input":5},"model":"m"}"#;
     assert_eq!(read(&[line])[0].time.0, 1_779_016_080_000);

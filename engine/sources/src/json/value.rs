@@ -101,15 +101,6 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// The number, if it is written as a whole one that an i64 holds. `-0` is none: it has no
-    /// meaning that an integer could keep.
-    pub fn i64(&self) -> Option<i64> {
-        match self.number()? {
-            "-0" => None,
-            number => number.parse().ok(),
-        }
-    }
-
     /// The truth value.
     pub fn bool(&self) -> Option<bool> {
         match self.raw {

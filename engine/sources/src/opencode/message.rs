@@ -8,9 +8,7 @@ use aimon_core::units::{PicoUsd, Tokens};
 use super::KIND;
 use crate::collector::{Out, SkipReason};
 use crate::json::{JsonError, Kind, Scanner, Value};
-
-/// Beyond this a number was not counted by anybody: 2⁵³, where JavaScript's integers end.
-const MOST: u64 = 1 << 53;
+use crate::shape::MOST;
 
 /// What a message says about a model call.
 #[derive(Debug, Default)]
@@ -18,7 +16,7 @@ pub(super) struct Message {
     session: Option<String>,
     role: Option<String>,
     created: Option<i64>,
-    ended: bool,
+    completed: Option<i64>,
     model: Option<String>,
     provider: Option<String>,
     tokens: Tokens,
@@ -46,7 +44,6 @@ impl Message {
             b"role" => self.role = name(s.value()?),
             b"modelID" => self.model = name(s.value()?).or(self.model.take()),
             b"providerID" => self.provider = name(s.value()?).or(self.provider.take()),
-            b"finish" | b"error" => self.ended |= !s.value()?.is_null(),
             b"cost" => self.cost = s.value()?.number().and_then(PicoUsd::parse_dollars).filter(|cost| cost.0 > 0),
             b"model" => {
                 s.object(|s, key| {
@@ -62,7 +59,7 @@ impl Message {
                 s.object(|s, key| {
                     match key {
                         b"created" => self.created = s.value()?.number().and_then(millis),
-                        b"completed" => self.ended |= !s.value()?.is_null(),
+                        b"completed" => self.completed = s.value()?.number().and_then(millis),
                         _ => {}
                     }
                     Ok(())
@@ -98,9 +95,10 @@ impl Message {
         Ok(())
     }
 
-    /// Whether usage may still be added to it: an answer that has not ended.
+    /// Whether usage may still be added to it: an answer that is not completed. A `finish` is no end: it
+    /// is written after each step, and another may follow.
     pub fn is_open(&self) -> bool {
-        !self.ended && self.role.as_deref() == Some("assistant")
+        self.completed.is_none() && self.role.as_deref() == Some("assistant")
     }
 
     /// The record, if the message used anything. `created` stands in for the message's own time,
@@ -131,15 +129,20 @@ impl Message {
             out.skip(SkipReason::NoModel);
             return None;
         };
-        let (time, kinds) = (created.to_le_bytes(), tokens.kinds().map(u64::to_le_bytes));
-        let provider = self.provider.unwrap_or_default();
-        // A fork copies messages under new ids, into a new session: what stays is this.
-        let parts: [&[u8]; 4] = [&time, provider.as_bytes(), model.as_bytes(), kinds.as_flattened()];
+        let (time, provider) = (created.to_le_bytes(), self.provider.unwrap_or_default());
+        // A fork copies messages under new ids, into a new session: what stays is this. The counts are no
+        // part of it: they change while the answer is under way.
+        let parts: [&[u8]; 3] = [&time, provider.as_bytes(), model.as_bytes()];
+        // Answers that began in the same millisecond, as parallel sub-agents' do, differ in their end.
+        let end = self.completed.map(i64::to_le_bytes);
+        let request: &[u8] = end.as_ref().map_or(&[], |end| end);
         Some(Record {
             source: source.clone(),
             message: MessageId::of(KIND, &parts),
-            request: RequestId::of(KIND, &[&time]),
-            sidechain: false,
+            request: RequestId::of(KIND, &[request]),
+            // What an answer says before its end gives way in the fold to what it says then, and stands
+            // where it was never ended. That is the fold's rule for sidechain copies.
+            sidechain: end.is_none(),
             time: UtcMillis(created),
             model: out.name(&model),
             session: out.name(self.session.as_deref().unwrap_or(session)),

@@ -8,6 +8,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::read::{Failure, Reader, Sink};
 use super::summary::Summary;
 use super::{FileRead, Job, Options};
+use crate::collector::FileKind;
 
 /// With less to read than this, starting threads costs more than it saves.
 const SMALL: u64 = 1 << 20;
@@ -50,9 +51,14 @@ pub(super) fn run<E>(
         }
     };
 
-    let to_read = |job: &Job<'_>| {
-        let done = job.mark().filter(|mark| mark.position <= job.stat.size).map_or(0, |mark| mark.position);
-        job.stat.size - done
+    // The pieces of a file are gathered here, since a panic of `commit` must not pass for the decoder's. What
+    // a compressed file or a database holds does not show in its size, so such a one goes to a worker.
+    let to_read = |job: &Job<'_>| match job.kind {
+        FileKind::ZstdLines | FileKind::Database => SMALL,
+        FileKind::Lines | FileKind::Whole => {
+            let done = job.mark().filter(|mark| mark.position <= job.stat.size).map_or(0, |mark| mark.position);
+            job.stat.size - done
+        }
     };
     if jobs.iter().map(to_read).fold(0_u64, u64::saturating_add) < SMALL {
         let mut reader = Reader::new(options);

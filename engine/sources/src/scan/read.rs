@@ -92,7 +92,18 @@ impl<'o> Reader<'o> {
     fn compressed(&mut self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Failure> {
         let file = File::open(&job.path)?;
         let stat = Stat::of(&file.metadata()?);
-        let mut source = zstd::stream::read::Decoder::new(file.take(stat.size))?;
+        self.decompress(job, stat, file.take(stat.size), sink)
+    }
+
+    /// As [`Self::compressed`], of a file that was opened.
+    pub(super) fn decompress(
+        &mut self,
+        job: &Job<'_>,
+        stat: Stat,
+        file: impl Read,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Failure> {
+        let mut source = zstd::stream::read::Decoder::new(file)?;
         source.window_log_max(WINDOW)?;
         let decoder = job.collector.decoder(&job.file(), None)?;
         self.pump(job, stat, decoder, source, Start::default(), sink)
@@ -132,7 +143,7 @@ impl<'o> Reader<'o> {
         decoder.finish(out);
         let outcome = match (&failure, job.kind) {
             (None, _) => Outcome::Complete,
-            (Some(_), FileKind::ZstdLines) => Outcome::Damaged,
+            (Some(error), FileKind::ZstdLines) if is_damage(error) => Outcome::Damaged,
             (Some(_), _) => Outcome::Partial,
         };
         let mark = lines_mark(job.kind, stat, outcome, &lines, decoder.state());
@@ -250,6 +261,12 @@ fn lines_mark<R: Read>(kind: FileKind, stat: Stat, outcome: Outcome, lines: &Lin
             state,
         },
     }
+}
+
+/// Whether zstd itself says so, of bytes that were read: a corrupt frame, or one without its end. What the
+/// system says has a number, and may be otherwise the next time (a network drive, a loose plug).
+fn is_damage(error: &io::Error) -> bool {
+    error.raw_os_error().is_none()
 }
 
 /// Whether a last line without a line break is complete: an object that has closed can't go on.

@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use aimon_core::event::{Event, Record};
 use aimon_core::time::UtcDay;
 
-use super::{FileRead, Found, Marks, Options, Summary, plan, scan};
+use super::mark::{Mark, Outcome};
+use super::read::Reader;
+use super::walk::Stat;
+use super::{FileRead, Found, Held, Job, Marks, Options, Summary, plan, scan};
 use crate::claude_code::ClaudeCode;
 use crate::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Os, Out, Progress, Root, SkipReason};
 
@@ -291,6 +296,30 @@ fn what_is_missing_or_wrong_is_a_note() {
 
 #[cfg(unix)]
 #[test]
+fn a_root_that_cannot_be_reached_says_why() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let mut m = Machine::new();
+    append(&m.path("a.jsonl"), &lines(1..2));
+    let home = m.home.path().join(".claude");
+    let mode = |mode| fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+    let found = |m: &mut Machine| m.scan().roots[1].found.clone();
+    mode(0);
+    match found(&mut m) {
+        Found::Unreadable(reason) => assert!(reason.starts_with("Permission denied"), "{reason}"),
+        // Nothing is denied to root.
+        other => assert_eq!(other, Found::Files(1)),
+    }
+    mode(0o700);
+    fs::remove_dir_all(&home).unwrap();
+    symlink(".claude", &home).unwrap();
+    match found(&mut m) {
+        Found::Unreadable(reason) => assert!(reason.contains("symbolic links"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn links_lead_nowhere_twice() {
     use std::os::unix::fs::symlink;
     let mut m = Machine::new();
@@ -460,8 +489,14 @@ struct Toy;
 
 struct ToyLines;
 
+/// How many lines of a thousand bytes were decoded; one test has such.
+static LONG_LINES: AtomicU64 = AtomicU64::new(0);
+
 impl Decoder for ToyLines {
     fn line(&mut self, text: &[u8], out: &mut Out) {
+        if text.len() >= 1000 {
+            LONG_LINES.fetch_add(1, Relaxed);
+        }
         assert_ne!(text, b"panic");
         let mut inner = ClaudeCode
             .decoder(
@@ -560,6 +595,72 @@ fn compressed_lines() {
     fs::write(m.path("a.zst"), &whole).unwrap();
     m.scan();
     assert_eq!(m.outputs().len(), 100_000);
+}
+
+/// A small file may hold a lot: what it says is committed while it is read.
+#[test]
+fn a_small_compressed_file_is_not_held_whole() {
+    let m = Machine::with(&Toy);
+    let all = 20_000;
+    let text: String = (0..all).map(|n| format!("{n:01000}\n")).collect();
+    let small = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    assert!(small.len() < 500_000, "{}", small.len());
+    fs::write(m.path("a.zst"), small).unwrap();
+    let options = Options { piece_events: 100, ..m.options.clone() };
+    let mut decoded = None;
+    let summary: Result<_, Infallible> = scan(&[&Toy], &m.env(), &Marks::new(), &options, &mut |_| {
+        // Given time, the reader gets as far as it may.
+        if decoded.is_none() {
+            std::thread::sleep(Duration::from_millis(200));
+            decoded = Some(LONG_LINES.load(Relaxed));
+        }
+        Ok(())
+    });
+    assert_eq!(summary.unwrap().events, all);
+    assert!(decoded.unwrap() < all / 2 + 9000, "{decoded:?}");
+}
+
+/// A disk that fails to answer once says nothing about the file.
+#[test]
+fn a_read_that_fails_is_tried_again_and_no_damage() {
+    struct Failing<'a>(&'a [u8]);
+    impl Read for Failing<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                // EIO, EBADF: whatever the system says.
+                0 => Err(io::Error::from_raw_os_error(5)),
+                n => Ok(n),
+            }
+        }
+    }
+    let m = Machine::with(&Toy);
+    let text: String = (0..100_000).map(|n| format!("{n}\n")).collect();
+    let whole = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    let file = m.path("a.zst");
+    fs::write(&file, &whole).unwrap();
+    let stat = Stat::of(&fs::metadata(&file).unwrap());
+    let job = Job {
+        collector: &Toy,
+        root: Arc::new(Root { path: m.home.path().into(), why: "" }),
+        path: file,
+        relative: "a.zst".into(),
+        kind: FileKind::ZstdLines,
+        stat,
+        mark: Held::None,
+    };
+    let outcome = |source: &mut dyn Read| {
+        let mut mark = None;
+        let read = Reader::new(&m.options).decompress(&job, stat, source, &mut |read| {
+            mark = Mark::from_bytes(&read.mark);
+            true
+        });
+        (read.is_ok(), mark.unwrap().outcome)
+    };
+    let half = &whole[..whole.len() / 2];
+    assert_eq!(outcome(&mut Failing(half)), (false, Outcome::Partial));
+    assert_eq!(outcome(&mut { half }), (false, Outcome::Damaged));
+    assert_eq!(outcome(&mut &[&half[..1000], &[7; 9000]].concat()[..]), (false, Outcome::Damaged));
+    assert_eq!(outcome(&mut &whole[..]), (true, Outcome::Complete));
 }
 
 #[test]

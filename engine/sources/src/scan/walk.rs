@@ -166,8 +166,9 @@ pub(crate) fn each_file(collector: &dyn Collector, env: &Env, summary: &mut Summ
         let root = Arc::new(root);
         let found = match fs::canonicalize(&root.path).and_then(|real| Ok((fs::read_dir(&real)?, real))) {
             Err(error) if is_absent(&error) && !root.path.exists() => Found::Missing,
-            Err(error) if root.path.is_dir() => Found::Unreadable(error.to_string()),
-            Err(_) => Found::Unreadable("not a folder".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Found::Unreadable("not a folder".to_owned()),
+            // With a folder above that may not be entered nobody knows what this is: the system's own words.
+            Err(error) => Found::Unreadable(error.to_string()),
             Ok((_, real)) if is_walked(&walked, &real) => Found::Again,
             Ok((_, real)) => {
                 let walk = Walk {

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 /// How often to look, and how long to wait.
@@ -64,6 +65,8 @@ pub struct Watch {
 
 enum Signal {
     Changed(Vec<PathBuf>),
+    /// As `Changed`, by a removal or a renaming of what these paths name.
+    Gone(Vec<PathBuf>),
     /// The system lost notifications: anything may have changed.
     Lost,
     Stop,
@@ -124,6 +127,7 @@ impl Watching {
                 // Reading a log is no change of it; our own scans read.
                 Ok(event) if event.kind.is_access() => return,
                 Ok(event) if event.need_rescan() => Signal::Lost,
+                Ok(event) if is_of_a_name(event.kind) => Signal::Gone(event.paths),
                 Ok(event) => Signal::Changed(event.paths),
                 Err(_) => Signal::Lost,
             };
@@ -168,6 +172,8 @@ impl Watching {
             if now >= look || !changed.is_empty() {
                 looked = now;
                 changed.extend(self.arm());
+                changed.sort_unstable();
+                changed.dedup();
             }
             if now >= rescanned + self.interval() {
                 rescanned = now;
@@ -175,6 +181,18 @@ impl Watching {
             } else if !changed.is_empty() {
                 on_tick(Tick::Changed(changed));
             }
+        }
+    }
+
+    /// Lets go of the roots that were removed or renamed. The system's watch is of that folder and ends or
+    /// moves with it, so one that has the name by now, as after `rm -r` and `mkdir`, has to be watched anew.
+    fn let_go(&mut self, gone: &[PathBuf]) {
+        for (root, state) in self.roots.iter_mut().filter(|(root, _)| gone.contains(root)) {
+            if let (State::Watched, Some(watcher)) = (*state, self.watcher.as_mut()) {
+                // It may have gone with the folder.
+                drop(watcher.unwatch(root));
+            }
+            *state = State::Missing;
         }
     }
 
@@ -216,7 +234,7 @@ impl Watching {
     }
 
     /// Waits until it is quiet. `None` to stop; `Some(None)` if nothing below a root has changed.
-    fn gather(&self, first: Signal, signals: &Receiver<Signal>) -> Option<Option<Tick>> {
+    fn gather(&mut self, first: Signal, signals: &Receiver<Signal>) -> Option<Option<Tick>> {
         let latest = Instant::now() + self.pace.latest;
         let mut changed = Vec::new();
         let mut is_lost = false;
@@ -226,6 +244,10 @@ impl Watching {
                 Some(Signal::Stop) => return None,
                 Some(Signal::Lost) => is_lost = true,
                 Some(Signal::Changed(paths)) => self.roots_of(&paths, &mut changed),
+                Some(Signal::Gone(paths)) => {
+                    self.let_go(&paths);
+                    self.roots_of(&paths, &mut changed);
+                }
                 None => break,
             }
             let wait = self.pace.quiet.min(latest.saturating_duration_since(Instant::now()));
@@ -252,6 +274,11 @@ impl Watching {
         changed.sort_unstable();
         changed.dedup();
     }
+}
+
+/// Whether the event is about what a name stands for: it was removed, or moved from or to there.
+fn is_of_a_name(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
 }
 
 fn note(notes: &Mutex<Vec<String>>, text: String) {

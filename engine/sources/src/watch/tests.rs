@@ -58,6 +58,30 @@ fn a_root_that_appears_goes_and_comes_back_is_watched() {
 }
 
 #[test]
+fn a_root_that_is_made_anew_at_once_is_watched() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("projects");
+    fs::create_dir(&root).unwrap();
+    let (_watch, ticks) = start(&[&root], pace());
+    let rounds: [&dyn Fn(); 2] =
+        [&|| fs::remove_dir_all(&root).unwrap(), &|| fs::rename(&root, home.path().join("old")).unwrap()];
+    for (round, remove) in rounds.iter().enumerate() {
+        remove();
+        fs::create_dir(&root).unwrap();
+        assert_eq!(ticks.recv_timeout(SOON), Ok(Tick::Changed(vec![root.clone()])), "{round}");
+        std::thread::sleep(Duration::from_millis(700));
+        while ticks.try_recv().is_ok() {}
+        fs::write(root.join("a.jsonl"), "x").unwrap();
+        assert_eq!(ticks.recv_timeout(SOON), Ok(Tick::Changed(vec![root.clone()])), "{round}");
+        std::thread::sleep(Duration::from_millis(700));
+        while ticks.try_recv().is_ok() {}
+    }
+    // The one that lies elsewhere now is nobody's concern.
+    fs::write(home.path().join("old/b.jsonl"), "x").unwrap();
+    assert!(ticks.recv_timeout(Duration::from_millis(600)).is_err());
+}
+
+#[test]
 fn many_changes_make_few_ticks_and_reading_none() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("a"), "x").unwrap();

@@ -7,9 +7,7 @@ use aimon_core::units::{PicoUsd, Tokens};
 
 use crate::collector::SkipReason;
 use crate::json::{JsonError, KeyOrder, Scanner, Value};
-
-/// JavaScript's largest safe integer: a larger count is damage.
-const MOST: u64 = 1 << 53;
+use crate::shape::MOST;
 
 /// In which order the keys of each object came last time.
 #[derive(Default)]
