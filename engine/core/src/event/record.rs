@@ -138,7 +138,8 @@ pub struct Record {
     pub message: MessageId,
     /// Which of the message's requests.
     pub request: RequestId,
-    /// Whether the line is a side question's copy, which drops where a main copy is held.
+    /// Whether the line is a copy that drops where a main copy is held: a side question's, or what an answer said before
+    /// its end.
     pub sidechain: bool,
     /// When the call ended, by the log.
     pub time: UtcMillis,
