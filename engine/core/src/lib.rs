@@ -18,6 +18,7 @@
 pub use aimon_ledger::{ids, retention, time};
 
 pub mod batch;
+pub mod crypto;
 pub mod event;
 pub mod history;
 pub mod name;
