@@ -123,6 +123,14 @@ impl Pen {
     }
 }
 
+/// A read, and what it meets.
+#[derive(Default)]
+struct Attempt {
+    damaged: Damaged,
+    /// Once is enough: what is damaged again at once is not mended by another try.
+    mended: bool,
+}
+
 /// A durable replica.
 #[derive(Debug)]
 pub struct Replica {
@@ -379,7 +387,14 @@ impl Replica {
         as_of: UtcDay,
         detail: Detail,
     ) -> Result<Vec<DayCells>, Error> {
-        self.mended(async |replica, damaged| replica.history_of(days, as_of, detail, damaged).await).await
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.history_of(days, as_of, detail, &mut attempt.damaged).await;
+            if let Some(cells) = self.mended(done, &mut attempt).await? {
+                return Ok(cells);
+            }
+        }
     }
 
     async fn history_of(
@@ -415,7 +430,14 @@ impl Replica {
 
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
-        self.mended(async |replica, damaged| replica.copies_of(days, as_of, damaged).await).await
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.copies_of(days, as_of, &mut attempt.damaged).await;
+            if let Some(copies) = self.mended(done, &mut attempt).await? {
+                return Ok(copies);
+            }
+        }
     }
 
     async fn copies_of(
@@ -448,27 +470,41 @@ impl Replica {
 
     /// The answers of one day that stand, gauges included.
     pub async fn answers(&mut self, day: UtcDay) -> Result<Vec<Standing>, Error> {
-        self.mended(async |replica, damaged| {
-            let home = replica.home.clone();
-            let rows = changes::of_day(&mut replica.db, day).await.map_err(|e| error(&home, e))?;
-            let (mut answers, mut notes) = (Vec::new(), Vec::new());
-            for row in rows {
-                match row.batches() {
-                    Ok(batches) => batches.into_iter().for_each(|batch| {
-                        answers.extend(batch.answers);
-                        notes.extend(batch.unchanged);
-                    }),
-                    Err(reason) => damaged.push((row, reason)),
-                }
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.answers_of(day, &mut attempt.damaged).await;
+            if let Some(answers) = self.mended(done, &mut attempt).await? {
+                return Ok(answers);
             }
-            Ok(answers::standing(answers, notes).0.into_values().collect())
-        })
-        .await
+        }
+    }
+
+    async fn answers_of(&mut self, day: UtcDay, damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
+        let rows = changes::of_day(&mut self.db, day).await.map_err(|e| error(&self.home, e))?;
+        let (mut answers, mut notes) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.batches() {
+                Ok(batches) => batches.into_iter().for_each(|batch| {
+                    answers.extend(batch.answers);
+                    notes.extend(batch.unchanged);
+                }),
+                Err(reason) => damaged.push((row, reason)),
+            }
+        }
+        Ok(answers::standing(answers, notes).0.into_values().collect())
     }
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
-        self.mended(async |replica, _| replica.gauges_of().await).await
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.gauges_of().await;
+            if let Some(gauges) = self.mended(done, &mut attempt).await? {
+                return Ok(gauges);
+            }
+        }
     }
 
     async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {
@@ -483,26 +519,25 @@ impl Replica {
         Ok(gauges.all().cloned().collect())
     }
 
-    /// Reads one state of the database. What turns out to be damaged on the way is mended, and read once more.
-    async fn mended<T>(&mut self, read: impl AsyncFn(&mut Self, &mut Damaged) -> Result<T, Error>) -> Result<T, Error> {
-        let mut damaged = Damaged::new();
-        self.snapshot(true).await?;
-        let done = read(self, &mut damaged).await;
+    /// Ends a read: its result, or `None` where something turned out to be damaged and was mended, so that it is to be read
+    /// again.
+    async fn mended<T>(&mut self, done: Result<T, Error>, attempt: &mut Attempt) -> Result<Option<T>, Error> {
+        let damaged = std::mem::take(&mut attempt.damaged);
+        let is_last = attempt.mended;
+        attempt.mended = true;
         match done {
+            Err(e) if is_last => return Err(e),
             Err(e) => self.mend(e).await?,
-            Ok(_) if self.is_writer() && !damaged.is_empty() => {
+            Ok(_) if !is_last && self.is_writer() && !damaged.is_empty() => {
                 self.transaction(async |db| quarantine(db, &damaged).await).await?;
                 self.rereading = true;
             }
-            done => {
+            Ok(found) => {
                 self.snapshot(false).await?;
-                return done;
+                return Ok(Some(found));
             }
         }
-        self.snapshot(true).await?;
-        let done = read(self, &mut Damaged::new()).await?;
-        self.snapshot(false).await?;
-        Ok(done)
+        Ok(None)
     }
 
     /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
