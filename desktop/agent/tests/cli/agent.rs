@@ -217,11 +217,8 @@ fn a_short_command_is_waited_for() {
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
 }
 
-#[test]
-fn an_agent_that_does_not_answer() {
-    let machine = Machine::with_logs();
-    let _up = Up::start(&machine);
-    // Something else sits where the file says that the agent is.
+/// Something else sits where `agent.json` says that the agent is.
+fn a_stranger_at_its_port(machine: &Machine) {
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = stranger.local_addr().unwrap().port();
     let file = machine.data().join("agent.json");
@@ -233,6 +230,24 @@ fn an_agent_that_does_not_answer() {
             let _ = (&stream).write_all(b"220 mail.example ESMTP\r\n\r\n");
         }
     });
+}
+
+#[test]
+fn after_a_crash_a_stranger_at_its_port_is_no_agent() {
+    let machine = Machine::with_logs();
+    drop(Up::start(&machine));
+    a_stranger_at_its_port(&machine);
+    machine.run(&["doctor", "--rebuild"]).fine();
+    machine.run(&["doctor", "--trust-clock"]).fine();
+    machine.run(&["scan"]).fine();
+}
+
+#[test]
+fn an_agent_that_does_not_answer() {
+    let machine = Machine::with_logs();
+    let _up = Up::start(&machine);
+    a_stranger_at_its_port(&machine);
+    machine.run(&["doctor", "--rebuild"]).failed(3, "agent-not-answering");
     machine.run(&["scan"]).failed(3, "agent-not-answering");
     let said = machine.run(&["report", "--json", "--as-of", "2026-11-24"]).fine();
     assert!(said.err.contains("another aimon is writing"), "{said:?}");
