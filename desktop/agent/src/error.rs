@@ -19,6 +19,9 @@ pub enum Error {
     /// A time zone that is not in the database.
     #[error("`{0}` is no time zone")]
     BadZone(String),
+    /// The system's time zone has no name by which another program could be told it.
+    #[error("the time zone, {0}, has no name that ccusage could be told")]
+    UnnamedZone(String),
     /// `--since` lies behind `--until`.
     #[error("the range is empty: it begins on {since} and ends on {until}")]
     EmptyRange {
@@ -136,6 +139,7 @@ pub const CODES: &[&str] = &[
     "bad-usage",
     "bad-retention",
     "bad-timezone",
+    "unnamed-timezone",
     "empty-range",
     "bad-template",
     "bad-port",
@@ -184,6 +188,7 @@ impl Error {
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
             Self::BadZone(_) => "bad-timezone",
+            Self::UnnamedZone(_) => "unnamed-timezone",
             Self::EmptyRange { .. } => "empty-range",
             Self::BadTemplate { .. } => "bad-template",
             Self::BadPort(_) => "bad-port",
@@ -216,6 +221,7 @@ impl Error {
             Self::BadZone(_) => {
                 "use a name of the IANA database, such as Europe/Berlin, America/New_York or UTC".to_owned()
             }
+            Self::UnnamedZone(_) => "set TZ or --timezone to a name, such as Europe/Berlin".to_owned(),
             Self::EmptyRange { .. } => "let --since be the earlier day and --until the later one".to_owned(),
             Self::BadTemplate { known, .. } => format!("these exist: {known}"),
             Self::BadPort(_) => "set AIMON_PORT to a number from 0 to 65535; 0 takes any free port".to_owned(),
@@ -255,6 +261,7 @@ impl Error {
             | Self::NoHome
             | Self::BadRetention(_)
             | Self::BadZone(_)
+            | Self::UnnamedZone(_)
             | Self::EmptyRange { .. }
             | Self::BadTemplate { .. }
             | Self::BadPort(_)
@@ -301,6 +308,7 @@ mod tests {
         let own = [
             (Error::NoHome, exit::USAGE),
             (Error::BadZone(String::new()), exit::USAGE),
+            (Error::UnnamedZone(String::new()), exit::USAGE),
             (Error::Write { path: path(), source: io() }, exit::NOT_WRITABLE),
             (Error::Output(std::io::ErrorKind::StorageFull.into()), exit::NOT_WRITABLE),
             (Error::Output(io()), exit::NOT_WRITABLE),

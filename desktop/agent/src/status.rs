@@ -1,5 +1,6 @@
 //! Today, 7 and 30 days, and the windows: what one glance should answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aimon_core::history::{DayCells, Detail, Figures, Query};
@@ -115,9 +116,9 @@ impl Status {
         }
     }
 
-    /// The zone's name.
-    pub fn zone_name(&self) -> &str {
-        dates::zone_name(&self.zone)
+    /// The zone as people read it.
+    pub fn zone_text(&self) -> Cow<'_, str> {
+        dates::zone_text(&self.zone, self.now)
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
     let (mode, prices) = (mode(range.mode), pricing.look_up());
     let shown = Shown {
-        title: format!("What {} is made of · {}", words_of(args, &asked), dates::zone_name(&asked.zone)),
+        title: format!("What {} is made of · {}", words_of(args, &asked), asked.zone_text()),
         explained: Explained::of(&copies, mode, &prices),
         copies: &copies,
         costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),
@@ -268,7 +268,7 @@ impl Shown<'_> {
             demo: self.labels.demo,
             since: self.asked.since.map(|d| d.to_string()),
             until: self.asked.until.map(|d| d.to_string()),
-            timezone: dates::zone_name(&self.asked.zone).to_owned(),
+            timezone: self.asked.zone_text().into_owned(),
             calls: e.calls,
             tokens: TokensJson::of(&e.tokens),
             total_cost: (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(Dollars(e.cost)),

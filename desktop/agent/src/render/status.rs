@@ -21,7 +21,7 @@ const BAR: u64 = 20;
 
 /// The status for people.
 pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
-    let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_name()));
+    let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_text()));
     let mut text = format!("{}\n\n", paint::bold(&title));
     // A longer span than what is kept would say the same as the shorter one.
     let keeps = |days| status.kept_days.is_none_or(|kept| days <= kept);
@@ -130,7 +130,7 @@ pub struct StatusJson {
     pub demo: bool,
     /// The day that is today.
     pub date: String,
-    /// The zone whose days are meant.
+    /// The zone whose days are meant; `local (+01:00)` where it has no name.
     pub timezone: String,
     /// Today.
     pub today: FiguresJson,
@@ -190,7 +190,7 @@ impl StatusJson {
         Self {
             demo: labels.demo,
             date: status.date.to_string(),
-            timezone: status.zone_name().to_owned(),
+            timezone: status.zone_text().into_owned(),
             today: figures(&status.today),
             last7_days: figures(&status.week),
             last30_days: figures(&status.month),

@@ -57,7 +57,7 @@ fn field(name: &str, status: &Status) -> Result<String> {
     let parts: Vec<&str> = name.trim().split('.').collect();
     let text = match parts[..] {
         ["date"] => Some(status.date.to_string()),
-        ["timezone"] => Some(status.zone_name().to_owned()),
+        ["timezone"] => Some(status.zone_text().into_owned()),
         ["today", what] => figure(&status.today, what),
         ["7d", what] => figure(&status.week, what),
         ["30d", what] => figure(&status.month, what),

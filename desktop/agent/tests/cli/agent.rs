@@ -198,6 +198,23 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
 }
 
 #[test]
+fn a_zone_without_a_name_is_the_same_everywhere() {
+    let mut machine = Machine::with_logs();
+    // 19 hours behind UTC: all of its days differ.
+    machine.env = vec![("TZ", "XST19".to_owned())];
+    let up = Up::start(&machine);
+    let same = machine.json(&["report", "--no-scan"]);
+    assert_eq!((&same["daily"][0]["period"], &same["daily"][0]["calls"]), (&json!("2026-11-19"), &json!(3)));
+    assert_eq!(up.ask("GET", "/v1/report?asOf=2026-11-24", "").1, same);
+    assert_eq!(up.ask("GET", "/v1/status", "").1["timezone"], "local (-19:00)");
+    assert_ne!(up.ask("GET", "/v1/report?asOf=2026-11-24&timezone=UTC", "").1, same);
+    let title = machine.run(&["report", "--no-scan", "--as-of", "2026-11-24"]).fine().out;
+    assert!(title.starts_with("Usage by day · local (-19:00)\n"), "{title}");
+    let said = machine.run(&["doctor", "--against", "ccusage"]).failed(2, "unnamed-timezone");
+    assert!(said.err.contains("local (-19:00)"), "{said:?}");
+}
+
+#[test]
 fn a_port_that_is_taken() {
     let mut machine = Machine::empty();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::DoctorArgs;
 use crate::commands::explain::PlaceJson;
 use crate::compare::{self, Difference, KINDS, Where};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lines::{self, Lines};
 use crate::place::Place;
 use crate::pricing::Pricing;
@@ -27,7 +27,10 @@ const SHOWN: usize = 8;
 
 /// Compares, and lists what differs with the lines behind it.
 pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pricing) -> Result<()> {
-    let theirs = compare::ccusage(args.ccusage.as_deref(), dates::zone_name(zone))?;
+    // ccusage takes a name and nothing else; days of another zone would differ everywhere.
+    let zone_name =
+        dates::zone_name(zone).ok_or_else(|| Error::UnnamedZone(dates::zone_text(zone, place.now).into()))?;
+    let theirs = compare::ccusage(args.ccusage.as_deref(), zone_name)?;
     let mut view = View::open(place, true, None).await?;
     let today = place.now.day();
     let report = view.report(&Query::daily(zone.clone()), today, pricing).await?;

@@ -97,7 +97,7 @@ impl Checkup {
         let report = view.report(&query, place.now.day(), pricing).await?;
         let clock = Clock {
             now: time(place.now),
-            timezone: crate::dates::zone_name(zone).to_owned(),
+            timezone: crate::dates::zone_text(zone, place.now).into_owned(),
             jumped_ahead_of: health.as_ref().and_then(|h| h.doubted_clock).map(|(_, trusted)| time(trusted)),
         };
         let prices = Prices {
