@@ -102,7 +102,7 @@ fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
     let mut parts = Vec::new();
     match (w.pace(now), w.resets_in(now)) {
         (Pace::Anew, Some(s)) => {
-            parts.push(format!("began anew {}, not seen since", ago(-s)));
+            parts.push(format!("began anew {}, not seen since", ago(s.saturating_neg())));
             return parts.remove(0);
         }
         (_, Some(s)) => parts.push(format!("resets in {}", countdown(s))),
@@ -114,7 +114,7 @@ fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
         Pace::UsedUp => parts.push("used up".to_owned()),
         Pace::Lasts | Pace::Anew | Pace::Unknown => {}
     }
-    let age = (now.0 - w.seen.0) / 1000;
+    let age = w.age(now);
     if age >= 600 {
         parts.push(format!("seen {}", ago(age)));
     }

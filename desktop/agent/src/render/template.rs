@@ -112,7 +112,7 @@ fn of_window(window: Option<&Window>, what: &str, status: &Status) -> String {
     let current = !w.is_anew(now);
     match what {
         "account" => name(&w.account),
-        "seen" => ago((now.0 - w.seen.0) / 1000),
+        "seen" => ago(w.age(now)),
         "used" if current => percent(w.used_ppm),
         "left" if current => percent(1_000_000_u64.saturating_sub(w.used_ppm)),
         "resets_in" if current => w.resets_in(now).map_or_else(unknown, countdown),
