@@ -65,6 +65,9 @@ pub enum Error {
         /// Why it did not work.
         why: String,
     },
+    /// Made-up figures can't be compared with what ccusage reads, which is real.
+    #[error("the figures in {0} are the demo's; ccusage reads your own logs")]
+    DemoAgainst(PathBuf),
     /// The folder to export to holds something.
     #[error("{0} is not empty")]
     ExportNotEmpty(PathBuf),
@@ -148,6 +151,7 @@ pub const CODES: &[&str] = &[
     "ambiguous-session",
     "port-in-use",
     "ccusage-failed",
+    "demo-not-comparable",
     "export-not-empty",
     "not-writable",
     "demo-failed",
@@ -195,6 +199,7 @@ impl Error {
             Self::Port { .. } => "port-in-use",
             Self::BadPrices { .. } => "bad-prices",
             Self::Ccusage { .. } => "ccusage-failed",
+            Self::DemoAgainst(_) => "demo-not-comparable",
             Self::ExportNotEmpty(_) => "export-not-empty",
             Self::Write { .. } => "not-writable",
             Self::NothingToExplain(_) => "nothing-to-explain",
@@ -230,6 +235,7 @@ impl Error {
             Self::Ccusage { .. } => {
                 "install it (`npm install -g ccusage`), or name its program: --ccusage PATH".to_owned()
             }
+            Self::DemoAgainst(_) => "run it without AIMON_HOME, or with the folder of your own figures".to_owned(),
             Self::ExportNotEmpty(_) => "name a folder that does not exist yet: it is made".to_owned(),
             Self::Write { .. } => "name a place that you may write to, with room left".to_owned(),
             Self::NothingToExplain(_) => {
@@ -314,6 +320,7 @@ mod tests {
             (Error::Output(io()), exit::NOT_WRITABLE),
             (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
             (Error::Demo(String::new()), exit::FAILURE),
+            (Error::DemoAgainst(path()), exit::FAILURE),
         ];
         for (e, code) in own {
             assert_eq!(e.exit(), code, "{e}");

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::DoctorArgs;
 use crate::commands::explain::PlaceJson;
-use crate::compare::{self, Difference, KINDS, Where};
+use crate::compare::{self, Difference, KINDS, Kept, Where};
 use crate::error::{Error, Result};
 use crate::lines::{self, Lines};
 use crate::place::Place;
@@ -27,6 +27,10 @@ const SHOWN: usize = 8;
 
 /// Compares, and lists what differs with the lines behind it.
 pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pricing) -> Result<()> {
+    if place.is_demo() {
+        // ccusage would read this machine's own logs.
+        return Err(Error::DemoAgainst(place.home.clone()));
+    }
     // ccusage takes a name and nothing else; days of another zone would differ everywhere.
     let zone_name =
         dates::zone_name(zone).ok_or_else(|| Error::UnnamedZone(dates::zone_text(zone, place.now).into()))?;
@@ -35,7 +39,12 @@ pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pr
     let today = place.now.day();
     let report = view.report(&Query::daily(zone.clone()), today, pricing).await?;
     let (ours, reasoning) = compare::ours(&report);
-    let found = compare::differences(&ours, &reasoning, &theirs);
+    let kept = view.replica().map_or_else(Kept::all, |replica| {
+        // A report leaves out what is too old by its own day, whatever has expired so far.
+        let first = today.plus(1 - replica.retention_days() as i32).max(replica.first_day());
+        Kept::from(first, zone)
+    });
+    let found = compare::differences(&ours, &reasoning, &theirs, &kept);
     let cells = ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>().len() * KINDS.len();
     let copies = match view.replica() {
         Some(replica) if !found.is_empty() => {
