@@ -29,6 +29,8 @@ pub struct Status {
     pub unpriced_models: BTreeSet<String>,
     /// Quota windows.
     pub windows: Vec<Window>,
+    /// How many parts of segments are quarantined: what they held may be missing in the figures.
+    pub quarantined: u64,
     /// The day that is today.
     pub date: Date,
     /// The zone.
@@ -93,6 +95,8 @@ impl Status {
         status.month = cut.total;
         status.unpriced_models = cut.unpriced_models;
         status.windows = windows::of(&replica.gauges().await?, now);
+        // Behind the reading, which finds what is damaged.
+        status.quarantined = replica.quarantined().await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
@@ -108,6 +112,7 @@ impl Status {
             month: Figures::default(),
             unpriced_models: BTreeSet::new(),
             windows: Vec::new(),
+            quarantined: 0,
             date: today.local,
             zone: zone.clone(),
             now,

@@ -11,6 +11,7 @@ use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
+use crate::render::number;
 use crate::scan::{self, Scanned};
 
 /// How many days the clock may be ahead before that is worth a word.
@@ -70,7 +71,8 @@ impl View {
         Self::read_only(place, scanned).await
     }
 
-    async fn read_only(place: &Place, scanned: Option<Scanned>) -> Result<Self> {
+    /// Opens the replica beside whoever writes to it.
+    pub async fn read_only(place: &Place, scanned: Option<Scanned>) -> Result<Self> {
         Ok(Self { replica: place.open_read().await?.map(Mutex::new), scanned, ahead: None })
     }
 
@@ -88,6 +90,14 @@ impl View {
         }
     }
 
+    /// Says so where something is quarantined. After whatever was read: reading finds what is damaged.
+    pub async fn tell_quarantined(&mut self) -> Result<()> {
+        if let Some(replica) = self.replica() {
+            tell_quarantined(replica.quarantined().await?);
+        }
+        Ok(())
+    }
+
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
         Ok(cut(query, self.history(days_of(query, as_of)).await?, pricing))
@@ -103,6 +113,14 @@ pub fn doubt_clock(replica: &Replica, place: &Place) {
         output::note(&format!(
             "the clock says {now}, {ahead} days after the last time that is known to be right; no day expires until `aimon doctor --trust-clock`"
         ));
+    }
+}
+
+/// Says so where parts of segments are quarantined: the figures may be without what they held.
+pub fn tell_quarantined(parts: u64) {
+    if parts > 0 {
+        let (what, are) = (number::count(parts, "part"), if parts == 1 { "is" } else { "are" });
+        output::note(&format!("{what} of the history {are} quarantined, and can't be read; see `aimon doctor`"));
     }
 }
 

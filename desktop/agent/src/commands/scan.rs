@@ -12,7 +12,8 @@ use crate::render::json::pretty;
 use crate::render::number::{bytes, count};
 use crate::render::text::visible;
 use crate::scan::{self, Scanned};
-use crate::{dates, output, paint, view};
+use crate::view::{self, View};
+use crate::{dates, output, paint};
 
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
@@ -20,7 +21,10 @@ pub async fn run(args: &ScanArgs) -> Result<()> {
     let scanned = match place.try_open().await? {
         Some(replica) => take_in(&place, replica, args.json).await?,
         None => match ask(&place)? {
-            Some(scanned) => scanned,
+            Some(scanned) => {
+                View::read_only(&place, None).await?.tell_quarantined().await?;
+                scanned
+            }
             // No agent: another command, which is over soon.
             None => take_in(&place, place.open_patiently(super::PATIENCE).await?, args.json).await?,
         },
@@ -35,6 +39,7 @@ async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned
     let mut replica = replica.into_inner();
     replica.seal(dates::now()).await?;
     replica.settle().await;
+    view::tell_quarantined(replica.quarantined().await?);
     Ok(scanned)
 }
 

@@ -142,6 +142,9 @@ pub struct StatusJson {
     pub unpriced_models: Vec<String>,
     /// Quota windows as they were last seen.
     pub windows: Vec<WindowJson>,
+    /// How many parts of segments are quarantined because they can't be read: what they held may be
+    /// missing in the figures. `aimon doctor` says more.
+    pub quarantined: u64,
 }
 
 /// A quota window.
@@ -196,6 +199,7 @@ impl StatusJson {
             last30_days: figures(&status.month),
             unpriced_models: status.unpriced_models.iter().cloned().collect(),
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
+            quarantined: status.quarantined,
         }
     }
 }

@@ -162,6 +162,7 @@ mod tests {
             date: jiff::civil::date(2026, 11, 24),
             zone: TimeZone::UTC,
             now: UtcMillis(9_000_000),
+            quarantined: 0,
             kept_days: None,
             is_empty: false,
         }

@@ -1,6 +1,6 @@
 //! Bad input gets an error with a code and a way out.
 
-use crate::machine::{Machine, Said};
+use crate::machine::{Machine, Said, damage_changes};
 
 #[test]
 fn flags_that_make_no_sense() {
@@ -93,6 +93,22 @@ fn a_damaged_database() {
     // The way out that the help names.
     std::fs::rename(machine.data(), machine.path("away")).unwrap();
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
+}
+
+#[test]
+fn a_damaged_part_is_quarantined_and_every_command_says_so() {
+    let machine = Machine::with_logs();
+    machine.run(&["report"]).fine();
+    assert_eq!(machine.json(&["status"])["quarantined"], 0);
+    damage_changes(&machine);
+    std::fs::rename(machine.home(), machine.path("away")).unwrap();
+    assert_eq!(machine.run(&["doctor"]).code, 1);
+    assert!(machine.json(&["status"])["quarantined"].as_u64().unwrap() > 0);
+    for args in [&["status"][..], &["scan"], &["report"], &["report", "--no-scan"]] {
+        let said = machine.run(args).fine();
+        assert!(said.err.contains("quarantined") && said.err.contains("`aimon doctor`"), "{args:?}: {said:?}");
+        assert!(!said.out.contains("quarantined"), "{said:?}");
+    }
 }
 
 #[test]
