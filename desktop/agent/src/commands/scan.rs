@@ -7,10 +7,10 @@ use crate::agent::client::{Client, ClientError};
 use crate::cli::ScanArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
-use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
 use crate::render::number::{bytes, count};
-use crate::render::text::visible;
+use crate::render::text::{visible, wrapped};
 use crate::scan::{self, Scanned};
 use crate::view::{self, View};
 use crate::{dates, output, paint};
@@ -66,14 +66,16 @@ pub fn show(s: &Scanned) -> String {
         "No agent logs found".to_owned()
     };
     text.push_str(&format!("{}{}\n\n", if s.demo { "DEMO · " } else { "" }, paint::bold(&what)));
-    text.push_str(&places(s));
+    text.push_str(&places(s, grid::width()));
     text.push_str(&notes(s));
     text
 }
 
 /// The folders that were looked at.
-pub fn places(s: &Scanned) -> String {
-    let mut places = Grid::new(&[words(""), figures(""), words("")]);
+pub fn places(s: &Scanned, width: usize) -> String {
+    let mut wide = Grid::new(&[words(""), figures(""), words("")]);
+    // Where they don't stand side by side, the folder stands below: a path that is cut leads nowhere.
+    let mut narrow = String::new();
     for root in &s.roots {
         let found = match &root.problem {
             Some(problem) => problem.clone(),
@@ -82,9 +84,12 @@ pub fn places(s: &Scanned) -> String {
         };
         let weight = if root.exists { Weight::Plain } else { Weight::Part };
         let why = if root.why == "default" { String::new() } else { format!(" ({})", root.why) };
-        places.row(weight, vec![format!("  {}", root.source), found, format!("{}{why}", root.path)]);
+        let path = format!("{}{why}", root.path);
+        let lines = wrapped(&format!("{}: {found}", root.source), 2, width) + &wrapped(&path, 4, width);
+        narrow.push_str(&if root.exists { lines } else { lines.lines().map(|l| paint::dim(l) + "\n").collect() });
+        wide.row(weight, vec![format!("  {}", root.source), found, path]);
     }
-    fit(grid::width(), [places])
+    grid::within(width, &wide).unwrap_or(narrow)
 }
 
 /// What could not be taken.

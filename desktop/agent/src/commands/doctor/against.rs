@@ -1,5 +1,7 @@
 //! `aimon doctor --against ccusage`
 
+mod differences;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::event::Tier;
@@ -15,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::lines::{self, Lines};
 use crate::place::Place;
 use crate::pricing::Pricing;
-use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::grid;
 use crate::render::json::pretty;
 use crate::render::number::{count, exact};
 use crate::render::text::name;
@@ -99,31 +101,7 @@ impl Seen {
             );
         }
         let title = format!("{} of {cells} differ from ccusage", exact(self.found.len() as u64));
-        let mut grid = Grid::new(&[
-            words("Day"),
-            words("Model"),
-            words("Tokens"),
-            figures("aimon"),
-            figures("ccusage"),
-            figures("Difference"),
-            words("Why"),
-        ]);
-        for d in &self.found {
-            let sign = if d.ours < d.theirs { "-" } else { "+" };
-            grid.row(
-                Weight::Plain,
-                vec![
-                    d.at.0.clone(),
-                    name(&d.at.1),
-                    KINDS.get(d.kind).copied().unwrap_or_default().to_owned(),
-                    exact(d.ours),
-                    exact(d.theirs),
-                    format!("{sign}{}", exact(d.ours.abs_diff(d.theirs))),
-                    d.why.unwrap_or_default().to_owned(),
-                ],
-            );
-        }
-        let mut text = format!("{}\n\n{}", paint::bold(&title), fit(grid::width(), [grid]));
+        let mut text = format!("{}\n\n{}", paint::bold(&title), differences::table(&self.found, grid::width()));
         for (at, copies) in &self.behind {
             text.push_str(&format!("\n{}\n", paint::bold(&format!("{} · {}", name(&at.0), name(&at.1)))));
             for copy in copies.iter().take(SHOWN) {

@@ -10,6 +10,7 @@ use crate::agent::client::Client;
 use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
+use crate::render::grid;
 use crate::render::number::{bytes, count};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
@@ -201,7 +202,7 @@ impl Checkup {
             Some(db) => text.push_str(&db.text()),
         }
         text.push_str(&format!("\n{}\n", paint::bold("Logs")));
-        text.push_str(&commands::scan::places(&self.logs));
+        text.push_str(&commands::scan::places(&self.logs, grid::width()));
         text.push_str(&commands::scan::notes(&self.logs));
         text.push_str(&format!("\n{}\n", paint::bold("Wants attention")));
         match self.problems.is_empty() {
