@@ -17,7 +17,7 @@ pub fn is_model(given: &str, model: &str) -> bool {
 /// Whether a device is meant: its id, or its label.
 pub fn is_device(given: &str, id: &str) -> bool {
     let end = labels::short(id);
-    given == id || given == end || given == format!("device {end}") || given == format!("this machine ({end})")
+    given == id || given == end || given == format!("device {end}") || given == format!("this device ({end})")
 }
 
 /// The query with the full names of what it names in short: the history knows no others.

@@ -32,7 +32,8 @@ pub struct Seen {
     pub window: String,
     /// How much is used, in millionths.
     pub used_ppm: u64,
-    /// When it begins anew, in seconds since 1970; from 2000 up to 2100.
+    /// When it begins anew, in seconds since 1970; from 2000 up to 2100. (`resetsAt` of `/v1/status` is text.)
+    #[serde(rename = "resetsAtSeconds")]
     pub resets_at: Option<i64>,
     /// How long it is, in seconds; up to 400 days.
     pub window_seconds: Option<i64>,

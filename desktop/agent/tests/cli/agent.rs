@@ -181,7 +181,7 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
         assert!(body["error"]["message"].is_string() && body["error"]["help"].is_string(), "{bad}: {body}");
     }
     assert_eq!(up.ask("POST", "/v1/scan", "").1["filesSeen"], 2);
-    let reading = json!({"account": "claude-code", "windows": [{"window": "5h", "usedPpm": 5, "resetsAt": 4_000_000_000_i64, "windowSeconds": 18_000}]});
+    let reading = json!({"account": "claude-code", "windows": [{"window": "5h", "usedPpm": 5, "resetsAtSeconds": 4_000_000_000_i64, "windowSeconds": 18_000}]});
     assert_eq!(up.ask("POST", "/v1/record", &reading.to_string()).1, json!({"kept": true}));
     assert_eq!(up.ask("POST", "/v1/record", &reading.to_string()).1, json!({"kept": false}), "no news");
     for bad in [
@@ -189,7 +189,7 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
         "{}",
         r#"{"account":"","windows":[]}"#,
         r#"{"account":"x","windows":[{"window":"5h","usedPpm":-1}]}"#,
-        r#"{"account":"x","windows":[{"window":"5h","usedPpm":1,"resetsAt":-9223372036854775808}]}"#,
+        r#"{"account":"x","windows":[{"window":"5h","usedPpm":1,"resetsAtSeconds":-9223372036854775808}]}"#,
         r#"{"account":"x","windows":[{"window":"5h","usedPpm":1,"windowSeconds":0}]}"#,
     ] {
         assert_eq!(up.ask("POST", "/v1/record", bad).0, 400, "{bad}");

@@ -149,12 +149,13 @@ impl Checkup {
             }
             if !db.quarantined.is_empty() {
                 let what = count(db.quarantined.len() as u64, "part");
+                let are = if db.quarantined.len() == 1 { "is" } else { "are" };
                 let next = if db.rereading {
                     "run `aimon scan`: what their logs still say is read again"
                 } else {
                     "what their logs still said was read again"
                 };
-                problems.push(format!("{what} of segments can't be read and were set aside; {next}."));
+                problems.push(format!("{what} of segments can't be read and {are} quarantined; {next}."));
             }
         }
         if let Some(trusted) = &self.clock.jumped_ahead_of {
@@ -248,7 +249,7 @@ impl Database {
             bytes(self.bytes),
         );
         for q in &self.quarantined {
-            text.push_str(&format!("  set aside: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
+            text.push_str(&format!("  quarantined: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
         }
         text
     }
