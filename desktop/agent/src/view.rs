@@ -15,7 +15,7 @@ use crate::render::number;
 use crate::scan::{self, Scanned};
 
 /// How many days the clock may be ahead before that is worth a word.
-const DOUBT: i64 = 30;
+pub const DOUBT: i64 = 30;
 
 /// Days of the history, the day that counts as today, and how finely they are needed.
 pub type Days = ((UtcDay, UtcDay), UtcDay, Detail);

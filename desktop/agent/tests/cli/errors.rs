@@ -105,6 +105,15 @@ fn a_damaged_part_is_quarantined_and_every_command_says_so() {
     let said = machine.run(&["doctor"]);
     assert!(said.code == 1 && said.out.contains("are quarantined") && !said.out.contains("set aside"), "{said:?}");
     assert!(machine.json(&["status"])["quarantined"].as_u64().unwrap() > 0);
+    // Once everything was read again nothing is left to do: the part itself stays until its day expires.
+    machine.run(&["scan"]).fine();
+    let found = machine.run(&["doctor", "--json"]).json();
+    assert_eq!(
+        found["problems"].as_array().unwrap().iter().filter(|p| p.to_string().contains("quarantined")).count(),
+        0
+    );
+    assert!(found["remarks"][0].as_str().unwrap().contains("quarantined"), "{found}");
+    assert!(!found["database"]["quarantined"].as_array().unwrap().is_empty(), "{found}");
     for args in [&["status"][..], &["scan"], &["report"], &["report", "--no-scan"]] {
         let said = machine.run(args).fine();
         assert!(said.err.contains("quarantined") && said.err.contains("`aimon doctor`"), "{args:?}: {said:?}");
@@ -192,6 +201,22 @@ fn a_clock_that_jumps_expires_nothing_until_somebody_says_that_it_is_right() {
     machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
     machine.run(&["doctor", "--trust-clock"]).fine();
     assert_eq!(machine.run(&["doctor", "--json"]).json()["database"]["records"], 0);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_clock_that_is_doubted_after_some_days_away_is_no_alarm() {
+    let mut machine = Machine::with_logs();
+    machine.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
+    machine.run(&["scan"]).fine();
+    for (now, is_far) in [("2026-12-08T00:00:00Z", false), ("2027-01-08T00:00:00Z", true)] {
+        machine.env = vec![("AIMON_TEST_NOW", now.to_owned())];
+        let said = machine.run(&["scan"]).fine();
+        let found = machine.run(&["doctor", "--json"]).json();
+        let says = |what: &str| found[what].as_array().unwrap().iter().any(|p| p.to_string().contains("--trust-clock"));
+        assert_eq!((says("problems"), says("remarks")), (is_far, !is_far), "{now}: {found}");
+        assert_eq!(said.err.contains("--trust-clock"), is_far, "{said:?}");
+    }
 }
 
 #[cfg(unix)]
