@@ -107,8 +107,9 @@ pub enum Error {
     /// The command line can't be understood; the text is clap's.
     #[error("{0}")]
     Usage(String),
-    /// The wrapped command ended so: it has said itself why.
-    #[error("the wrapped command ended with {0}")]
+    /// The process ends so, and everything is said: what a wrapped command ended with, or what `aimon doctor`
+    /// found broken.
+    #[error("ended with {0}")]
     Ended(u8),
     /// Whoever read the output has gone: no error at all.
     #[error("nobody reads the output any more")]
@@ -208,7 +209,8 @@ impl Error {
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
             Self::Usage(_) => "bad-usage",
-            Self::Ended(_) => "wrapped-command",
+            // Never shown, like the next one.
+            Self::Ended(_) => "ended",
             Self::Pipe => "broken-pipe",
             Self::Output(_) => "output-failed",
             Self::System { .. } => "system",
@@ -271,6 +273,7 @@ impl Error {
             | Self::EmptyRange { .. }
             | Self::BadTemplate { .. }
             | Self::BadPort(_)
+            | Self::BadPrices { .. }
             | Self::AmbiguousSession { .. }
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,

@@ -39,7 +39,7 @@ pub struct Status {
     pub now: UtcMillis,
     /// How many days are kept, if something is.
     pub kept_days: Option<u32>,
-    /// Whether anything was ever recorded.
+    /// Whether nothing was ever recorded.
     pub is_empty: bool,
 }
 
@@ -137,12 +137,7 @@ fn days_before(today: Today, days: i64) -> Date {
 }
 
 fn add(to: &mut Figures, f: &Figures) {
-    to.sums.calls += f.sums.calls;
-    to.sums.tokens += f.sums.tokens;
-    to.sums.web_searches += f.sums.web_searches;
-    to.sums.stated_cost += f.sums.stated_cost;
-    to.sums.stated_calls += f.sums.stated_calls;
-    to.sums.unstated += f.sums.unstated;
+    to.sums += f.sums;
     to.cost += f.cost;
     to.unpriced_calls += f.unpriced_calls;
     for (quality, calls) in &f.qualities {

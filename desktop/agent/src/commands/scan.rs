@@ -22,7 +22,7 @@ pub async fn run(args: &ScanArgs) -> Result<()> {
         Some(replica) => take_in(&place, replica, args.json).await?,
         None => match ask(&place)? {
             Some(scanned) => {
-                View::read_only(&place, None).await?.tell_quarantined().await?;
+                View::read_only(&place).await?.tell_quarantined().await?;
                 scanned
             }
             // No agent: another command, which is over soon.

@@ -30,9 +30,9 @@ fn an_environment_that_makes_no_sense() {
     machine.env = vec![("AIMON_PORT", "70000".to_owned())];
     machine.run(&["up"]).failed(2, "bad-port");
     machine.env = vec![("AIMON_PRICES", machine.path("none.json").display().to_string())];
-    machine.run(&["report"]).failed(1, "bad-prices");
+    machine.run(&["report"]).failed(2, "bad-prices");
     std::fs::write(machine.path("none.json"), "{\"models\":{\"x\":{\"input\":\"much\"}}}").unwrap();
-    machine.run(&["report"]).failed(1, "bad-prices");
+    machine.run(&["report"]).failed(2, "bad-prices");
     machine.env = vec![("TZ", "Nowhere/AtAll".to_owned())];
     let said = machine.run(&["report"]).fine();
     assert!(said.err.contains("TZ is `Nowhere/AtAll`"), "{said:?}");
@@ -73,7 +73,7 @@ fn prices_that_are_a_pipe_keep_nobody_waiting() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     machine.env = vec![("AIMON_PRICES", pipe)];
     for command in ["report", "status"] {
-        machine.run(&[command]).failed(1, "bad-prices");
+        machine.run(&[command]).failed(2, "bad-prices");
     }
     assert!(machine.run(&["statusline"]).fine().out.contains("bad-prices"));
 }

@@ -4,7 +4,6 @@ mod differences;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::event::Tier;
 use aimon_core::history::{Copy, Query};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -22,7 +21,7 @@ use crate::render::json::pretty;
 use crate::render::number::{count, exact};
 use crate::render::text::name;
 use crate::view::View;
-use crate::{dates, output, paint};
+use crate::{dates, filter, output, paint};
 
 /// How many lines are shown for each cell; `--json` lists all.
 const SHOWN: usize = 8;
@@ -75,8 +74,7 @@ fn behind(found: &[Difference], copies: Vec<Copy>, zone: &TimeZone) -> BTreeMap<
     let mut out: BTreeMap<Where, Vec<Copy>> = BTreeMap::new();
     for copy in copies {
         let r = &copy.record;
-        let model = if r.tier == Tier::Fast { format!("{}-fast", r.model) } else { r.model.to_string() };
-        let at = (dates::date(r.time, zone).to_string(), model);
+        let at = (dates::date(r.time, zone).to_string(), filter::model(&r.model, r.tier).into_owned());
         if wanted.contains(&at) {
             out.entry(at).or_default().push(copy);
         }
