@@ -9,7 +9,7 @@ use crate::dates::Day;
 
 /// What your AI usage is, exactly, from the logs that your coding agents keep.
 #[derive(Parser, Debug)]
-#[command(name = "aimon", version, after_long_help = LONG_HELP, disable_help_subcommand = true)]
+#[command(name = "aimon", version, after_long_help = LONG_HELP)]
 pub struct Cli {
     /// What to do; `status` if nothing is named.
     #[command(subcommand)]

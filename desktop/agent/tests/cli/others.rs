@@ -204,5 +204,8 @@ fn completions_and_the_manual_page() {
     }
     let help = machine.run(&["--help"]).fine().out;
     assert!(help.contains("Exit codes:") && help.contains("AIMON_RETENTION_DAYS"), "{help}");
+    assert_eq!(machine.run(&["help"]).fine().out, help);
+    assert_eq!(machine.run(&["help", "report"]).fine().out, machine.run(&["report", "--help"]).fine().out);
+    machine.run(&["help", "frobnicate"]).failed(2, "bad-usage");
     assert!(machine.run(&["--version"]).fine().out.starts_with("aimon "));
 }
