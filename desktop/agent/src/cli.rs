@@ -9,7 +9,7 @@ use crate::dates::Day;
 
 /// What your AI usage is, exactly, from the logs that your coding agents keep.
 #[derive(Parser, Debug)]
-#[command(name = "aimon", version, after_long_help = LONG_HELP, disable_help_subcommand = true)]
+#[command(name = "aimon", version, after_long_help = LONG_HELP)]
 pub struct Cli {
     /// What to do; `status` if nothing is named.
     #[command(subcommand)]
@@ -98,7 +98,7 @@ pub enum ByArg {
     Model,
     /// The agent that wrote the log
     Source,
-    /// The machine
+    /// The device
     Device,
     /// The session
     Session,
@@ -173,7 +173,7 @@ pub struct RangeArgs {
     /// Only this model, by its name or as tables show it; may be repeated
     #[arg(long, value_name = "MODEL")]
     pub model: Vec<String>,
-    /// Only this machine, by its id or as tables show it; may be repeated
+    /// Only this device, by its id or as tables show it; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
     /// Where costs come from

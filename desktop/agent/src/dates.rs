@@ -1,5 +1,6 @@
 //! Days as people name them, and the zone in which they are meant.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -76,12 +77,24 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone> {
     }))
 }
 
-/// The zone's name, as a program can be told it.
-pub fn zone_name(zone: &TimeZone) -> &str {
+/// The zone's name, as another program can be told it. One that has only rules has none: a copied
+/// `/etc/localtime`, a POSIX `TZ` such as `EST5EDT,M3.2.0,M11.1.0`.
+pub fn zone_name(zone: &TimeZone) -> Option<&str> {
     match zone.iana_name() {
-        None | Some("Etc/UTC" | "Etc/Unknown" | "Etc/UCT" | "Etc/Zulu") => "UTC",
-        Some(name) => name,
+        None if zone.is_unknown() || *zone == TimeZone::UTC => Some("UTC"),
+        Some("Etc/UTC" | "Etc/UCT" | "Etc/Zulu") => Some("UTC"),
+        name => name,
     }
+}
+
+/// The zone as people read it: its name, else its distance from UTC at that time, `local (+01:00)`.
+pub fn zone_text(zone: &TimeZone, at: UtcMillis) -> Cow<'_, str> {
+    if let Some(name) = zone_name(zone) {
+        return Cow::Borrowed(name);
+    }
+    let offset = jiff::Timestamp::from_millisecond(at.0).map(|t| zone.to_offset(t).seconds()).unwrap_or_default();
+    let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs() / 60);
+    Cow::Owned(format!("local ({sign}{:02}:{:02})", minutes / 60, minutes % 60))
 }
 
 /// The instant's date in the zone.
@@ -160,8 +173,20 @@ mod tests {
 
     #[test]
     fn a_zone_is_known_or_said_not_to_be() {
-        assert_eq!(zone_name(&zone(Some("Asia/Kathmandu")).unwrap()), "Asia/Kathmandu");
+        assert_eq!(zone_name(&zone(Some("Asia/Kathmandu")).unwrap()), Some("Asia/Kathmandu"));
+        assert_eq!(zone_name(&TimeZone::UTC), Some("UTC"));
+        assert_eq!(zone_name(&TimeZone::unknown()), Some("UTC"));
         assert_eq!(zone(Some("Mars/Olympus")).unwrap_err().code(), "bad-timezone");
+    }
+
+    #[test]
+    fn a_zone_without_a_name_is_not_called_utc() {
+        let zone = TimeZone::posix("EST5EDT4,M3.2.0,M11.1.0").unwrap();
+        assert_eq!(zone_name(&zone), None);
+        assert_eq!(zone_text(&zone, UtcMillis(1_795_562_000_000)), "local (-05:00)");
+        assert_eq!(zone_text(&zone, UtcMillis(1_780_000_000_000)), "local (-04:00)", "in summer");
+        let nepal = TimeZone::posix("<+0545>-5:45").unwrap();
+        assert_eq!(zone_text(&nepal, UtcMillis(0)), "local (+05:45)");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub enum Error {
     /// A time zone that is not in the database.
     #[error("`{0}` is no time zone")]
     BadZone(String),
+    /// The system's time zone has no name by which another program could be told it.
+    #[error("the time zone, {0}, has no name that ccusage could be told")]
+    UnnamedZone(String),
     /// `--since` lies behind `--until`.
     #[error("the range is empty: it begins on {since} and ends on {until}")]
     EmptyRange {
@@ -62,6 +65,9 @@ pub enum Error {
         /// Why it did not work.
         why: String,
     },
+    /// Made-up figures can't be compared with what ccusage reads, which is real.
+    #[error("the figures in {0} are the demo's; ccusage reads your own logs")]
+    DemoAgainst(PathBuf),
     /// The folder to export to holds something.
     #[error("{0} is not empty")]
     ExportNotEmpty(PathBuf),
@@ -101,8 +107,9 @@ pub enum Error {
     /// The command line can't be understood; the text is clap's.
     #[error("{0}")]
     Usage(String),
-    /// The wrapped command ended so: it has said itself why.
-    #[error("the wrapped command ended with {0}")]
+    /// The process ends so, and everything is said: what a wrapped command ended with, or what `aimon doctor`
+    /// found broken.
+    #[error("ended with {0}")]
     Ended(u8),
     /// Whoever read the output has gone: no error at all.
     #[error("nobody reads the output any more")]
@@ -136,6 +143,7 @@ pub const CODES: &[&str] = &[
     "bad-usage",
     "bad-retention",
     "bad-timezone",
+    "unnamed-timezone",
     "empty-range",
     "bad-template",
     "bad-port",
@@ -144,6 +152,7 @@ pub const CODES: &[&str] = &[
     "ambiguous-session",
     "port-in-use",
     "ccusage-failed",
+    "demo-not-comparable",
     "export-not-empty",
     "not-writable",
     "demo-failed",
@@ -184,12 +193,14 @@ impl Error {
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
             Self::BadZone(_) => "bad-timezone",
+            Self::UnnamedZone(_) => "unnamed-timezone",
             Self::EmptyRange { .. } => "empty-range",
             Self::BadTemplate { .. } => "bad-template",
             Self::BadPort(_) => "bad-port",
             Self::Port { .. } => "port-in-use",
             Self::BadPrices { .. } => "bad-prices",
             Self::Ccusage { .. } => "ccusage-failed",
+            Self::DemoAgainst(_) => "demo-not-comparable",
             Self::ExportNotEmpty(_) => "export-not-empty",
             Self::Write { .. } => "not-writable",
             Self::NothingToExplain(_) => "nothing-to-explain",
@@ -198,7 +209,8 @@ impl Error {
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
             Self::Usage(_) => "bad-usage",
-            Self::Ended(_) => "wrapped-command",
+            // Never shown, like the next one.
+            Self::Ended(_) => "ended",
             Self::Pipe => "broken-pipe",
             Self::Output(_) => "output-failed",
             Self::System { .. } => "system",
@@ -216,6 +228,7 @@ impl Error {
             Self::BadZone(_) => {
                 "use a name of the IANA database, such as Europe/Berlin, America/New_York or UTC".to_owned()
             }
+            Self::UnnamedZone(_) => "set TZ or --timezone to a name, such as Europe/Berlin".to_owned(),
             Self::EmptyRange { .. } => "let --since be the earlier day and --until the later one".to_owned(),
             Self::BadTemplate { known, .. } => format!("these exist: {known}"),
             Self::BadPort(_) => "set AIMON_PORT to a number from 0 to 65535; 0 takes any free port".to_owned(),
@@ -224,6 +237,7 @@ impl Error {
             Self::Ccusage { .. } => {
                 "install it (`npm install -g ccusage`), or name its program: --ccusage PATH".to_owned()
             }
+            Self::DemoAgainst(_) => "run it without AIMON_HOME, or with the folder of your own figures".to_owned(),
             Self::ExportNotEmpty(_) => "name a folder that does not exist yet: it is made".to_owned(),
             Self::Write { .. } => "name a place that you may write to, with room left".to_owned(),
             Self::NothingToExplain(_) => {
@@ -255,9 +269,11 @@ impl Error {
             | Self::NoHome
             | Self::BadRetention(_)
             | Self::BadZone(_)
+            | Self::UnnamedZone(_)
             | Self::EmptyRange { .. }
             | Self::BadTemplate { .. }
             | Self::BadPort(_)
+            | Self::BadPrices { .. }
             | Self::AmbiguousSession { .. }
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
@@ -301,11 +317,13 @@ mod tests {
         let own = [
             (Error::NoHome, exit::USAGE),
             (Error::BadZone(String::new()), exit::USAGE),
+            (Error::UnnamedZone(String::new()), exit::USAGE),
             (Error::Write { path: path(), source: io() }, exit::NOT_WRITABLE),
             (Error::Output(std::io::ErrorKind::StorageFull.into()), exit::NOT_WRITABLE),
             (Error::Output(io()), exit::NOT_WRITABLE),
             (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
             (Error::Demo(String::new()), exit::FAILURE),
+            (Error::DemoAgainst(path()), exit::FAILURE),
         ];
         for (e, code) in own {
             assert_eq!(e.exit(), code, "{e}");

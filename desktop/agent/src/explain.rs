@@ -1,5 +1,6 @@
 //! What a figure is made of: its calls, in parts that sum to it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aimon_core::event::{ContextClass, Quality, Tier};
@@ -10,6 +11,7 @@ use aimon_core::prices::{Kind, Notes};
 use aimon_core::time::UtcDay;
 use aimon_core::units::{PicoUsd, Tokens};
 
+use crate::filter;
 use crate::pricing::{LookUp, Pricing};
 
 /// What the calls of one part have in common.
@@ -31,6 +33,13 @@ pub struct PartKey {
     pub quality: Quality,
     /// Who paid, where stated.
     pub payer: Option<Name>,
+}
+
+impl PartKey {
+    /// The model as reports name it.
+    pub fn named(&self) -> Cow<'_, str> {
+        filter::model(&self.model, self.tier)
+    }
 }
 
 /// One part.

@@ -9,6 +9,14 @@ use aimon_core::history::{DayCells, Query};
 use crate::render::labels;
 use crate::render::table::{short_model, shown_model};
 
+/// Behind the name of a model's fast variant.
+pub const FAST: &str = "-fast";
+
+/// A model as reports name it: the fast variant is one of its own, because its prices are.
+pub fn model(model: &str, tier: Tier) -> Cow<'_, str> {
+    if tier == Tier::Fast { Cow::Owned(format!("{model}{FAST}")) } else { Cow::Borrowed(model) }
+}
+
 /// Whether a model is meant: its full name, or the short one that tables show.
 pub fn is_model(given: &str, model: &str) -> bool {
     given == model || given == short_model(model) || given == shown_model(model)
@@ -17,7 +25,7 @@ pub fn is_model(given: &str, model: &str) -> bool {
 /// Whether a device is meant: its id, or its label.
 pub fn is_device(given: &str, id: &str) -> bool {
     let end = labels::short(id);
-    given == id || given == end || given == format!("device {end}") || given == format!("this machine ({end})")
+    given == id || given == end || given == format!("device {end}") || given == format!("this device ({end})")
 }
 
 /// The query with the full names of what it names in short: the history knows no others.
@@ -30,7 +38,7 @@ pub fn in_full<'a>(query: &'a Query, days: &[DayCells]) -> Cow<'a, Query> {
     if !query.models.is_empty() {
         let known: BTreeSet<(&str, bool)> = keys().map(|k| (k.model.as_str(), k.tier == Tier::Fast)).collect();
         let known = known.iter().flat_map(|(model, fast)| {
-            std::iter::once((*model).to_owned()).chain(fast.then(|| format!("{model}-fast")))
+            std::iter::once((*model).to_owned()).chain(fast.then(|| self::model(model, Tier::Fast).into_owned()))
         });
         let given = std::mem::take(&mut query.models);
         query.models = known.filter(|model| given.iter().any(|g| is_model(g, model))).collect();

@@ -43,11 +43,6 @@ pub fn error(e: &Error) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Whether people read the output.
-pub fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
-}
-
 /// Whether people read what is said beside it.
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()

@@ -1,5 +1,6 @@
 //! Today, 7 and 30 days, and the windows: what one glance should answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aimon_core::history::{DayCells, Detail, Figures, Query};
@@ -28,6 +29,8 @@ pub struct Status {
     pub unpriced_models: BTreeSet<String>,
     /// Quota windows.
     pub windows: Vec<Window>,
+    /// How many parts of segments are quarantined: what they held may be missing in the figures.
+    pub quarantined: u64,
     /// The day that is today.
     pub date: Date,
     /// The zone.
@@ -36,7 +39,7 @@ pub struct Status {
     pub now: UtcMillis,
     /// How many days are kept, if something is.
     pub kept_days: Option<u32>,
-    /// Whether anything was ever recorded.
+    /// Whether nothing was ever recorded.
     pub is_empty: bool,
 }
 
@@ -92,6 +95,8 @@ impl Status {
         status.month = cut.total;
         status.unpriced_models = cut.unpriced_models;
         status.windows = windows::of(&replica.gauges().await?, now);
+        // Behind the reading, which finds what is damaged.
+        status.quarantined = replica.quarantined().await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
@@ -107,6 +112,7 @@ impl Status {
             month: Figures::default(),
             unpriced_models: BTreeSet::new(),
             windows: Vec::new(),
+            quarantined: 0,
             date: today.local,
             zone: zone.clone(),
             now,
@@ -115,9 +121,9 @@ impl Status {
         }
     }
 
-    /// The zone's name.
-    pub fn zone_name(&self) -> &str {
-        dates::zone_name(&self.zone)
+    /// The zone as people read it.
+    pub fn zone_text(&self) -> Cow<'_, str> {
+        dates::zone_text(&self.zone, self.now)
     }
 }
 
@@ -131,12 +137,7 @@ fn days_before(today: Today, days: i64) -> Date {
 }
 
 fn add(to: &mut Figures, f: &Figures) {
-    to.sums.calls += f.sums.calls;
-    to.sums.tokens += f.sums.tokens;
-    to.sums.web_searches += f.sums.web_searches;
-    to.sums.stated_cost += f.sums.stated_cost;
-    to.sums.stated_calls += f.sums.stated_calls;
-    to.sums.unstated += f.sums.unstated;
+    to.sums += f.sums;
     to.cost += f.cost;
     to.unpriced_calls += f.unpriced_calls;
     for (quality, calls) in &f.qualities {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::windows::Window;
+use crate::windows::{self, MOST_USED, Window};
 
 /// What is taken from it. Everything is optional: versions differ, and nothing here may fail.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -32,10 +32,19 @@ pub struct Seen {
     pub window: String,
     /// How much is used, in millionths.
     pub used_ppm: u64,
-    /// When it begins anew, in seconds since 1970.
+    /// When it begins anew, in seconds since 1970; from 2000 up to 2100. (`resetsAt` of `/v1/status` is text.)
+    #[serde(rename = "resetsAtSeconds")]
     pub resets_at: Option<i64>,
-    /// How long it is, in seconds.
+    /// How long it is, in seconds; up to 400 days.
     pub window_seconds: Option<i64>,
+}
+
+impl Seen {
+    fn is_sound(&self) -> bool {
+        self.used_ppm <= MOST_USED
+            && self.resets_at.is_none_or(windows::is_reset)
+            && self.window_seconds.is_none_or(windows::is_length)
+    }
 }
 
 /// Windows of one account: the body of `/v1/record`.
@@ -58,7 +67,7 @@ impl Reading {
         let name = |t: &str| !t.is_empty() && t.len() <= LONGEST_NAME && !t.chars().any(char::is_control);
         name(&self.account)
             && (1..=MOST_WINDOWS).contains(&self.windows.len())
-            && self.windows.iter().all(|w| name(&w.window) && w.used_ppm <= 1_000_000_000)
+            && self.windows.iter().all(|w| name(&w.window) && w.is_sound())
     }
 
     /// As windows that were seen now.
@@ -142,20 +151,19 @@ fn name(key: &str) -> (String, Option<i64>) {
 /// that JSON writes with a point.
 fn ppm(percent: &str) -> Option<u64> {
     let pico = PicoUsd::parse_dollars(percent)?.0;
-    u64::try_from((pico + 50_000_000) / 100_000_000).ok().filter(|ppm| *ppm <= 1_000_000_000)
+    u64::try_from((pico + 50_000_000) / 100_000_000).ok().filter(|ppm| *ppm <= MOST_USED)
 }
 
 /// A moment in seconds since 1970: such a number, one of milliseconds, or a timestamp.
 fn seconds(raw: &str) -> Option<i64> {
-    if let Ok(text) = serde_json::from_str::<String>(raw) {
-        return text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
-    }
-    let s = i64::try_from(PicoUsd::parse_dollars(raw)?.0 / PicoUsd::DOLLAR).ok()?;
-    match s {
-        1..100_000_000_000 => Some(s),
-        100_000_000_000..100_000_000_000_000 => Some(s / 1000),
-        _ => None,
-    }
+    let seconds = match serde_json::from_str::<String>(raw) {
+        Ok(text) => text.parse::<jiff::Timestamp>().ok()?.as_second(),
+        Err(_) => match i64::try_from(PicoUsd::parse_dollars(raw)?.0 / PicoUsd::DOLLAR).ok()? {
+            millis @ 100_000_000_000.. => millis / 1000,
+            seconds => seconds,
+        },
+    };
+    windows::is_reset(seconds).then_some(seconds)
 }
 
 /// The account that is logged in to Claude Code, by its id; `claude-code` where nobody says.
@@ -237,6 +245,23 @@ mod tests {
         assert_eq!(seconds("\"2026-11-24T00:00:00Z\""), Some(1_795_478_400));
         assert_eq!(seconds("-1"), None);
         assert_eq!(seconds("null"), None);
+        for nobodys in
+            ["0", "5", "4102444800", "9223372036854775807", "\"-009999-01-01T00:00:00Z\"", "\"1999-12-31T23:59:59Z\""]
+        {
+            assert_eq!(seconds(nobodys), None, "{nobodys}");
+        }
+    }
+
+    #[test]
+    fn a_reading_is_what_a_provider_can_have_said() {
+        let reading = |resets_at, window_seconds| Reading {
+            account: "claude-code".into(),
+            windows: vec![Seen { window: "5h".into(), used_ppm: 5, resets_at, window_seconds }],
+        };
+        assert!(reading(None, None).is_sound() && reading(Some(1_795_200_000), Some(18_000)).is_sound());
+        for bad in [i64::MIN, -1, 0, i64::MAX] {
+            assert!(!reading(Some(bad), None).is_sound() && !reading(None, Some(bad)).is_sound(), "{bad}");
+        }
     }
 
     #[test]

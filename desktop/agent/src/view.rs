@@ -11,10 +11,11 @@ use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
-use crate::scan::{self, Scanned};
+use crate::render::number;
+use crate::scan;
 
 /// How many days the clock may be ahead before that is worth a word.
-const DOUBT: i64 = 30;
+pub const DOUBT: i64 = 30;
 
 /// Days of the history, the day that counts as today, and how finely they are needed.
 pub type Days = ((UtcDay, UtcDay), UtcDay, Detail);
@@ -28,8 +29,6 @@ pub fn days_of(query: &Query, as_of: UtcDay) -> Days {
 #[derive(Debug)]
 pub struct View {
     replica: Option<Mutex<Replica>>,
-    /// What was taken in, if that was asked for and possible.
-    pub scanned: Option<Scanned>,
     /// Days that were read while the logs were looked through, and are still right.
     ahead: Option<(Days, Vec<DayCells>)>,
 }
@@ -40,14 +39,14 @@ impl View {
     /// mostly nothing is new, so they are read meanwhile.
     pub async fn open(place: &Place, fresh: bool, wanted: Option<Days>) -> Result<Self> {
         if !fresh {
-            return Ok(Self { replica: place.open_to_look().await?.map(Mutex::new), scanned: None, ahead: None });
+            return Ok(Self { replica: place.open_to_look().await?.map(Mutex::new), ahead: None });
         }
         let opened = match place.try_open().await {
             Err(Error::Replica(why @ aimon_replica::Error::Home { .. })) => {
                 // What was recorded can be shown where nothing can be written.
                 let Ok(Some(replica)) = place.open_read().await else { return Err(why.into()) };
                 output::note(&format!("{why}; showing what was recorded before"));
-                return Ok(Self { replica: Some(Mutex::new(replica)), scanned: None, ahead: None });
+                return Ok(Self { replica: Some(Mutex::new(replica)), ahead: None });
             }
             opened => opened?,
         };
@@ -57,21 +56,18 @@ impl View {
             let (scanned, ahead) = tokio::join!(scan::scan(&replica, place, true), ahead(&replica, wanted));
             let scanned = scanned?;
             let ahead = ahead.filter(|_| !scanned.is_news());
-            return Ok(Self { replica: Some(replica), scanned: Some(scanned), ahead });
+            return Ok(Self { replica: Some(replica), ahead });
         }
-        let scanned = match Client::find(&place.home).map(|c| c.scan_briefly()) {
-            Some(Ok(scanned)) => Some(scanned),
+        if Client::find(&place.home).is_none_or(|c| c.scan_briefly().is_err()) {
             // Another scan, or an agent that is busy: what is there is read all the same.
-            _ => {
-                output::note("another aimon is writing; showing what it has recorded so far");
-                None
-            }
-        };
-        Self::read_only(place, scanned).await
+            output::note("another aimon is writing; showing what it has recorded so far");
+        }
+        Self::read_only(place).await
     }
 
-    async fn read_only(place: &Place, scanned: Option<Scanned>) -> Result<Self> {
-        Ok(Self { replica: place.open_read().await?.map(Mutex::new), scanned, ahead: None })
+    /// Opens the replica beside whoever writes to it.
+    pub async fn read_only(place: &Place) -> Result<Self> {
+        Ok(Self { replica: place.open_read().await?.map(Mutex::new), ahead: None })
     }
 
     /// The replica, if there is one.
@@ -86,6 +82,14 @@ impl View {
             (_, Some(replica)) => Ok(replica.get_mut().history(days.0, days.1, days.2).await?),
             (_, None) => Ok(Vec::new()),
         }
+    }
+
+    /// Says so where something is quarantined. After whatever was read: reading finds what is damaged.
+    pub async fn tell_quarantined(&mut self) -> Result<()> {
+        if let Some(replica) = self.replica() {
+            tell_quarantined(replica.quarantined().await?);
+        }
+        Ok(())
     }
 
     /// Cuts a report.
@@ -103,6 +107,14 @@ pub fn doubt_clock(replica: &Replica, place: &Place) {
         output::note(&format!(
             "the clock says {now}, {ahead} days after the last time that is known to be right; no day expires until `aimon doctor --trust-clock`"
         ));
+    }
+}
+
+/// Says so where parts of segments are quarantined: the figures may be without what they held.
+pub fn tell_quarantined(parts: u64) {
+    if parts > 0 {
+        let (what, are) = (number::count(parts, "part"), if parts == 1 { "is" } else { "are" });
+        output::note(&format!("{what} of the history {are} quarantined, and can't be read; see `aimon doctor`"));
     }
 }
 

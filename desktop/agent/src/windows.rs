@@ -1,5 +1,7 @@
 //! Quota windows: how full a subscription's are, and when they begin anew.
 
+use std::ops::{Range, RangeInclusive};
+
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
 use aimon_core::history::answers::Standing;
 use aimon_core::ids::DeviceId;
@@ -8,6 +10,23 @@ use aimon_core::time::UtcMillis;
 
 /// The metric under which windows are recorded, and their one dimension.
 const METRIC: &str = "window";
+
+/// The most that is believed of a window, a thousand times full, in millionths.
+pub const MOST_USED: u64 = 1_000_000_000;
+/// When a window can begin anew, in seconds since 1970: from 2000 up to 2100.
+const RESETS: Range<i64> = 946_684_800..4_102_444_800;
+/// How long one can be, in seconds: up to 400 days.
+const LENGTHS: RangeInclusive<i64> = 1..=400 * 86_400;
+
+/// Whether a window can begin anew then. What nobody can mean is told nobody, and overflows nothing.
+pub fn is_reset(seconds: i64) -> bool {
+    RESETS.contains(&seconds)
+}
+
+/// Whether a window can be so long.
+pub fn is_length(seconds: i64) -> bool {
+    LENGTHS.contains(&seconds)
+}
 
 /// A window that ended so long ago, unheard of since, is no news to anybody (two weeks).
 const FORGOTTEN_S: i64 = 14 * 86_400;
@@ -57,7 +76,7 @@ impl Window {
 
     /// Seconds to the reset; negative if it has passed.
     pub fn resets_in(&self, now: UtcMillis) -> Option<i64> {
-        self.resets_at.map(|at| at - now.0.div_euclid(1000))
+        self.resets_at.map(|at| at.saturating_sub(now.0.div_euclid(1000)))
     }
 
     /// Whether it has begun anew since it was seen.
@@ -65,10 +84,15 @@ impl Window {
         self.resets_in(now).is_some_and(|s| s <= 0)
     }
 
+    /// Seconds since it was seen.
+    pub fn age(&self, now: UtcMillis) -> i64 {
+        now.0.saturating_sub(self.seen.0).max(0) / 1000
+    }
+
     /// How much of the window's time had passed when it was seen, in millionths.
     pub fn elapsed_ppm(&self, at: UtcMillis) -> Option<u64> {
         let (length, left) = (self.length.filter(|l| *l > 0)?, self.resets_in(at)?);
-        let passed = (length - left).clamp(0, length);
+        let passed = length.saturating_sub(left).clamp(0, length);
         u64::try_from(i128::from(passed) * 1_000_000 / i128::from(length)).ok()
     }
 
@@ -85,9 +109,9 @@ impl Window {
             return Pace::Lasts;
         }
         // What was seen holds for when it was seen.
-        let passed = i128::from(length - self.resets_in(self.seen).unwrap_or(length)).max(1);
+        let passed = i128::from(length.saturating_sub(self.resets_in(self.seen).unwrap_or(length))).max(1);
         let used = i128::from(self.used_ppm);
-        let rest = (1_000_000 - used) * passed / used - i128::from((now.0 - self.seen.0).max(0) / 1000);
+        let rest = (1_000_000 - used) * passed / used - i128::from(self.age(now));
         match i64::try_from(rest.max(0)) {
             Ok(rest) if rest < left => Pace::RunsOutIn(rest),
             _ => Pace::Lasts,
@@ -105,13 +129,18 @@ pub fn of(gauges: &[Standing], now: UtcMillis) -> Vec<Window> {
         }
         for row in &standing.answer.rows {
             let measure = |name: &str| row.measures.get(name).copied();
-            let (Some(name), Some(used)) = (row.values.first(), measure("used_ppm")) else { continue };
+            // Rows that an older version recorded, or another device, may hold anything.
+            let used = measure("used_ppm").and_then(|n| u64::try_from(n).ok()).filter(|ppm| *ppm <= MOST_USED);
+            let seconds = |name: &str, fits: fn(i64) -> bool| {
+                measure(name).and_then(|n| i64::try_from(n).ok()).filter(|s| fits(*s))
+            };
+            let (Some(name), Some(used_ppm)) = (row.values.first(), used) else { continue };
             let window = Window {
                 account: key.account.to_string(),
                 name: name.to_string(),
-                used_ppm: u64::try_from(used).unwrap_or(0),
-                resets_at: measure("resets_at_s").and_then(|n| i64::try_from(n).ok()),
-                length: measure("window_s").and_then(|n| i64::try_from(n).ok()),
+                used_ppm,
+                resets_at: seconds("resets_at_s", is_reset),
+                length: seconds("window_s", is_length),
                 seen: standing.seen.1,
             };
             if window.resets_in(now).is_none_or(|s| s > -FORGOTTEN_S) {
@@ -153,34 +182,42 @@ pub fn answer(account: &str, windows: &[Window], now: UtcMillis) -> Answer {
 mod tests {
     use super::*;
 
+    /// A moment of 2026, in seconds.
+    const T: i64 = 1_795_000_000;
+
+    /// So many seconds after it.
+    fn at(seconds: i64) -> UtcMillis {
+        UtcMillis((T + seconds) * 1000)
+    }
+
     fn window(used_ppm: u64) -> Window {
         Window {
             account: "codex".into(),
             name: "5h".into(),
             used_ppm,
-            resets_at: Some(18_000),
+            resets_at: Some(T + 18_000),
             length: Some(18_000),
-            seen: UtcMillis(9_000_000),
+            seen: at(9_000),
         }
     }
 
     #[test]
     fn the_pace_says_whether_it_lasts() {
-        let half = UtcMillis(9_000_000);
+        let half = at(9_000);
         assert_eq!(window(0).pace(half), Pace::Lasts);
         assert_eq!(window(400_000).pace(half), Pace::Lasts);
         assert_eq!(window(500_000).pace(half), Pace::Lasts);
         assert_eq!(window(750_000).pace(half), Pace::RunsOutIn(3_000));
-        assert_eq!(window(750_000).pace(UtcMillis(10_000_000)), Pace::RunsOutIn(2_000), "time goes by unseen");
+        assert_eq!(window(750_000).pace(at(10_000)), Pace::RunsOutIn(2_000), "time goes by unseen");
         assert_eq!(window(1_000_000).pace(half), Pace::UsedUp);
-        assert_eq!(window(400_000).pace(UtcMillis(18_000_000)), Pace::Anew);
+        assert_eq!(window(400_000).pace(at(18_000)), Pace::Anew);
         assert_eq!(Window { resets_at: None, ..window(1) }.pace(half), Pace::Unknown);
         assert_eq!(window(1).elapsed_ppm(half), Some(500_000));
     }
 
     #[test]
     fn what_is_recorded_reads_back() {
-        let now = UtcMillis(9_000_000);
+        let now = at(9_000);
         let two = [Window { name: "7d".into(), length: Some(604_800), ..window(2) }, window(1)];
         let answer = answer("codex", &two, now);
         let standing = Standing { seen: (answer.clock, answer.observed), answer };
@@ -190,9 +227,32 @@ mod tests {
 
     #[test]
     fn a_window_that_ended_weeks_ago_is_forgotten() {
-        let answer = answer("codex", &[window(1)], UtcMillis(0));
+        let answer = answer("codex", &[window(1)], at(0));
         let standing = [Standing { seen: (answer.clock, answer.observed), answer }];
-        assert_eq!(of(&standing, UtcMillis(18_000_000 + 1)).len(), 1);
-        assert_eq!(of(&standing, UtcMillis(18_000_000 + 15 * 86_400_000)).len(), 0);
+        assert_eq!(of(&standing, at(18_001)).len(), 1);
+        assert_eq!(of(&standing, at(18_000 + 15 * 86_400)).len(), 0);
+    }
+
+    #[test]
+    fn what_nobody_can_mean_is_not_read_back() {
+        let odd = |n: i64| Window { resets_at: Some(n), length: Some(n), ..window(5) };
+        for n in [i64::MIN, -1, 0, i64::MAX] {
+            let answer = answer("codex", &[odd(n), Window { used_ppm: u64::MAX, ..window(1) }], at(0));
+            let standing = [Standing { seen: (answer.clock, answer.observed), answer }];
+            let read = of(&standing, at(1));
+            assert_eq!(read, [Window { resets_at: None, length: None, seen: at(0), ..window(5) }], "{n}");
+        }
+    }
+
+    #[test]
+    fn no_time_overflows() {
+        for n in [i64::MIN, 0, i64::MAX] {
+            for seen in [i64::MIN, i64::MAX] {
+                let w = Window { resets_at: Some(n), length: Some(n), seen: UtcMillis(seen), ..window(5) };
+                for now in [i64::MIN, 0, i64::MAX].map(UtcMillis) {
+                    let _ = (w.resets_in(now), w.is_anew(now), w.elapsed_ppm(now), w.pace(now), w.age(now));
+                }
+            }
+        }
     }
 }

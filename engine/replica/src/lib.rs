@@ -31,6 +31,7 @@ mod health;
 mod home;
 mod marks;
 mod meta;
+mod quarantine;
 mod replica;
 mod seal;
 

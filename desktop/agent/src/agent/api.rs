@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
@@ -175,7 +176,7 @@ async fn report(
     let range = RangeArgs {
         since: day("since", &p.since)?,
         until: day("until", &p.until)?,
-        timezone: Some(p.timezone.clone().unwrap_or_else(|| dates::zone_name(shared.agent.zone()).to_owned())),
+        timezone: None,
         as_of: day("asOf", &p.as_of)?,
         source: list(&p.source),
         model: list(&p.model),
@@ -186,7 +187,7 @@ async fn report(
     let period_arg = choice::<PeriodArg>("period", &p.period)?.unwrap_or_default();
     let week = choice::<WeekdayArg>("startOfWeek", &p.start_of_week)?.unwrap_or_default();
     let by = choice::<ByArg>("by", &p.by)?.map(dimension);
-    let asked = Asked::of(&range, dates::now())?;
+    let asked = Asked::within(&range, zone(&shared, &p.timezone)?, dates::now())?;
     let mut query = asked.query(period(period_arg, week), by);
     shared.agent.labels().to_ids(&mut query.devices);
     let report = shared.agent.report(&query, asked.today.utc).await?;
@@ -215,10 +216,7 @@ async fn status(
     params: Result<Query<StatusParams>, QueryRejection>,
 ) -> Answer<StatusJson> {
     let p = understood(params)?;
-    let zone = match &p.timezone {
-        Some(name) => dates::zone(Some(name))?,
-        None => shared.agent.zone().clone(),
-    };
+    let zone = zone(&shared, &p.timezone)?;
     let status = shared.agent.status(&zone, day("asOf", &p.as_of)?).await?;
     Ok(Json(StatusJson::of(&status, shared.agent.labels())))
 }
@@ -363,6 +361,14 @@ fn understood<T>(params: Result<Query<T>, QueryRejection>) -> Result<T, Failure>
 
 fn bad_parameter(what: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "bad-parameter", what, "see /openapi.json")
+}
+
+/// The zone that is named, else the agent's own: itself, because it need not have a name.
+fn zone(shared: &Shared, name: &Option<String>) -> Result<TimeZone, Failure> {
+    match name {
+        Some(name) => Ok(dates::zone(Some(name))?),
+        None => Ok(shared.agent.zone().clone()),
+    }
 }
 
 fn day(name: &str, text: &Option<String>) -> Result<Option<dates::Day>, Failure> {

@@ -2,9 +2,10 @@
 //!
 //! * [`state`]: the replica, and who may use it when; [`server`]: connections; [`api`]: what they
 //!   can ask; [`events`]: telling them of changes.
-//! * [`work`]: watching, and what is due now and then.
+//! * [`work`]: watching, and doing what is due; [`agenda`]: what that is, and when.
 //! * [`mod@file`]: `agent.json`, by which commands find it; [`client`]: how they ask.
 
+pub mod agenda;
 pub mod api;
 pub mod client;
 pub mod events;

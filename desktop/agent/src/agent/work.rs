@@ -4,38 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aimon_sources::watch::{Pace, Tick, Watch};
-use tokio::sync::mpsc;
+use aimon_sources::watch::{Pace, Watch};
+use tokio::sync::Notify;
 
+use super::agenda::{Agenda, Job};
 use super::state::Agent;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::place::Place;
 
-/// How often days that are over are compacted, and the clock is looked at.
-const SEAL: Duration = Duration::from_secs(3600);
-/// A scan that nothing asked for may use a five-thousandth of the time.
-const IDLE_SHARE: u32 = 5000;
-/// One that changes asked for, a twentieth: an agent that writes without pause is looked at less
-/// often the more there is to look at.
-const BUSY_SHARE: u32 = 20;
+/// When to look though nothing was told is the agenda's to say. So a rescan that the watch asks for has a
+/// reason: notifications were lost, or a folder can't be watched.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// A watch, and what it tells.
 #[derive(Debug)]
 pub struct Work {
     watch: Watch,
-    ticks: mpsc::Receiver<Tick>,
+    /// One flag, not a queue: whatever comes while one waits is the same news, and nothing is lost.
+    news: Arc<Notify>,
 }
 
 impl Work {
     /// Starts watching every folder in which logs may lie.
     pub fn start(place: &Place) -> Result<Self> {
-        let (sender, ticks) = mpsc::channel(1);
-        let roots = roots(place);
-        // A tick that finds another one waiting is the same news.
-        let watch = Watch::start(roots, Pace::default(), move |tick| drop(sender.try_send(tick)))
+        let news = Arc::new(Notify::new());
+        let tell = Arc::clone(&news);
+        let pace = Pace { rescan: NEVER, ..Pace::default() };
+        let watch = Watch::start(roots(place), pace, move |_| tell.notify_one())
             .map_err(|source| Error::System { what: "cannot watch the logs", source })?;
-        Ok(Self { watch, ticks })
+        Ok(Self { watch, news })
     }
 
     /// What can't be watched, and is looked at every few seconds.
@@ -44,31 +42,25 @@ impl Work {
     }
 
     /// Works until it is dropped. What fails is said once, and tried again.
-    pub async fn run(mut self, agent: Arc<Agent>) {
+    pub async fn run(self, agent: Arc<Agent>) {
         let mut failing: Option<String> = None;
-        let mut took = Duration::ZERO;
-        let mut seal = tokio::time::interval(SEAL);
-        seal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        seal.reset();
-        let mut last = Instant::now();
+        let mut agenda = Agenda::new(Instant::now());
         loop {
-            let done = tokio::select! {
-                tick = self.ticks.recv() => {
-                    let Some(tick) = tick else { return };
-                    let blind = !self.watch.notes().is_empty();
-                    let share = if blind || matches!(tick, Tick::Changed(_)) { BUSY_SHARE } else { IDLE_SHARE };
-                    let rest = (took * share).saturating_sub(last.elapsed());
-                    match tick {
-                        Tick::Rescan if !rest.is_zero() => continue,
-                        _ => tokio::time::sleep(rest).await,
-                    }
-                    let begun = Instant::now();
-                    let done = agent.scan(false).await.map(|_| ());
-                    (took, last) = (begun.elapsed(), Instant::now());
-                    done
+            let (at, job) = agenda.next();
+            tokio::select! {
+                () = self.news.notified() => {
+                    agenda.changed();
+                    continue;
                 }
-                _ = seal.tick() => agent.seal().await.map(|_| ()),
+                () = tokio::time::sleep_until(at.into()) => {}
+            }
+            let begun = Instant::now();
+            agenda.begin(job);
+            let done = match job {
+                Job::Scan => agent.scan(false).await.map(|_| ()),
+                Job::Seal => agent.seal().await.map(|_| ()),
             };
+            agenda.end(job, begun, Instant::now());
             match done {
                 Ok(()) => failing = None,
                 Err(e) if failing.as_deref() == Some(e.code()) => {}

@@ -52,7 +52,7 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
         table::report(&days, &format!("Usage by day · the last {DAYS} days"), Period::Day, Parts::None, &labels, width),
         table::report(
             &months,
-            "Usage by month and machine",
+            "Usage by month and device",
             Period::Month,
             Parts::Groups(Dimension::Device),
             &labels,

@@ -3,6 +3,7 @@
 mod against;
 mod checkup;
 
+use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
 use crate::agent::client::{Client, ClientError};
@@ -40,10 +41,8 @@ pub async fn run(args: &DoctorArgs) -> Result<()> {
 /// Throws the derived tables away and makes them again, here or at the running agent's.
 async fn rebuild(place: &Place) -> Result<String> {
     const DONE: &str = "The derived tables were thrown away and made again from the events.";
-    if ask(place, "/v1/rebuild")? {
-        return Ok(DONE.to_owned());
-    }
-    let replica = Mutex::new(place.open_patiently(super::PATIENCE).await?);
+    let Some(replica) = writer(place, "/v1/rebuild").await? else { return Ok(DONE.to_owned()) };
+    let replica = Mutex::new(replica);
     replica.lock().await.rebuild().await?;
     // Damaged segments were found on the way: what their logs still say comes back.
     let scanned = scan::scan(&replica, place, true).await?;
@@ -56,17 +55,25 @@ async fn rebuild(place: &Place) -> Result<String> {
 
 /// Takes the clock as right after a jump.
 async fn trust_clock(place: &Place) -> Result<String> {
-    if !ask(place, "/v1/trust-clock")? {
-        place.open_patiently(super::PATIENCE).await?.vouch(place.now).await?;
+    if let Some(mut replica) = writer(place, "/v1/trust-clock").await? {
+        replica.vouch(place.now).await?;
     }
     Ok("The clock is taken as right: days that are not kept by it are gone.".to_owned())
 }
 
-/// Has the running agent do it; `false` where there is none.
-fn ask(place: &Place, path: &str) -> Result<bool> {
-    let Some(client) = Client::find(&place.home).filter(Client::answers) else { return Ok(false) };
+/// The replica to write; `None` where a running agent holds it, and has done what `path` means itself.
+///
+/// The lock comes first: what a crash left in `agent.json` can name a port that is somebody else's by now.
+async fn writer(place: &Place, path: &str) -> Result<Option<Replica>> {
+    if let Some(replica) = place.try_open().await? {
+        return Ok(Some(replica));
+    }
+    let Some(client) = Client::find(&place.home).filter(Client::answers) else {
+        // No agent: another command, which is over soon.
+        return place.open_patiently(super::PATIENCE).await.map(Some);
+    };
     match client.post::<serde_json::Value>(path, b"", std::time::Duration::from_secs(600)) {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(None),
         Err(ClientError::Refused(problem)) => Err(Error::Agent(problem)),
         Err(e) => Err(Error::NoAnswer { home: place.home.clone(), why: e.to_string() }),
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aimon_core::event::Tier;
 use aimon_core::history::Copy;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::{PicoUsd, Tokens};
@@ -48,7 +47,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
     let (mode, prices) = (mode(range.mode), pricing.look_up());
     let shown = Shown {
-        title: format!("What {} is made of · {}", words_of(args, &asked), dates::zone_name(&asked.zone)),
+        title: format!("What {} is made of · {}", words_of(args, &asked), asked.zone_text()),
         explained: Explained::of(&copies, mode, &prices),
         copies: &copies,
         costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),
@@ -96,9 +95,9 @@ fn takes(range: &RangeArgs, asked: &Asked, labels: &Labels, copy: &Copy) -> bool
     let r = &copy.record;
     let date = dates::date(r.time, &asked.zone);
     let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
-    let fast = (r.tier == Tier::Fast).then(|| format!("{}-fast", r.model));
-    let is_model =
-        |given: &String| filter::is_model(given, &r.model) || fast.as_ref().is_some_and(|m| filter::is_model(given, m));
+    // The plain name means both variants.
+    let named = filter::model(&r.model, r.tier);
+    let is_model = |given: &String| filter::is_model(given, &r.model) || filter::is_model(given, &named);
     let device = copy.device.to_string();
     let is_device = |given: &String| filter::is_device(given, &device) || *given == labels.device(&device);
     asked.since.is_none_or(|d| date >= d)
@@ -147,7 +146,7 @@ impl Shown<'_> {
         let mut rules = BTreeSet::new();
         for (key, part) in &self.explained.parts {
             for copy in part.copies.iter().filter_map(|i| self.copies.get(*i)) {
-                rules.insert((model(key), self.rule(key, copy.record.time.day())));
+                rules.insert((key.named().into_owned(), self.rule(key, copy.record.time.day())));
             }
         }
         rules
@@ -184,7 +183,7 @@ impl Shown<'_> {
             let sessions = self.sessions();
             text.push_str(&format!("\n{}\n", paint::bold("Calls and their lines")));
             for (key, part) in &self.explained.parts {
-                let (model, session) = (name(&model(key)), sessions.shown(&key.session));
+                let (model, session) = (name(&key.named()), sessions.shown(&key.session));
                 text.push_str(&format!("\n  {model} · {} · {session}\n", visible(&key.source)));
                 for i in &part.copies {
                     let (Some(copy), Some(cost)) = (self.copies.get(*i), self.costs.get(*i)) else { continue };
@@ -251,7 +250,7 @@ impl Shown<'_> {
             ];
             let mark = mark_of(|quality| quality == key.quality);
             let cost = marked_cost(part.cost, false, mark);
-            let model = shown_model(&model(key));
+            let model = shown_model(&key.named());
             grid.row(Weight::Plain, row(mark, model, key.source.to_string(), all, part.calls, &part.tokens, cost));
         }
         let e = &self.explained;
@@ -268,7 +267,7 @@ impl Shown<'_> {
             demo: self.labels.demo,
             since: self.asked.since.map(|d| d.to_string()),
             until: self.asked.until.map(|d| d.to_string()),
-            timezone: dates::zone_name(&self.asked.zone).to_owned(),
+            timezone: self.asked.zone_text().into_owned(),
             calls: e.calls,
             tokens: TokensJson::of(&e.tokens),
             total_cost: (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(Dollars(e.cost)),
@@ -282,7 +281,7 @@ impl Shown<'_> {
         let rule = first.map(|c| self.rule(key, c.record.time.day()));
         PartJson {
             source: key.source.to_string(),
-            model: model(key),
+            model: key.named().into_owned(),
             session: key.session.to_string(),
             device: key.device.to_string(),
             tier: key.tier.word(),
@@ -312,10 +311,6 @@ impl Shown<'_> {
                 .collect(),
         })
     }
-}
-
-fn model(key: &PartKey) -> String {
-    if key.tier == Tier::Fast { format!("{}-fast", key.model) } else { key.model.to_string() }
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,7 @@
 //! `aimon report`
 
+use std::borrow::Cow;
+
 use aimon_core::history::{CostMode, Dimension, Period, Query};
 use aimon_core::time::UtcMillis;
 use jiff::civil::Date;
@@ -26,6 +28,7 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     let labels = place.labels(view.replica().as_deref());
     labels.to_ids(&mut query.devices);
     let report = view.report(&query, asked.today.utc, &pricing).await?;
+    view.tell_quarantined().await?;
     if args.json {
         return output::print_plain(&pretty(&ReportJson::of(&report, query.period, query.by, &labels)));
     }
@@ -54,7 +57,7 @@ fn title(period: PeriodArg, asked: &Asked) -> String {
         (Some(a), Some(b)) if a == b => format!(" · {a}"),
         (Some(a), Some(b)) => format!(" · {a} to {b}"),
     };
-    format!("{by}{range} · {}", dates::zone_name(&asked.zone))
+    format!("{by}{range} · {}", asked.zone_text())
 }
 
 /// A range with its days made absolute.
@@ -72,9 +75,13 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Makes the days of the command line absolute.
+    /// Makes the days of the command line absolute, in the zone that it names.
     pub fn of(range: &RangeArgs, now: UtcMillis) -> Result<Self> {
-        let zone = dates::zone(range.timezone.as_deref())?;
+        Self::within(range, dates::zone(range.timezone.as_deref())?, now)
+    }
+
+    /// The same in a zone that is known already; not every zone has a name.
+    pub fn within(range: &RangeArgs, zone: TimeZone, now: UtcMillis) -> Result<Self> {
         let today = Today::of(range.as_of, now, &zone);
         let (since, until) = (range.since.map(|d| d.resolve(today.local)), range.until.map(|d| d.resolve(today.local)));
         if let (Some(since), Some(until)) = (since, until)
@@ -83,6 +90,11 @@ impl Asked {
             return Err(Error::EmptyRange { since, until });
         }
         Ok(Self { zone, today, since, until, range: range.clone() })
+    }
+
+    /// The zone as people read it, on the day that is today.
+    pub fn zone_text(&self) -> Cow<'_, str> {
+        dates::zone_text(&self.zone, self.today.utc.start())
     }
 
     /// The query for a report.

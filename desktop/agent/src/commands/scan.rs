@@ -7,12 +7,13 @@ use crate::agent::client::{Client, ClientError};
 use crate::cli::ScanArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
-use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
 use crate::render::number::{bytes, count};
-use crate::render::text::visible;
+use crate::render::text::{visible, wrapped};
 use crate::scan::{self, Scanned};
-use crate::{dates, output, paint, view};
+use crate::view::{self, View};
+use crate::{dates, output, paint};
 
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
@@ -20,7 +21,10 @@ pub async fn run(args: &ScanArgs) -> Result<()> {
     let scanned = match place.try_open().await? {
         Some(replica) => take_in(&place, replica, args.json).await?,
         None => match ask(&place)? {
-            Some(scanned) => scanned,
+            Some(scanned) => {
+                View::read_only(&place).await?.tell_quarantined().await?;
+                scanned
+            }
             // No agent: another command, which is over soon.
             None => take_in(&place, place.open_patiently(super::PATIENCE).await?, args.json).await?,
         },
@@ -35,6 +39,7 @@ async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned
     let mut replica = replica.into_inner();
     replica.seal(dates::now()).await?;
     replica.settle().await;
+    view::tell_quarantined(replica.quarantined().await?);
     Ok(scanned)
 }
 
@@ -61,14 +66,16 @@ pub fn show(s: &Scanned) -> String {
         "No agent logs found".to_owned()
     };
     text.push_str(&format!("{}{}\n\n", if s.demo { "DEMO · " } else { "" }, paint::bold(&what)));
-    text.push_str(&places(s));
+    text.push_str(&places(s, grid::width()));
     text.push_str(&notes(s));
     text
 }
 
 /// The folders that were looked at.
-pub fn places(s: &Scanned) -> String {
-    let mut places = Grid::new(&[words(""), figures(""), words("")]);
+pub fn places(s: &Scanned, width: usize) -> String {
+    let mut wide = Grid::new(&[words(""), figures(""), words("")]);
+    // Where they don't stand side by side, the folder stands below: a path that is cut leads nowhere.
+    let mut narrow = String::new();
     for root in &s.roots {
         let found = match &root.problem {
             Some(problem) => problem.clone(),
@@ -77,9 +84,12 @@ pub fn places(s: &Scanned) -> String {
         };
         let weight = if root.exists { Weight::Plain } else { Weight::Part };
         let why = if root.why == "default" { String::new() } else { format!(" ({})", root.why) };
-        places.row(weight, vec![format!("  {}", root.source), found, format!("{}{why}", root.path)]);
+        let path = format!("{}{why}", root.path);
+        let lines = wrapped(&format!("{}: {found}", root.source), 2, width) + &wrapped(&path, 4, width);
+        narrow.push_str(&if root.exists { lines } else { lines.lines().map(|l| paint::dim(l) + "\n").collect() });
+        wide.row(weight, vec![format!("  {}", root.source), found, path]);
     }
-    fit(grid::width(), [places])
+    grid::within(width, &wide).unwrap_or(narrow)
 }
 
 /// What could not be taken.

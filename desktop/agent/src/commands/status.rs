@@ -10,7 +10,7 @@ use crate::render::json::pretty;
 use crate::render::status::{StatusJson, show};
 use crate::render::{grid, template};
 use crate::status::{self, Status};
-use crate::view::{View, days_of};
+use crate::view::{self, View, days_of};
 
 /// Shows today, 7 and 30 days, and the windows.
 pub async fn run(args: &StatusArgs) -> Result<()> {
@@ -29,6 +29,7 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
     if args.json {
         return output::print_plain(&pretty(&StatusJson::of(&status, &labels)));
     }
+    view::tell_quarantined(status.quarantined);
     match &args.format {
         Some(format) => output::print(&format!("{}\n", labels.title(&template::fill(format, &status)?))),
         None => output::print(&show(&status, &labels, grid::width())),

@@ -3,9 +3,10 @@
 //! It runs at each turn of somebody's conversation: it is quick, prints a line whatever happens, and
 //! ends well. What it prints comes first, what it keeps second.
 
-use std::io::{IsTerminal, Read, Write};
+mod wrap;
+
+use std::io::IsTerminal;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aimon_core::event::Event;
@@ -18,7 +19,7 @@ use tokio::sync::Mutex;
 use crate::agent::client::Client;
 use crate::cli::StatuslineArgs;
 use crate::dates::{self, Today};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::number::{countdown, percent};
@@ -28,8 +29,6 @@ use crate::statusline::{Reading, Told, account};
 use crate::windows::{self, Window};
 use crate::{output, scan, view};
 
-/// More input than this is not Claude Code's.
-const LONGEST: u64 = 4 << 20;
 /// How long a running agent has to take what is handed over.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long the turn that has just ended may take to come in.
@@ -39,35 +38,28 @@ const AGAIN_MS: i64 = 10 * 60_000;
 
 /// Prints one line, and keeps the windows.
 pub async fn run(args: &StatuslineArgs) -> Result<()> {
-    let mut input = Vec::new();
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
+    if std::io::stdin().is_terminal() {
         output::note("Claude Code pipes JSON to this command; nothing was piped. In ~/.claude/settings.json:");
         output::note(r#"{"statusLine": {"type": "command", "command": "aimon statusline"}}"#);
-    } else {
-        // What can't be read is as good as nothing.
-        let _ = stdin.lock().take(LONGEST).read_to_end(&mut input);
     }
+    let Some(command) = &args.wrap else {
+        let told = Told::read(&wrap::read(None)).unwrap_or_default();
+        let mut line = Line::of(&told);
+        let opened = open(args.timezone.as_deref(), &told, &mut line).await;
+        let printed = output::print(&format!("{}\n", line.text(&told)));
+        // The line is out; what goes wrong from here on shows in `aimon doctor`.
+        if let Ok(open) = opened {
+            let _ = keep(open, told).await;
+        }
+        return printed;
+    };
+    let (input, ended) = wrap::run(command);
     let told = Told::read(&input).unwrap_or_default();
-    match &args.wrap {
-        None => {
-            let mut line = Line::of(&told);
-            let opened = open(args.timezone.as_deref(), &told, &mut line).await;
-            output::print(&format!("{}\n", line.text(&told)))?;
-            // The line is out; what goes wrong from here on shows in `aimon doctor`.
-            if let Ok(open) = opened {
-                let _ = keep(open, told).await;
-            }
-            Ok(())
-        }
-        Some(command) => {
-            let child = start(command, input);
-            if let Ok(open) = open(None, &told, &mut Line::of(&told)).await {
-                let _ = keep(open, told).await;
-            }
-            finish(child?)
-        }
+    // Whatever became of it: the windows are kept.
+    if let Ok(open) = open(None, &told, &mut Line::of(&told)).await {
+        let _ = keep(open, told).await;
     }
+    ended
 }
 
 /// What is known when the line is printed.
@@ -188,48 +180,6 @@ pub fn is_news(reading: &Reading, known: &[Window], now: UtcMillis) -> bool {
             fresh && *k == Window { seen: k.seen, ..w.clone() }
         })
     })
-}
-
-/// Starts the status line that is wrapped, with the same input.
-fn start(command: &str, input: Vec<u8>) -> Result<Child> {
-    let failed = |source| Error::System { what: "cannot run the wrapped command", source };
-    let mut shell = shell(command);
-    let mut child =
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A thread: neither end may wait for the other. It need not read its input at all.
-        std::thread::spawn(move || {
-            let _ = stdin.write_all(&input);
-        });
-    }
-    Ok(child)
-}
-
-#[cfg(unix)]
-fn shell(command: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
-    shell
-}
-
-#[cfg(windows)]
-fn shell(command: &str) -> Command {
-    use std::os::windows::process::CommandExt;
-    let mut shell = Command::new("cmd");
-    // As typed: `cmd` has quoting rules of its own.
-    shell.arg("/C").raw_arg(command);
-    shell
-}
-
-/// Prints what it prints, and ends as it ends.
-fn finish(child: Child) -> Result<()> {
-    let failed = |source| Error::System { what: "cannot run the wrapped command", source };
-    let done = child.wait_with_output().map_err(failed)?;
-    output::print_plain(&done.stdout)?;
-    match done.status.code() {
-        Some(0) => Ok(()),
-        code => Err(Error::Ended(code.and_then(|c| u8::try_from(c).ok()).unwrap_or(1))),
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
 use crate::render::text::visible;
-use crate::{dates, output, paint};
+use crate::{dates, output, paint, view};
 
 /// Runs until it is ended.
 pub async fn run(args: &UpArgs) -> Result<()> {
@@ -54,6 +54,7 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let url = format!("http://127.0.0.1:{port}");
     agent.scan(true).await?;
     let status = agent.status(&zone, None).await?;
+    view::tell_quarantined(status.quarantined);
     let mut text = show(&status, agent.labels(), grid::width());
     for note in work.notes() {
         text.push_str(&format!("\n{}\n", paint::warn(&visible(&note))));

@@ -15,16 +15,19 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
     });
     out.push_str(
         ",inputTokens,outputTokens,reasoningTokens,cacheCreationTokens,cacheReadTokens,totalTokens,\
-         totalCost,statedCost,calls,unpricedCalls,quality\r\n",
+         totalCost,statedCost,calls,unpricedCalls,quality",
     );
+    // The last column, and only in a demo: what reads real figures by position or by name finds them as ever.
+    let demo = if labels.demo { ",true\r\n" } else { "\r\n" };
+    out.push_str(if labels.demo { ",demo\r\n" } else { "\r\n" });
     for row in &report.rows {
         let period = row.period.as_str();
         match parts {
-            Parts::None => line(&mut out, &[period], &row.figures),
-            Parts::Models => row.models.iter().for_each(|(model, f)| line(&mut out, &[period, model], f)),
+            Parts::None => line(&mut out, &[period], &row.figures, demo),
+            Parts::Models => row.models.iter().for_each(|(model, f)| line(&mut out, &[period, model], f, demo)),
             Parts::Groups(by) => {
                 for g in &row.groups {
-                    line(&mut out, &[period, &g.id, &labels.stable(by, &g.id)], &g.figures);
+                    line(&mut out, &[period, &g.id, &labels.stable(by, &g.id)], &g.figures, demo);
                 }
             }
         }
@@ -32,7 +35,7 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
     out
 }
 
-fn line(out: &mut String, names: &[&str], f: &Figures) {
+fn line(out: &mut String, names: &[&str], f: &Figures, end: &str) {
     let t = f.tokens();
     let dollars = |cost: Option<aimon_core::units::PicoUsd>| cost.map(|c| c.to_dollars()).unwrap_or_default();
     let stated = (f.sums.stated_calls > 0).then_some(f.sums.stated_cost);
@@ -52,7 +55,7 @@ fn line(out: &mut String, names: &[&str], f: &Figures) {
     ];
     let fields: Vec<String> = names.iter().map(|n| field(n)).chain(figures).collect();
     out.push_str(&fields.join(","));
-    out.push_str("\r\n");
+    out.push_str(end);
 }
 
 /// Quotes what has to be. A text that a spreadsheet would run as a formula is made harmless: names

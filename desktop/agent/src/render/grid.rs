@@ -112,13 +112,22 @@ pub fn fit(width: usize, layouts: impl IntoIterator<Item = Grid>) -> String {
     let mut text = String::new();
     for grid in layouts {
         let (lines, wide) = grid.lines();
-        text = lines.join("\n");
-        text.push('\n');
+        text = joined(&lines);
         if wide <= width {
             break;
         }
     }
     text
+}
+
+/// The table, if it is at most `width` wide.
+pub fn within(width: usize, grid: &Grid) -> Option<String> {
+    let (lines, wide) = grid.lines();
+    (wide <= width).then(|| joined(&lines))
+}
+
+fn joined(lines: &[String]) -> String {
+    format!("{}\n", lines.join("\n"))
 }
 
 /// How wide the output may be: the terminal, else `COLUMNS`, else what most programs assume of a

@@ -17,7 +17,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// A label of a report's part that every replica gives alike: no "this machine".
+    /// A label of a report's part that every replica gives alike: no "this device".
     pub fn stable(&self, by: Dimension, id: &str) -> String {
         match self.devices.get(id).filter(|_| by == Dimension::Device) {
             _ if id.is_empty() => "not stated".to_owned(),
@@ -31,7 +31,7 @@ impl Labels {
     /// A device's label for whoever sits here.
     pub fn device(&self, id: &str) -> String {
         if !self.devices.contains_key(id) && self.here.is_some_and(|d| d.to_string() == id) {
-            return format!("this machine ({})", short(id));
+            return format!("this device ({})", short(id));
         }
         self.stable(Dimension::Device, id)
     }

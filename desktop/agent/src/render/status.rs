@@ -21,7 +21,7 @@ const BAR: u64 = 20;
 
 /// The status for people.
 pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
-    let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_name()));
+    let title = labels.title(&format!("AI Monitor · {} · {}", status.date, status.zone_text()));
     let mut text = format!("{}\n\n", paint::bold(&title));
     // A longer span than what is kept would say the same as the shorter one.
     let keeps = |days| status.kept_days.is_none_or(|kept| days <= kept);
@@ -102,7 +102,7 @@ fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
     let mut parts = Vec::new();
     match (w.pace(now), w.resets_in(now)) {
         (Pace::Anew, Some(s)) => {
-            parts.push(format!("began anew {}, not seen since", ago(-s)));
+            parts.push(format!("began anew {}, not seen since", ago(s.saturating_neg())));
             return parts.remove(0);
         }
         (_, Some(s)) => parts.push(format!("resets in {}", countdown(s))),
@@ -114,7 +114,7 @@ fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
         Pace::UsedUp => parts.push("used up".to_owned()),
         Pace::Lasts | Pace::Anew | Pace::Unknown => {}
     }
-    let age = (now.0 - w.seen.0) / 1000;
+    let age = w.age(now);
     if age >= 600 {
         parts.push(format!("seen {}", ago(age)));
     }
@@ -130,7 +130,7 @@ pub struct StatusJson {
     pub demo: bool,
     /// The day that is today.
     pub date: String,
-    /// The zone whose days are meant.
+    /// The zone whose days are meant; `local (+01:00)` where it has no name.
     pub timezone: String,
     /// Today.
     pub today: FiguresJson,
@@ -142,6 +142,9 @@ pub struct StatusJson {
     pub unpriced_models: Vec<String>,
     /// Quota windows as they were last seen.
     pub windows: Vec<WindowJson>,
+    /// How many parts of segments are quarantined because they can't be read: what they held may be
+    /// missing in the figures. `aimon doctor` says more.
+    pub quarantined: u64,
 }
 
 /// A quota window.
@@ -190,12 +193,13 @@ impl StatusJson {
         Self {
             demo: labels.demo,
             date: status.date.to_string(),
-            timezone: status.zone_name().to_owned(),
+            timezone: status.zone_text().into_owned(),
             today: figures(&status.today),
             last7_days: figures(&status.week),
             last30_days: figures(&status.month),
             unpriced_models: status.unpriced_models.iter().cloned().collect(),
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
+            quarantined: status.quarantined,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::labels::Labels;
 use super::number::{exact, money, short};
 use super::sessions::Sessions;
 use super::text::{name, names};
+use crate::filter::FAST;
 use crate::paint;
 
 /// What rows show beside their sums.
@@ -219,7 +220,7 @@ pub fn shown_model(model: &str) -> String {
 pub fn short_model(name: &str) -> String {
     let name = name.rsplit('/').next().unwrap_or(name);
     let name = name.strip_prefix("claude-").unwrap_or(name);
-    let (base, fast) = name.strip_suffix("-fast").map_or((name, ""), |b| (b, "-fast"));
+    let (base, fast) = name.strip_suffix(FAST).map_or((name, ""), |b| (b, FAST));
     let dated = |s: &str| s.len() == 8 && s.bytes().all(|b| b.is_ascii_digit());
     match base.rsplit_once('-') {
         Some((base, date)) if dated(date) => format!("{base}{fast}"),

@@ -57,7 +57,7 @@ fn field(name: &str, status: &Status) -> Result<String> {
     let parts: Vec<&str> = name.trim().split('.').collect();
     let text = match parts[..] {
         ["date"] => Some(status.date.to_string()),
-        ["timezone"] => Some(status.zone_name().to_owned()),
+        ["timezone"] => Some(status.zone_text().into_owned()),
         ["today", what] => figure(&status.today, what),
         ["7d", what] => figure(&status.week, what),
         ["30d", what] => figure(&status.month, what),
@@ -112,7 +112,7 @@ fn of_window(window: Option<&Window>, what: &str, status: &Status) -> String {
     let current = !w.is_anew(now);
     match what {
         "account" => name(&w.account),
-        "seen" => ago((now.0 - w.seen.0) / 1000),
+        "seen" => ago(w.age(now)),
         "used" if current => percent(w.used_ppm),
         "left" if current => percent(1_000_000_u64.saturating_sub(w.used_ppm)),
         "resets_in" if current => w.resets_in(now).map_or_else(unknown, countdown),
@@ -162,6 +162,7 @@ mod tests {
             date: jiff::civil::date(2026, 11, 24),
             zone: TimeZone::UTC,
             now: UtcMillis(9_000_000),
+            quarantined: 0,
             kept_days: None,
             is_empty: false,
         }

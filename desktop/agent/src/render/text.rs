@@ -19,12 +19,42 @@ pub fn visible_lines(text: &str) -> String {
 
 /// A foreign name, cut where it would make a table wider than any terminal.
 pub fn name(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+/// A foreign text of at most so many characters.
+pub fn cut(text: &str, longest: usize) -> String {
     let text = visible(text);
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(longest) {
         None => text.into_owned(),
         // One of the characters is the sign that it was cut.
-        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+        Some(_) => text.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),
     }
+}
+
+/// A text in lines of at most `width` characters behind `indent` blanks: between words, within those that
+/// are longer.
+pub fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let room = width.saturating_sub(indent).max(1);
+    let mut lines: Vec<Vec<char>> = vec![Vec::new()];
+    for word in visible(text).split(' ') {
+        let word: Vec<char> = word.chars().collect();
+        let line = lines.last().map_or(0, Vec::len);
+        if line > 0 && line + 1 + word.len() > room {
+            lines.push(Vec::new());
+        }
+        for (i, piece) in word.chunks(room).enumerate() {
+            match lines.last_mut() {
+                Some(line) if i == 0 => {
+                    line.extend((!line.is_empty()).then_some(' '));
+                    line.extend(piece);
+                }
+                _ => lines.push(piece.to_vec()),
+            }
+        }
+    }
+    let margin = " ".repeat(indent);
+    lines.into_iter().map(|line| format!("{margin}{}\n", line.into_iter().collect::<String>())).collect()
 }
 
 /// Names with commas between them, as notes list them.
@@ -57,5 +87,14 @@ mod tests {
         assert_eq!(name(&"x".repeat(40)), "x".repeat(40));
         assert_eq!(name(&"ü".repeat(300)), format!("{}…", "ü".repeat(39)));
         assert_eq!(names(["a", "b\n"]), "a, b�");
+        assert_eq!((cut("model", 5), cut("model", 4)), ("model".to_owned(), "mod…".to_owned()));
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 2, 10), "  one two\n  three\n");
+        assert_eq!(wrapped("/home/ada/logs (A)", 2, 8), "  /home/\n  ada/lo\n  gs (A)\n");
+        assert_eq!(wrapped("", 2, 8), "  \n");
+        assert_eq!(wrapped("ab", 2, 0), "  a\n  b\n", "there is room for something");
     }
 }

@@ -181,12 +181,17 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
         assert!(body["error"]["message"].is_string() && body["error"]["help"].is_string(), "{bad}: {body}");
     }
     assert_eq!(up.ask("POST", "/v1/scan", "").1["filesSeen"], 2);
-    let reading = json!({"account": "claude-code", "windows": [{"window": "5h", "usedPpm": 5, "resetsAt": 4_000_000_000_i64, "windowSeconds": 18_000}]});
+    let reading = json!({"account": "claude-code", "windows": [{"window": "5h", "usedPpm": 5, "resetsAtSeconds": 4_000_000_000_i64, "windowSeconds": 18_000}]});
     assert_eq!(up.ask("POST", "/v1/record", &reading.to_string()).1, json!({"kept": true}));
     assert_eq!(up.ask("POST", "/v1/record", &reading.to_string()).1, json!({"kept": false}), "no news");
-    for bad in
-        ["", "{}", r#"{"account":"","windows":[]}"#, r#"{"account":"x","windows":[{"window":"5h","usedPpm":-1}]}"#]
-    {
+    for bad in [
+        "",
+        "{}",
+        r#"{"account":"","windows":[]}"#,
+        r#"{"account":"x","windows":[{"window":"5h","usedPpm":-1}]}"#,
+        r#"{"account":"x","windows":[{"window":"5h","usedPpm":1,"resetsAtSeconds":-9223372036854775808}]}"#,
+        r#"{"account":"x","windows":[{"window":"5h","usedPpm":1,"windowSeconds":0}]}"#,
+    ] {
         assert_eq!(up.ask("POST", "/v1/record", bad).0, 400, "{bad}");
     }
     let (status, body) = up.ask("POST", "/v1/record", &"x".repeat(100_000));
@@ -195,6 +200,23 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
         let (status, body) = up.ask(method, path, "");
         assert_eq!((status, &body["error"]["code"]), (405, &json!("no-such-method")), "{method} {path}");
     }
+}
+
+#[test]
+fn a_zone_without_a_name_is_the_same_everywhere() {
+    let mut machine = Machine::with_logs();
+    // 19 hours behind UTC: all of its days differ.
+    machine.env = vec![("TZ", "XST19".to_owned())];
+    let up = Up::start(&machine);
+    let same = machine.json(&["report", "--no-scan"]);
+    assert_eq!((&same["daily"][0]["period"], &same["daily"][0]["calls"]), (&json!("2026-11-19"), &json!(3)));
+    assert_eq!(up.ask("GET", "/v1/report?asOf=2026-11-24", "").1, same);
+    assert_eq!(up.ask("GET", "/v1/status", "").1["timezone"], "local (-19:00)");
+    assert_ne!(up.ask("GET", "/v1/report?asOf=2026-11-24&timezone=UTC", "").1, same);
+    let title = machine.run(&["report", "--no-scan", "--as-of", "2026-11-24"]).fine().out;
+    assert!(title.starts_with("Usage by day · local (-19:00)\n"), "{title}");
+    let said = machine.run(&["doctor", "--against", "ccusage"]).failed(2, "unnamed-timezone");
+    assert!(said.err.contains("local (-19:00)"), "{said:?}");
 }
 
 #[test]
@@ -217,11 +239,8 @@ fn a_short_command_is_waited_for() {
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
 }
 
-#[test]
-fn an_agent_that_does_not_answer() {
-    let machine = Machine::with_logs();
-    let _up = Up::start(&machine);
-    // Something else sits where the file says that the agent is.
+/// Something else sits where `agent.json` says that the agent is.
+fn a_stranger_at_its_port(machine: &Machine) {
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = stranger.local_addr().unwrap().port();
     let file = machine.data().join("agent.json");
@@ -233,6 +252,24 @@ fn an_agent_that_does_not_answer() {
             let _ = (&stream).write_all(b"220 mail.example ESMTP\r\n\r\n");
         }
     });
+}
+
+#[test]
+fn after_a_crash_a_stranger_at_its_port_is_no_agent() {
+    let machine = Machine::with_logs();
+    drop(Up::start(&machine));
+    a_stranger_at_its_port(&machine);
+    machine.run(&["doctor", "--rebuild"]).fine();
+    machine.run(&["doctor", "--trust-clock"]).fine();
+    machine.run(&["scan"]).fine();
+}
+
+#[test]
+fn an_agent_that_does_not_answer() {
+    let machine = Machine::with_logs();
+    let _up = Up::start(&machine);
+    a_stranger_at_its_port(&machine);
+    machine.run(&["doctor", "--rebuild"]).failed(3, "agent-not-answering");
     machine.run(&["scan"]).failed(3, "agent-not-answering");
     let said = machine.run(&["report", "--json", "--as-of", "2026-11-24"]).fine();
     assert!(said.err.contains("another aimon is writing"), "{said:?}");

@@ -1,6 +1,6 @@
 //! Bad input gets an error with a code and a way out.
 
-use crate::machine::{Machine, Said};
+use crate::machine::{Machine, Said, damage_changes};
 
 #[test]
 fn flags_that_make_no_sense() {
@@ -30,9 +30,9 @@ fn an_environment_that_makes_no_sense() {
     machine.env = vec![("AIMON_PORT", "70000".to_owned())];
     machine.run(&["up"]).failed(2, "bad-port");
     machine.env = vec![("AIMON_PRICES", machine.path("none.json").display().to_string())];
-    machine.run(&["report"]).failed(1, "bad-prices");
+    machine.run(&["report"]).failed(2, "bad-prices");
     std::fs::write(machine.path("none.json"), "{\"models\":{\"x\":{\"input\":\"much\"}}}").unwrap();
-    machine.run(&["report"]).failed(1, "bad-prices");
+    machine.run(&["report"]).failed(2, "bad-prices");
     machine.env = vec![("TZ", "Nowhere/AtAll".to_owned())];
     let said = machine.run(&["report"]).fine();
     assert!(said.err.contains("TZ is `Nowhere/AtAll`"), "{said:?}");
@@ -73,7 +73,7 @@ fn prices_that_are_a_pipe_keep_nobody_waiting() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     machine.env = vec![("AIMON_PRICES", pipe)];
     for command in ["report", "status"] {
-        machine.run(&[command]).failed(1, "bad-prices");
+        machine.run(&[command]).failed(2, "bad-prices");
     }
     assert!(machine.run(&["statusline"]).fine().out.contains("bad-prices"));
 }
@@ -93,6 +93,32 @@ fn a_damaged_database() {
     // The way out that the help names.
     std::fs::rename(machine.data(), machine.path("away")).unwrap();
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
+}
+
+#[test]
+fn a_damaged_part_is_quarantined_and_every_command_says_so() {
+    let machine = Machine::with_logs();
+    machine.run(&["report"]).fine();
+    assert_eq!(machine.json(&["status"])["quarantined"], 0);
+    damage_changes(&machine);
+    std::fs::rename(machine.home(), machine.path("away")).unwrap();
+    let said = machine.run(&["doctor"]);
+    assert!(said.code == 1 && said.out.contains("are quarantined") && !said.out.contains("set aside"), "{said:?}");
+    assert!(machine.json(&["status"])["quarantined"].as_u64().unwrap() > 0);
+    // Once everything was read again nothing is left to do: the part itself stays until its day expires.
+    machine.run(&["scan"]).fine();
+    let found = machine.run(&["doctor", "--json"]).json();
+    assert_eq!(
+        found["problems"].as_array().unwrap().iter().filter(|p| p.to_string().contains("quarantined")).count(),
+        0
+    );
+    assert!(found["remarks"][0].as_str().unwrap().contains("quarantined"), "{found}");
+    assert!(!found["database"]["quarantined"].as_array().unwrap().is_empty(), "{found}");
+    for args in [&["status"][..], &["scan"], &["report"], &["report", "--no-scan"]] {
+        let said = machine.run(args).fine();
+        assert!(said.err.contains("quarantined") && said.err.contains("`aimon doctor`"), "{args:?}: {said:?}");
+        assert!(!said.out.contains("quarantined"), "{said:?}");
+    }
 }
 
 #[test]
@@ -175,6 +201,22 @@ fn a_clock_that_jumps_expires_nothing_until_somebody_says_that_it_is_right() {
     machine.env = vec![("AIMON_TEST_NOW", "2030-01-01T00:00:00Z".to_owned())];
     machine.run(&["doctor", "--trust-clock"]).fine();
     assert_eq!(machine.run(&["doctor", "--json"]).json()["database"]["records"], 0);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_clock_that_is_doubted_after_some_days_away_is_no_alarm() {
+    let mut machine = Machine::with_logs();
+    machine.env = vec![("AIMON_TEST_NOW", "2026-11-24T00:00:00Z".to_owned())];
+    machine.run(&["scan"]).fine();
+    for (now, is_far) in [("2026-12-08T00:00:00Z", false), ("2027-01-08T00:00:00Z", true)] {
+        machine.env = vec![("AIMON_TEST_NOW", now.to_owned())];
+        let said = machine.run(&["scan"]).fine();
+        let found = machine.run(&["doctor", "--json"]).json();
+        let says = |what: &str| found[what].as_array().unwrap().iter().any(|p| p.to_string().contains("--trust-clock"));
+        assert_eq!((says("problems"), says("remarks")), (is_far, !is_far), "{now}: {found}");
+        assert_eq!(said.err.contains("--trust-clock"), is_far, "{said:?}");
+    }
 }
 
 #[cfg(unix)]

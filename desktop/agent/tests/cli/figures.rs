@@ -32,6 +32,24 @@ fn a_scan_says_what_it_found_and_skipped() {
 }
 
 #[test]
+fn the_places_fit_a_narrow_terminal() {
+    let machine = Machine::with_logs();
+    let run = |command: &str, columns: &str| {
+        let output = machine.command(&[command]).env("COLUMNS", columns).output().unwrap();
+        crate::machine::Said::from(output).fine().out
+    };
+    let narrow = run("scan", "40");
+    assert!(narrow.lines().all(|l| l.chars().count() <= 40), "{narrow}");
+    let path = machine.home().join(".codex/archived_sessions").display().to_string();
+    for command in ["scan", "doctor"] {
+        // However narrow, all of the path is there.
+        let text: String = run(command, "40").lines().map(str::trim).collect();
+        assert!(text.contains(&path), "{text}");
+        assert!(run(command, "200").contains(&path), "in one line");
+    }
+}
+
+#[test]
 fn a_daily_report_has_every_key_of_ccusage_and_exact_costs() {
     let machine = Machine::with_logs();
     let report = machine.json(&["report", "daily"]);

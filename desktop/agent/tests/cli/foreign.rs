@@ -94,11 +94,11 @@ fn sessions_are_shown_alike_and_found_by_what_is_shown() {
 }
 
 #[test]
-fn a_model_and_a_machine_are_found_by_what_is_shown() {
+fn a_model_and_a_device_are_found_by_what_is_shown() {
     let machine = logs(&[("claude-opus-4-8-20260101", "s"), ("claude-opus-4-8", "s"), ("opus", "s")]);
     let shown = machine.run(&["report", "--by", "device"]).fine().out;
-    let device = shown.split_once("this machine (").unwrap().1.split_once(')').unwrap().0;
-    let label = format!("this machine ({device})");
+    let device = shown.split_once("this device (").unwrap().1.split_once(')').unwrap().0;
+    let label = format!("this device ({device})");
     for (filter, calls) in [
         (["--model", "opus-4-8"], 2),
         (["--model", "claude-opus-4-8"], 1),

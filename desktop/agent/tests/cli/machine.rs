@@ -120,6 +120,23 @@ impl Machine {
     }
 }
 
+/// Damages every change in the database, as a failing disk would.
+pub fn damage_changes(machine: &Machine) {
+    // How Automerge begins a change; the four bytes behind are its checksum.
+    const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+    // A scan ends with everything in the one file; what is left of the log beside it says the same.
+    machine.run(&["scan"]).fine();
+    for name in ["aimon.db-wal", "aimon.db-shm"] {
+        let _ = std::fs::remove_file(machine.data().join(name));
+    }
+    let path = machine.data().join("aimon.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let found: Vec<usize> = bytes.windows(4).enumerate().filter(|(_, w)| *w == MAGIC).map(|(at, _)| at).collect();
+    assert!(!found.is_empty());
+    found.iter().for_each(|at| bytes[at + 4] ^= 1);
+    std::fs::write(path, bytes).unwrap();
+}
+
 /// What a command said.
 #[derive(Debug)]
 pub struct Said {

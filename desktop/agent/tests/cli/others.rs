@@ -87,6 +87,10 @@ fn doctor_lists_what_differs_from_ccusage_with_the_lines() {
     assert_eq!(cell["lines"][0]["line"], 5);
     let text = machine.run(&["doctor", "--against", "ccusage", "--ccusage", path]).fine().out;
     assert!(text.contains("session-1.jsonl:5") && text.contains("+10"), "{text}");
+    script(&format!("echo '{}'", answer(390).to_string().replace("2026-11-22", "2020-01-01")));
+    let found = machine.run(&["doctor", "--against", "ccusage", "--ccusage", path, "--json"]).json();
+    let old = found["differences"].as_array().unwrap().iter().filter(|d| d["day"] == "2020-01-01").collect::<Vec<_>>();
+    assert!(old.len() == 4 && old.iter().all(|d| d["why"] == "that day is not kept any more"), "{found}");
     script("echo no folder >&2; exit 3");
     let said = machine.run(&["doctor", "--against", "ccusage", "--ccusage", path]).failed(1, "ccusage-failed");
     assert!(said.err.contains("no folder"), "{said:?}");
@@ -149,6 +153,14 @@ fn the_demo_says_so_and_stays_apart() {
     ] {
         assert_eq!(there.run(args).json()["demo"], true, "{args:?}");
     }
+    for parts in [&[][..], &["--breakdown"], &["--by", "device"]] {
+        let csv = there.run(&[&["report", "--csv"], parts].concat()).fine().out;
+        let mut lines = csv.split_terminator("\r\n");
+        assert!(lines.next().unwrap().ends_with(",quality,demo"), "{csv}");
+        assert!(csv.lines().count() > 2 && lines.all(|l| l.ends_with(",true")), "{csv}");
+        let real = machine.run(&[&["report", "--csv"], parts].concat()).fine().out;
+        assert!(real.lines().next().unwrap().ends_with(",quality"), "{real}");
+    }
     for args in [
         &["report"][..],
         &["status"],
@@ -159,6 +171,7 @@ fn the_demo_says_so_and_stays_apart() {
     ] {
         assert!(there.run(args).fine().out.contains("DEMO"), "{args:?}");
     }
+    there.run(&["doctor", "--against", "ccusage", "--ccusage", "true"]).failed(1, "demo-not-comparable");
     let scanned = there.run(&["scan", "--json"]).json();
     let roots = scanned["roots"].as_array().unwrap();
     assert!(roots.iter().all(|r| r["path"].as_str().unwrap().contains("data-demo")), "{roots:?}");
@@ -191,5 +204,8 @@ fn completions_and_the_manual_page() {
     }
     let help = machine.run(&["--help"]).fine().out;
     assert!(help.contains("Exit codes:") && help.contains("AIMON_RETENTION_DAYS"), "{help}");
+    assert_eq!(machine.run(&["help"]).fine().out, help);
+    assert_eq!(machine.run(&["help", "report"]).fine().out, machine.run(&["report", "--help"]).fine().out);
+    machine.run(&["help", "frobnicate"]).failed(2, "bad-usage");
     assert!(machine.run(&["--version"]).fine().out.starts_with("aimon "));
 }

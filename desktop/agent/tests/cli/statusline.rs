@@ -97,4 +97,25 @@ fn a_wrapped_line_is_unchanged() {
     assert_eq!(machine.pipe(&["statusline", "--wrap", "exit 7"], &input("5")).code, 7);
     // One that reads nothing does not hang it.
     machine.pipe(&["statusline", "--wrap", "true"], &"x".repeat(1 << 20)).fine();
+    // More than we read ourselves reaches it whole.
+    let said = machine.pipe(&["statusline", "--wrap", "wc -c"], &"x".repeat(5 << 20)).fine();
+    assert_eq!(said.out.trim(), "5242880");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_wrapped_line_prints_is_out_before_anything_is_kept() {
+    let machine = Machine::empty();
+    let look = r#"cat >/dev/null; sleep 0.5; if test -e "$AIMON_HOME"; then echo late; else echo first; fi"#;
+    assert_eq!(machine.pipe(&["statusline", "--wrap", look], &input("5")).fine().out, "first\n");
+    assert_eq!(machine.run(&["status", "--json"]).json()["windows"].as_array().map(Vec::len), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn windows_are_kept_though_the_wrapped_line_cannot_be_run() {
+    let mut machine = Machine::empty();
+    machine.env = vec![("PATH", machine.path("nowhere").display().to_string())];
+    machine.pipe(&["statusline", "--wrap", "true"], &input("5")).failed(1, "system");
+    assert_eq!(machine.run(&["status", "--json"]).json()["windows"].as_array().map(Vec::len), Some(2));
 }

@@ -1,8 +1,9 @@
 //! `aimon doctor --against ccusage`
 
+mod differences;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::event::Tier;
 use aimon_core::history::{Copy, Query};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,29 +11,41 @@ use serde::Serialize;
 
 use crate::cli::DoctorArgs;
 use crate::commands::explain::PlaceJson;
-use crate::compare::{self, Difference, KINDS, Where};
-use crate::error::Result;
+use crate::compare::{self, Difference, KINDS, Kept, Where};
+use crate::error::{Error, Result};
 use crate::lines::{self, Lines};
 use crate::place::Place;
 use crate::pricing::Pricing;
-use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::grid;
 use crate::render::json::pretty;
 use crate::render::number::{count, exact};
 use crate::render::text::name;
 use crate::view::View;
-use crate::{dates, output, paint};
+use crate::{dates, filter, output, paint};
 
 /// How many lines are shown for each cell; `--json` lists all.
 const SHOWN: usize = 8;
 
 /// Compares, and lists what differs with the lines behind it.
 pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pricing) -> Result<()> {
-    let theirs = compare::ccusage(args.ccusage.as_deref(), dates::zone_name(zone))?;
+    if place.is_demo() {
+        // ccusage would read this machine's own logs.
+        return Err(Error::DemoAgainst(place.home.clone()));
+    }
+    // ccusage takes a name and nothing else; days of another zone would differ everywhere.
+    let zone_name =
+        dates::zone_name(zone).ok_or_else(|| Error::UnnamedZone(dates::zone_text(zone, place.now).into()))?;
+    let theirs = compare::ccusage(args.ccusage.as_deref(), zone_name)?;
     let mut view = View::open(place, true, None).await?;
     let today = place.now.day();
     let report = view.report(&Query::daily(zone.clone()), today, pricing).await?;
     let (ours, reasoning) = compare::ours(&report);
-    let found = compare::differences(&ours, &reasoning, &theirs);
+    let kept = view.replica().map_or_else(Kept::all, |replica| {
+        // A report leaves out what is too old by its own day, whatever has expired so far.
+        let first = today.plus(1 - replica.retention_days() as i32).max(replica.first_day());
+        Kept::from(first, zone)
+    });
+    let found = compare::differences(&ours, &reasoning, &theirs, &kept);
     let cells = ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>().len() * KINDS.len();
     let copies = match view.replica() {
         Some(replica) if !found.is_empty() => {
@@ -61,8 +74,7 @@ fn behind(found: &[Difference], copies: Vec<Copy>, zone: &TimeZone) -> BTreeMap<
     let mut out: BTreeMap<Where, Vec<Copy>> = BTreeMap::new();
     for copy in copies {
         let r = &copy.record;
-        let model = if r.tier == Tier::Fast { format!("{}-fast", r.model) } else { r.model.to_string() };
-        let at = (dates::date(r.time, zone).to_string(), model);
+        let at = (dates::date(r.time, zone).to_string(), filter::model(&r.model, r.tier).into_owned());
         if wanted.contains(&at) {
             out.entry(at).or_default().push(copy);
         }
@@ -87,31 +99,7 @@ impl Seen {
             );
         }
         let title = format!("{} of {cells} differ from ccusage", exact(self.found.len() as u64));
-        let mut grid = Grid::new(&[
-            words("Day"),
-            words("Model"),
-            words("Tokens"),
-            figures("aimon"),
-            figures("ccusage"),
-            figures("Difference"),
-            words("Why"),
-        ]);
-        for d in &self.found {
-            let sign = if d.ours < d.theirs { "-" } else { "+" };
-            grid.row(
-                Weight::Plain,
-                vec![
-                    d.at.0.clone(),
-                    name(&d.at.1),
-                    KINDS.get(d.kind).copied().unwrap_or_default().to_owned(),
-                    exact(d.ours),
-                    exact(d.theirs),
-                    format!("{sign}{}", exact(d.ours.abs_diff(d.theirs))),
-                    d.why.unwrap_or_default().to_owned(),
-                ],
-            );
-        }
-        let mut text = format!("{}\n\n{}", paint::bold(&title), fit(grid::width(), [grid]));
+        let mut text = format!("{}\n\n{}", paint::bold(&title), differences::table(&self.found, grid::width()));
         for (at, copies) in &self.behind {
             text.push_str(&format!("\n{}\n", paint::bold(&format!("{} · {}", name(&at.0), name(&at.1)))));
             for copy in copies.iter().take(SHOWN) {

@@ -10,10 +10,11 @@ use crate::agent::client::Client;
 use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
+use crate::render::grid;
 use crate::render::number::{bytes, count};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
-use crate::view::View;
+use crate::view::{DOUBT, View};
 use crate::{commands, home, paint};
 
 /// Everything that was looked at.
@@ -36,6 +37,8 @@ pub struct Checkup {
     prices: Prices,
     /// What wants attention, in words.
     problems: Vec<String>,
+    /// What is worth knowing, and needs nothing done now.
+    remarks: Vec<String>,
     #[serde(skip)]
     damaged: bool,
     /// Why nothing can be written to the folder, if so.
@@ -72,6 +75,9 @@ struct Clock {
     timezone: String,
     /// The last time that is trusted, if the clock has jumped ahead of it.
     jumped_ahead_of: Option<String>,
+    /// Whether by more than a pause explains.
+    #[serde(skip)]
+    is_far: bool,
 }
 
 #[derive(Serialize, Debug)]
@@ -97,7 +103,8 @@ impl Checkup {
         let report = view.report(&query, place.now.day(), pricing).await?;
         let clock = Clock {
             now: time(place.now),
-            timezone: crate::dates::zone_name(zone).to_owned(),
+            timezone: crate::dates::zone_text(zone, place.now).into_owned(),
+            is_far: health.as_ref().and_then(|h| h.doubted_clock).is_some_and(|(now, trusted)| is_far(now, trusted)),
             jumped_ahead_of: health.as_ref().and_then(|h| h.doubted_clock).map(|(_, trusted)| time(trusted)),
         };
         let prices = Prices {
@@ -118,6 +125,7 @@ impl Checkup {
             clock,
             prices,
             problems: Vec::new(),
+            remarks: Vec::new(),
             damaged: false,
             unwritable: home::unwritable(&place.home),
         };
@@ -131,7 +139,7 @@ impl Checkup {
     }
 
     fn judge(&mut self) {
-        let mut problems = Vec::new();
+        let (mut problems, mut remarks) = (Vec::new(), Vec::new());
         if let Some(why) = &self.unwritable {
             problems.push(format!(
                 "Nothing can be recorded in {} ({why}): make it a folder that you may write to, or set AIMON_HOME.",
@@ -139,7 +147,8 @@ impl Checkup {
             ));
         }
         if let Some(db) = &self.database {
-            self.damaged = !db.quarantined.is_empty() || !db.integrity.is_empty();
+            // What was read again is as well as it can be: the rest of it stays until its day expires.
+            self.damaged = !db.quarantined.is_empty() && db.rereading || !db.integrity.is_empty();
             for line in &db.integrity {
                 problems.push(format!(
                     "The database is damaged ({line}). Move {} away and run `aimon scan`: it is read again from the logs.",
@@ -148,20 +157,30 @@ impl Checkup {
             }
             if !db.quarantined.is_empty() {
                 let what = count(db.quarantined.len() as u64, "part");
-                let next = if db.rereading {
-                    "run `aimon scan`: what their logs still say is read again"
+                let are = if db.quarantined.len() == 1 { "is" } else { "are" };
+                let said = format!("{what} of segments can't be read and {are} quarantined");
+                if db.rereading {
+                    problems
+                        .push(format!("{said}: run `aimon scan`, so that what their logs still say is read again."));
                 } else {
-                    "what their logs still said was read again"
-                };
-                problems.push(format!("{what} of segments can't be read and were set aside; {next}."));
+                    remarks.push(format!(
+                        "{said}. What their logs still said was read again; they stay, as they are, until their day expires."
+                    ));
+                }
             }
         }
-        if let Some(trusted) = &self.clock.jumped_ahead_of {
-            problems.push(format!(
+        match &self.clock.jumped_ahead_of {
+            Some(trusted) if self.clock.is_far => problems.push(format!(
                 "The clock says {}, far ahead of {trusted}, the last time that is known to be right. No day expires until that is settled: \
                  set the clock right, or run `aimon doctor --trust-clock` if it is right.",
                 self.clock.now
-            ));
+            )),
+            // Somebody was away.
+            Some(trusted) => remarks.push(format!(
+                "Nothing was recorded for some days: {trusted} is the last time that the clock is known to have been right. \
+                 No day expires until it is confirmed: `aimon doctor --trust-clock`.",
+            )),
+            None => {}
         }
         if self.logs.files_unreadable > 0 {
             let what = commands::scan::unreadable(self.logs.files_unreadable);
@@ -173,7 +192,7 @@ impl Checkup {
                 names(&self.prices.unpriced_models)
             ));
         }
-        self.problems = problems;
+        (self.problems, self.remarks) = (problems, remarks);
     }
 
     /// For people.
@@ -201,12 +220,16 @@ impl Checkup {
             Some(db) => text.push_str(&db.text()),
         }
         text.push_str(&format!("\n{}\n", paint::bold("Logs")));
-        text.push_str(&commands::scan::places(&self.logs));
+        text.push_str(&commands::scan::places(&self.logs, grid::width()));
         text.push_str(&commands::scan::notes(&self.logs));
         text.push_str(&format!("\n{}\n", paint::bold("Wants attention")));
         match self.problems.is_empty() {
             true => text.push_str("  nothing\n"),
             false => self.problems.iter().for_each(|p| text.push_str(&format!("  {}\n", paint::warn(&visible(p))))),
+        }
+        if !self.remarks.is_empty() {
+            text.push_str(&format!("\n{}\n", paint::bold("Good to know")));
+            self.remarks.iter().for_each(|r| text.push_str(&format!("  {}\n", visible(r))));
         }
         text
     }
@@ -247,10 +270,14 @@ impl Database {
             bytes(self.bytes),
         );
         for q in &self.quarantined {
-            text.push_str(&format!("  set aside: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
+            text.push_str(&format!("  quarantined: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
         }
         text
     }
+}
+
+fn is_far(now: UtcMillis, trusted: UtcMillis) -> bool {
+    i64::from(now.day().0) - i64::from(trusted.day().0) > DOUBT
 }
 
 fn time(at: UtcMillis) -> String {
