@@ -288,7 +288,7 @@ fn a_damaged_segment_is_read_again_from_its_logs() {
     rig.run(&["doctor", "--rebuild"]);
     rig.scan().expect_everywhere(&made.truth);
     let doctor = rig.run(&["doctor"]);
-    assert!(doctor.out.contains("set aside"), "{}", doctor.out);
+    assert!(doctor.out.contains("quarantined"), "{}", doctor.out);
 }
 
 #[test]

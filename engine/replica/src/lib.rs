@@ -32,6 +32,7 @@ mod home;
 mod marks;
 mod meta;
 mod quarantine;
+mod read;
 mod replica;
 mod seal;
 

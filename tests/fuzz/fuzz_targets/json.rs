@@ -56,10 +56,9 @@ fn tree(s: &mut Scanner<'_>) -> Result<Tree, JsonError> {
         Kind::Bool => Ok(Tree::Bool(s.value()?.bool().ok_or(JsonError::Unexpected(0))?)),
         Kind::Number => {
             let value = s.value()?;
-            Ok(match (value.u64(), value.i64()) {
-                (Some(n), _) => n.into(),
-                (None, Some(n)) => n.into(),
-                (None, None) => serde_json::from_slice(value.raw()).map_err(|_| JsonError::Unexpected(0))?,
+            Ok(match value.u64() {
+                Some(n) => n.into(),
+                None => serde_json::from_slice(value.raw()).map_err(|_| JsonError::Unexpected(0))?,
             })
         }
     }

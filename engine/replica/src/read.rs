@@ -1,0 +1,271 @@
+//! Reading: cells, copies, answers, gauges.
+//!
+//! A read that meets something damaged has it mended (a derived table is thrown away, a row is quarantined), and reads once
+//! more.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use aimon_core::event::MessageId;
+use aimon_core::history::answers::{self, Standing};
+use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
+use aimon_core::time::UtcDay;
+
+use crate::database::error;
+use crate::derived::{Damaged, Tables};
+use crate::replica::quarantine;
+use crate::{Error, Replica, changes, checked, derived};
+
+/// What is newer than the derived tables, to a reader that may not write them.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    cells: BTreeMap<UtcDay, DayCells>,
+    gauges: Option<Gauges>,
+    crossing: BTreeSet<(MessageId, UtcDay)>,
+}
+
+impl Overlay {
+    /// The days from `first` on that share a message with a day before it.
+    fn crossed_by(&self, first: UtcDay) -> impl Iterator<Item = UtcDay> {
+        let before: HashSet<MessageId> =
+            self.crossing.iter().filter(|(_, day)| *day < first).map(|(m, _)| *m).collect();
+        self.crossing.iter().filter(move |(m, day)| *day >= first && before.contains(m)).map(|(_, day)| *day)
+    }
+}
+
+/// A read, and what it meets.
+#[derive(Default)]
+struct Attempt {
+    damaged: Damaged,
+    /// Once is enough: what is damaged again at once is not mended by another try.
+    mended: bool,
+}
+
+impl Replica {
+    /// The cells of the kept days in a range, ascending. `as_of` is the day that counts as today:
+    /// what is older than the retention leaves the set before the fold.
+    /// Days come in the detail asked for, or finer.
+    pub async fn history(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        detail: Detail,
+    ) -> Result<Vec<DayCells>, Error> {
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.history_of(days, as_of, detail, &mut attempt.damaged).await;
+            if let Some(cells) = self.mended(done, &mut attempt).await? {
+                return Ok(cells);
+            }
+        }
+    }
+
+    async fn history_of(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        detail: Detail,
+        damaged: &mut Damaged,
+    ) -> Result<Vec<DayCells>, Error> {
+        let first = self.retention.first_day(as_of);
+        let range = (days.0.max(first), days.1);
+        let overlay = self.catch_up().await?;
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let (mut cells, mut again) = match self.tables {
+            Tables::Ignored => Default::default(),
+            Tables::Used => (
+                derived::cells(&mut self.db, range, detail).await.map_err(fail)?,
+                derived::crossed_by(&mut self.db, first).await.map_err(fail)?,
+            ),
+        };
+        again.extend(overlay.crossed_by(first));
+        cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
+        // Days that share a call with a day that is held but not kept as of `as_of`.
+        again.retain(|d| *d >= range.0 && *d <= range.1);
+        if !again.is_empty() {
+            let known = &overlay.crossing;
+            let folded = derived::fold(&mut self.db, &again, known, first, damaged, DayCells::fold).await;
+            cells.extend(folded.map_err(fail)?);
+        }
+        Ok(cells.into_values().filter(|c| !c.cells.is_empty()).collect())
+    }
+
+    /// The records that stand in a range of days.
+    pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.copies_of(days, as_of, &mut attempt.damaged).await;
+            if let Some(copies) = self.mended(done, &mut attempt).await? {
+                return Ok(copies);
+            }
+        }
+    }
+
+    async fn copies_of(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        damaged: &mut Damaged,
+    ) -> Result<Vec<Copy>, Error> {
+        let first = self.retention.first_day(as_of);
+        let overlay = self.catch_up().await?;
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let range = (days.0.max(first), days.1);
+        let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
+        let known = &overlay.crossing;
+        let folded = derived::fold(&mut self.db, &held, known, first, damaged, |day, copies: &[Copy]| {
+            let mut stands: Vec<Copy> =
+                standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
+            stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
+            stands
+        });
+        Ok(folded.await.map_err(fail)?.into_values().flatten().collect())
+    }
+
+    /// The days in a range that hold something, ascending.
+    pub async fn days(&mut self, range: (UtcDay, UtcDay)) -> Result<Vec<UtcDay>, Error> {
+        let range = (range.0.max(self.first_day()), range.1);
+        changes::days(&mut self.db, range).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// The answers of one day that stand, gauges included.
+    pub async fn answers(&mut self, day: UtcDay) -> Result<Vec<Standing>, Error> {
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.answers_of(day, &mut attempt.damaged).await;
+            if let Some(answers) = self.mended(done, &mut attempt).await? {
+                return Ok(answers);
+            }
+        }
+    }
+
+    async fn answers_of(&mut self, day: UtcDay, damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
+        let rows = changes::of_day(&mut self.db, day).await.map_err(|e| error(&self.home, e))?;
+        let (mut answers, mut notes) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.batches() {
+                Ok(batches) => batches.into_iter().for_each(|batch| {
+                    answers.extend(batch.answers);
+                    notes.extend(batch.unchanged);
+                }),
+                Err(reason) => damaged.push((row, reason)),
+            }
+        }
+        Ok(answers::standing(answers, notes).0.into_values().collect())
+    }
+
+    /// The newest answer of each gauge.
+    pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
+        let mut attempt = Attempt::default();
+        loop {
+            self.snapshot(true).await?;
+            let done = self.gauges_of().await;
+            if let Some(gauges) = self.mended(done, &mut attempt).await? {
+                return Ok(gauges);
+            }
+        }
+    }
+
+    async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let overlay = self.catch_up().await?;
+        let gauges = match overlay.gauges {
+            Some(gauges) => gauges,
+            None if self.tables == Tables::Ignored => Gauges::default(),
+            None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
+        };
+        Ok(gauges.all().cloned().collect())
+    }
+
+    /// Ends a read: its result, or `None` where something turned out to be damaged and was mended, so that it is to be read
+    /// again.
+    async fn mended<T>(&mut self, done: Result<T, Error>, attempt: &mut Attempt) -> Result<Option<T>, Error> {
+        let damaged = std::mem::take(&mut attempt.damaged);
+        let is_last = attempt.mended;
+        attempt.mended = true;
+        match done {
+            Err(e) if is_last => return Err(e),
+            Err(e) => self.mend(e).await?,
+            Ok(_) if !is_last && self.is_writer() && !damaged.is_empty() => {
+                self.transaction(async |db| quarantine(db, &damaged).await).await?;
+                self.rereading = true;
+            }
+            Ok(found) => {
+                self.snapshot(false).await?;
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
+    /// on without them. Any other error is given back.
+    pub(crate) async fn mend(&mut self, error: Error) -> Result<(), Error> {
+        if !checked::is_broken(&error) {
+            return Err(error);
+        }
+        tracing::warn!("a derived table is damaged; it is made again from the events");
+        self.snapshot(false).await?;
+        match self.is_writer() {
+            true => self.transaction(async |db| derived::clear(db).await).await?,
+            false => self.tables = Tables::Ignored,
+        }
+        Ok(())
+    }
+
+    /// Lets a reader see one state of the database throughout, while a writer goes on beside it.
+    async fn snapshot(&mut self, begin: bool) -> Result<(), Error> {
+        if self.is_writer() {
+            return Ok(());
+        }
+        // A query that failed may have left its transaction open.
+        let sql = if begin { "BEGIN" } else { "END" };
+        match sqlx::query(sql).execute(&mut self.db).await {
+            Err(e) if begin && e.as_database_error().is_none() => Err(error(&self.home, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the derived tables up to date. A reader stores nothing and gets what
+    /// is new back.
+    pub(crate) async fn catch_up(&mut self) -> Result<Overlay, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let first = self.first_day();
+        let mut overlay = Overlay::default();
+        if !derived::is_current(&mut self.db).await.map_err(fail)? {
+            match self.is_writer() {
+                true => self.transaction(async |db| derived::clear(db).await).await?,
+                // Another version's tables say nothing to this one.
+                false => self.tables = Tables::Ignored,
+            }
+        }
+        let mut upto = match self.tables {
+            Tables::Used => derived::upto(&mut self.db).await.map_err(fail)?,
+            Tables::Ignored => 0,
+        };
+        // What a step adds to the index the next one finds in the tables: a reader, who stores nothing,
+        // takes all at once.
+        let most = if self.is_writer() { derived::STEP } else { i64::MAX };
+        while let Some(step) = derived::step(&mut self.db, upto, first, most, self.tables).await.map_err(fail)? {
+            upto = step.upto();
+            if self.is_writer() && !step.damaged.is_empty() {
+                self.transaction(async |db| quarantine(db, &step.damaged).await).await?;
+                self.rereading = true;
+                upto = 0;
+            } else if self.is_writer() {
+                self.transaction(async |db| derived::write(db, &step).await).await?;
+            } else {
+                overlay.cells.extend(step.cells);
+                overlay.gauges = step.gauges.or(overlay.gauges);
+                overlay.crossing.extend(step.crossing);
+            }
+        }
+        Ok(overlay)
+    }
+}
