@@ -39,7 +39,7 @@ mod scanner;
 mod text;
 mod value;
 
-pub use order::{KeyOrder, Order};
+pub use order::KeyOrder;
 pub use scanner::{JsonError, Scanner};
 pub use value::{Kind, Value};
 

@@ -1,71 +1,71 @@
 //! Which keys come in which order: a program writes the objects of one kind with the same keys in the same
 //! order, line after line.
 
-/// What is known about the order of an object's keys. Sealed: [`KeyOrder`], or nothing.
-pub trait Order: sealed::Sealed {
-    /// The key, if `text` begins with the one that is expected at this place, with its quotes and colon.
-    fn recognise<'a>(&self, nth: usize, text: &'a [u8]) -> Option<&'a [u8]>;
-
-    /// Takes note of the key with which `text` begins.
-    fn learn(&mut self, nth: usize, key: &[u8], text: &[u8]);
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::KeyOrder {}
-    impl Sealed for super::NoOrder {}
-}
-
-/// Nothing is expected, nothing learnt.
-pub(super) struct NoOrder;
-
-impl Order for NoOrder {
-    #[inline]
-    fn recognise<'a>(&self, _: usize, _: &'a [u8]) -> Option<&'a [u8]> {
-        None
-    }
-
-    #[inline]
-    fn learn(&mut self, _: usize, _: &[u8], _: &[u8]) {}
-}
-
-/// The keys that came last time. Only ever makes reading faster: a key that is not the expected one is
-/// read like any other.
-#[derive(Clone, Debug, Default)]
-pub struct KeyOrder {
-    expected: Vec<Expected>,
+/// The keys that came last time, and what each of them means to the reader. Only ever makes reading faster: a key that is
+/// not the expected one is read like any other.
+#[derive(Clone, Debug)]
+pub struct KeyOrder<K> {
+    expected: Vec<Expected<K>>,
 }
 
 /// The keys of an object with more than this are not what a log's writer puts there.
 const MOST: usize = 64;
 
-/// `"key":`, the first sixteen bytes as a number, and what comes behind them.
+/// `"key":`, its first 32 bytes as two numbers, and what comes behind them: most keys are told apart without a call.
 #[derive(Clone, Debug)]
-struct Expected {
-    word: u128,
-    mask: u128,
+struct Expected<K> {
+    words: [u128; 2],
+    masks: [u128; 2],
     rest: Box<[u8]>,
     length: usize,
+    key: K,
 }
 
-impl Order for KeyOrder {
+impl<K> Default for KeyOrder<K> {
+    fn default() -> Self {
+        Self { expected: Vec::new() }
+    }
+}
+
+impl<K: Copy> KeyOrder<K> {
+    /// What the key means that is expected at this place, and how long it is with its quotes and colon, if `text` begins
+    /// with it.
     #[inline]
-    fn recognise<'a>(&self, nth: usize, text: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn recognise(&self, nth: usize, text: &[u8]) -> Option<(usize, K)> {
         let expected = self.expected.get(nth)?;
-        let (word, rest) = text.split_first_chunk::<16>()?;
-        if u128::from_le_bytes(*word) & expected.mask != expected.word || !rest.starts_with(&expected.rest) {
+        let (first, behind) = text.split_first_chunk::<16>()?;
+        if u128::from_le_bytes(*first) & expected.masks[0] != expected.words[0] {
             return None;
         }
-        text.get(1..expected.length - 2)
+        if expected.length > 16 {
+            let (second, behind) = behind.split_first_chunk::<16>()?;
+            if u128::from_le_bytes(*second) & expected.masks[1] != expected.words[1] {
+                return None;
+            }
+            if expected.length > 32 && !behind.starts_with(&expected.rest) {
+                return None;
+            }
+        }
+        Some((expected.length, expected.key))
     }
 
-    fn learn(&mut self, nth: usize, key: &[u8], text: &[u8]) {
-        let length = key.len() + 3;
-        let is_plain = text.get(length - 1) == Some(&b':') && !key.contains(&b'\\');
-        let Some(first) = text.first_chunk::<16>().filter(|_| is_plain && nth < MOST) else { return };
-        let mask = if length < 16 { (1_u128 << (length * 8)) - 1 } else { u128::MAX };
-        let rest = text.get(16..length).unwrap_or_default().into();
-        let expected = Expected { word: u128::from_le_bytes(*first) & mask, mask, rest, length };
+    /// Takes note of the key with which `text` begins, and of what it means.
+    pub(super) fn learn(&mut self, nth: usize, raw: &[u8], text: &[u8], key: K) {
+        let length = raw.len() + 3;
+        let is_plain = text.get(length - 1) == Some(&b':') && !raw.contains(&b'\\');
+        if !is_plain || nth >= MOST {
+            return;
+        }
+        let word = |from: usize| {
+            let mut bytes = [0; 16];
+            let part = text.get(from..length.min(from + 16)).unwrap_or_default();
+            bytes[..part.len()].copy_from_slice(part);
+            let mask = if part.len() < 16 { (1_u128 << (part.len() * 8)) - 1 } else { u128::MAX };
+            (u128::from_le_bytes(bytes), mask)
+        };
+        let [(first, first_mask), (second, second_mask)] = [word(0), word(16)];
+        let rest = text.get(32..length).unwrap_or_default().into();
+        let expected = Expected { words: [first, second], masks: [first_mask, second_mask], rest, length, key };
         let known = self.expected.len();
         match self.expected.get_mut(nth) {
             Some(old) => *old = expected,

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
+
 use memchr::memchr;
 
-use super::order::{NoOrder, Order};
+use super::order::KeyOrder;
 use super::text;
 use super::value::{Kind, Value};
 
@@ -32,17 +34,54 @@ impl<'a> Scanner<'a> {
     /// value and the key unescaped. A value that `field` does not read is stepped over. `false`
     /// if the value is no object (it is stepped over then).
     #[inline]
-    pub fn object(&mut self, field: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<bool, JsonError> {
-        self.object_like(&mut NoOrder, field)
+    pub fn object(
+        &mut self,
+        mut field: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
+    ) -> Result<bool, JsonError> {
+        self.fields(
+            |s, _| s.key(),
+            |s, (key, escaped)| match plain(key, escaped) {
+                Some(key) => field(s, &key),
+                None => Ok(()),
+            },
+        )
     }
 
     /// As [`Scanner::object`], for an object whose like comes line after line: `order` remembers which
-    /// keys came last time, and a key that comes at the same place again is recognised at once.
+    /// keys came last time and what `name` made of them, and a key that comes at the same place again is recognised at
+    /// once.
     #[inline]
-    pub fn object_like(
+    pub fn object_like<K: Copy>(
         &mut self,
-        order: &mut impl Order,
-        mut field: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
+        order: &mut KeyOrder<K>,
+        name: impl Fn(&[u8]) -> K,
+        mut field: impl FnMut(&mut Self, K) -> Result<(), JsonError>,
+    ) -> Result<bool, JsonError> {
+        self.fields(
+            |s, nth| {
+                s.peek();
+                let from = &s.bytes[s.at..];
+                if let Some((length, key)) = order.recognise(nth, from) {
+                    s.at += length;
+                    s.peek();
+                    return Ok(Some(key));
+                }
+                let (raw, escaped) = s.key()?;
+                let key = plain(raw, escaped).map(|raw| name(&raw));
+                if let Some(key) = key {
+                    order.learn(nth, raw, from, key);
+                }
+                Ok(key)
+            },
+            |s, key| key.map_or(Ok(()), |key| field(s, key)),
+        )
+    }
+
+    #[inline]
+    fn fields<K>(
+        &mut self,
+        mut key: impl FnMut(&mut Self, usize) -> Result<K, JsonError>,
+        mut field: impl FnMut(&mut Self, K) -> Result<(), JsonError>,
     ) -> Result<bool, JsonError> {
         if self.peek() != Some(b'{') {
             return self.skip().map(|()| false);
@@ -54,27 +93,10 @@ impl<'a> Scanner<'a> {
         }
         let mut nth = 0;
         loop {
-            self.peek();
-            let from = &self.bytes[self.at..];
-            let (key, escaped) = match order.recognise(nth, from) {
-                Some(key) => {
-                    self.at += key.len() + 3;
-                    self.peek();
-                    (key, false)
-                }
-                None => {
-                    let (key, escaped) = self.key()?;
-                    order.learn(nth, key, from);
-                    (key, escaped)
-                }
-            };
+            let key = key(self, nth)?;
             nth += 1;
             let value_at = self.at;
-            if !escaped || !key.contains(&b'\\') {
-                field(self, key)?;
-            } else if let Some(key) = text::unescape(key) {
-                field(self, key.as_bytes())?;
-            }
+            field(self, key)?;
             if self.at == value_at {
                 self.skip()?;
             }
@@ -320,6 +342,15 @@ impl<'a> Scanner<'a> {
             Some(_) => JsonError::Unexpected(self.at),
         }
     }
+}
+
+/// A key without its escapes; `None` if these are none.
+#[inline(always)]
+fn plain(key: &[u8], escaped: bool) -> Option<Cow<'_, [u8]>> {
+    if !escaped || !key.contains(&b'\\') {
+        return Some(Cow::Borrowed(key));
+    }
+    text::unescape(key).map(|key| Cow::Owned(key.into_bytes()))
 }
 
 /// How far it is to the closing quote, and whether there may be escapes before it.

@@ -9,13 +9,68 @@ use crate::collector::SkipReason;
 use crate::json::{JsonError, KeyOrder, Scanner, Value};
 use crate::shape::MOST;
 
+/// Declares what the keys of an object mean to a reader: those that it looks for, and `Other`.
+macro_rules! keys {
+    ($name:ident { $($key:ident = $text:literal),+ $(,)? }) => {
+        #[derive(Clone, Copy)]
+        enum $name {
+            $($key,)+
+            Other,
+        }
+
+        impl $name {
+            fn of(key: &[u8]) -> Self {
+                $(if key == $text {
+                    return Self::$key;
+                })+
+                Self::Other
+            }
+        }
+    };
+}
+
+keys!(LineKey {
+    Message = b"message",
+    Timestamp = b"timestamp",
+    Request = b"requestId",
+    Session = b"sessionId",
+    Version = b"version",
+    Sidechain = b"isSidechain",
+    Owner = b"ownerAccountUuid",
+    AdvisorModel = b"advisorModel",
+    Cost = b"costUSD",
+    Data = b"data",
+});
+keys!(MessageKey { Id = b"id", Model = b"model", Usage = b"usage" });
+keys!(UsageKey {
+    Input = b"input_tokens",
+    Output = b"output_tokens",
+    CacheWrite = b"cache_creation_input_tokens",
+    CacheRead = b"cache_read_input_tokens",
+    Split = b"cache_creation",
+    OutputDetails = b"output_tokens_details",
+    ServerTools = b"server_tool_use",
+    Speed = b"speed",
+    ServiceTier = b"service_tier",
+    Iterations = b"iterations",
+    Type = b"type",
+    Model = b"model",
+});
+keys!(SplitKey { FiveMinutes = b"ephemeral_5m_input_tokens", OneHour = b"ephemeral_1h_input_tokens" });
+
 /// In which order the keys of each object came last time.
 #[derive(Default)]
 pub(super) struct Orders {
-    line: KeyOrder,
-    message: KeyOrder,
-    usage: KeyOrder,
-    split: KeyOrder,
+    line: KeyOrder<LineKey>,
+    message: KeyOrder<MessageKey>,
+    usage: UsageOrders,
+}
+
+/// The same, of a usage object.
+#[derive(Default)]
+struct UsageOrders {
+    usage: KeyOrder<UsageKey>,
+    split: KeyOrder<SplitKey>,
 }
 
 /// A line with `message.usage`, or a `progress` line with `data.message.message.usage`.
@@ -48,20 +103,20 @@ impl<'a> Line<'a> {
     }
 
     fn object(&mut self, s: &mut Scanner<'a>, orders: &mut Orders) -> Result<(), JsonError> {
-        let Orders { line, message, usage, split } = orders;
-        s.object_like(line, |s, key| {
+        let Orders { line, message, usage } = orders;
+        s.object_like(line, LineKey::of, |s, key| {
             match key {
-                b"message" => self.message_object(s, message, usage, split)?,
-                b"timestamp" => self.timestamp = present(s.value()?),
-                b"requestId" => self.request = Some(s.value()?),
-                b"sessionId" => self.session = Some(s.value()?),
-                b"version" => self.version = Some(s.value()?),
-                b"isSidechain" => self.sidechain = s.value()?.bool() == Some(true),
-                b"ownerAccountUuid" => self.payer = Some(s.value()?),
-                b"advisorModel" => self.advisor_model = Some(s.value()?),
-                b"costUSD" => self.cost = Some(s.value()?),
-                b"data" => self.data = Some(s.value()?),
-                _ => {}
+                LineKey::Message => self.message_object(s, message, usage)?,
+                LineKey::Timestamp => self.timestamp = present(s.value()?),
+                LineKey::Request => self.request = Some(s.value()?),
+                LineKey::Session => self.session = Some(s.value()?),
+                LineKey::Version => self.version = Some(s.value()?),
+                LineKey::Sidechain => self.sidechain = s.value()?.bool() == Some(true),
+                LineKey::Owner => self.payer = Some(s.value()?),
+                LineKey::AdvisorModel => self.advisor_model = Some(s.value()?),
+                LineKey::Cost => self.cost = Some(s.value()?),
+                LineKey::Data => self.data = Some(s.value()?),
+                LineKey::Other => {}
             }
             Ok(())
         })?;
@@ -71,18 +126,17 @@ impl<'a> Line<'a> {
     fn message_object(
         &mut self,
         s: &mut Scanner<'a>,
-        message: &mut KeyOrder,
-        usage: &mut KeyOrder,
-        split: &mut KeyOrder,
+        message: &mut KeyOrder<MessageKey>,
+        usage: &mut UsageOrders,
     ) -> Result<(), JsonError> {
         // Of a key that comes twice the last one stands.
         (self.message, self.model, self.has_usage) = (None, None, false);
-        s.object_like(message, |s, key| {
+        s.object_like(message, MessageKey::of, |s, key| {
             match key {
-                b"id" => self.message = Some(s.value()?),
-                b"model" => self.model = Some(s.value()?),
-                b"usage" => self.has_usage = self.usage.read(s, usage, split, |_, _| Ok(()))?,
-                _ => {}
+                MessageKey::Id => self.message = Some(s.value()?),
+                MessageKey::Model => self.model = Some(s.value()?),
+                MessageKey::Usage => self.has_usage = self.usage.read(s, usage, |_, _| Ok(()))?,
+                MessageKey::Other => {}
             }
             Ok(())
         })?;
@@ -147,29 +201,29 @@ impl<'a> Usage<'a> {
     fn read(
         &mut self,
         s: &mut Scanner<'a>,
-        usage: &mut KeyOrder,
-        split: &mut KeyOrder,
-        mut other: impl FnMut(&mut Scanner<'a>, &[u8]) -> Result<(), JsonError>,
+        orders: &mut UsageOrders,
+        mut other: impl FnMut(&mut Scanner<'a>, UsageKey) -> Result<(), JsonError>,
     ) -> Result<bool, JsonError> {
         *self = Self::default();
-        s.object_like(usage, |s, key| {
+        let UsageOrders { usage, split } = orders;
+        s.object_like(usage, UsageKey::of, |s, key| {
             match key {
-                b"input_tokens" => self.input = present(s.value()?),
-                b"output_tokens" => self.output = present(s.value()?),
-                b"cache_creation_input_tokens" => self.cache_write = present(s.value()?),
-                b"cache_read_input_tokens" => self.cache_read = present(s.value()?),
-                b"cache_creation" => {
+                UsageKey::Input => self.input = present(s.value()?),
+                UsageKey::Output => self.output = present(s.value()?),
+                UsageKey::CacheWrite => self.cache_write = present(s.value()?),
+                UsageKey::CacheRead => self.cache_read = present(s.value()?),
+                UsageKey::Split => {
                     (self.cache_write_5m, self.cache_write_1h) = (None, None);
-                    s.object_like(split, |s, key| {
+                    s.object_like(split, SplitKey::of, |s, key| {
                         match key {
-                            b"ephemeral_5m_input_tokens" => self.cache_write_5m = present(s.value()?),
-                            b"ephemeral_1h_input_tokens" => self.cache_write_1h = present(s.value()?),
-                            _ => {}
+                            SplitKey::FiveMinutes => self.cache_write_5m = present(s.value()?),
+                            SplitKey::OneHour => self.cache_write_1h = present(s.value()?),
+                            SplitKey::Other => {}
                         }
                         Ok(())
                     })?;
                 }
-                b"output_tokens_details" => {
+                UsageKey::OutputDetails => {
                     self.thinking = None;
                     s.object(|s, key| {
                         if key == b"thinking_tokens" {
@@ -178,7 +232,7 @@ impl<'a> Usage<'a> {
                         Ok(())
                     })?;
                 }
-                b"server_tool_use" => {
+                UsageKey::ServerTools => {
                     self.web_searches = None;
                     s.object(|s, key| {
                         if key == b"web_search_requests" {
@@ -187,10 +241,11 @@ impl<'a> Usage<'a> {
                         Ok(())
                     })?;
                 }
-                b"speed" => self.speed = Some(s.value()?),
-                b"service_tier" => self.service_tier = Some(s.value()?),
-                b"iterations" => self.iterations = Some(s.value()?),
-                key => other(s, key)?,
+                UsageKey::Speed => self.speed = Some(s.value()?),
+                UsageKey::ServiceTier => self.service_tier = Some(s.value()?),
+                UsageKey::Iterations => self.iterations = Some(s.value()?),
+                key @ (UsageKey::Type | UsageKey::Model) => other(s, key)?,
+                UsageKey::Other => {}
             }
             Ok(())
         })
@@ -239,10 +294,10 @@ impl<'a> Usage<'a> {
         let _ = iterations.scan().array(|s| {
             let (mut kind, mut model) = (None, None);
             let mut usage = Usage::default();
-            usage.read(s, &mut KeyOrder::default(), &mut KeyOrder::default(), |s, key| {
+            usage.read(s, &mut UsageOrders::default(), |s, key| {
                 match key {
-                    b"type" => kind = Some(s.value()?),
-                    b"model" => model = Some(s.value()?),
+                    UsageKey::Type => kind = Some(s.value()?),
+                    UsageKey::Model => model = Some(s.value()?),
                     _ => {}
                 }
                 Ok(())
