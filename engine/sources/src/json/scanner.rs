@@ -145,23 +145,15 @@ impl<'a> Scanner<'a> {
     pub fn value(&mut self) -> Result<Value<'a>, JsonError> {
         let next = self.peek();
         let start = self.at;
-        let kind = match next {
+        match next {
             Some(b'"') => {
                 self.at += 1;
                 self.string()?;
-                Kind::String
             }
-            Some(b'-' | b'0'..=b'9') => {
-                self.number()?;
-                Kind::Number
-            }
-            _ => {
-                let kind = self.kind()?;
-                self.skip()?;
-                kind
-            }
-        };
-        Ok(Value::new(kind, &self.bytes[start..self.at]))
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => self.skip()?,
+        }
+        Ok(Value::new(&self.bytes[start..self.at]))
     }
 
     /// What the next value is, without reading it.

@@ -34,21 +34,23 @@ impl Kind {
     }
 }
 
-/// The span of one complete value.
+/// The span of one complete value. What it is its first byte says: a field more would be copied along in odd pieces, which
+/// cost more than all the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Value<'a> {
-    kind: Kind,
     raw: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(kind: Kind, raw: &'a [u8]) -> Self {
-        Self { kind, raw }
+    /// Of bytes that are one value.
+    pub(super) fn new(raw: &'a [u8]) -> Self {
+        Self { raw }
     }
 
     /// What it is.
+    #[inline]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.raw.first().copied().and_then(Kind::of).unwrap_or(Kind::Null)
     }
 
     /// Its bytes, quotes and brackets included.
@@ -63,14 +65,14 @@ impl<'a> Value<'a> {
 
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
-        self.kind == Kind::Null
+        self.kind() == Kind::Null
     }
 
     /// The string's text, borrowed unless it has escapes. `None` if it is no string, or a string
     /// that stands for no text (a wrong escape, a lone surrogate, a bare control character).
     #[inline]
     pub fn str(&self) -> Option<Cow<'a, str>> {
-        if self.kind != Kind::String {
+        if self.kind() != Kind::String {
             return None;
         }
         let inner = self.raw.get(1..self.raw.len() - 1)?;
@@ -83,7 +85,7 @@ impl<'a> Value<'a> {
 
     /// The number's own text, with all its digits.
     pub fn number(&self) -> Option<&'a str> {
-        if self.kind != Kind::Number {
+        if self.kind() != Kind::Number {
             return None;
         }
         std::str::from_utf8(self.raw).ok()
@@ -92,7 +94,7 @@ impl<'a> Value<'a> {
     /// The number, if it is written as a whole one from 0 to 2⁶⁴ − 1. `1.0` and `1e3` are not.
     #[inline]
     pub fn u64(&self) -> Option<u64> {
-        if self.kind != Kind::Number {
+        if self.kind() != Kind::Number {
             return None;
         }
         self.raw.iter().try_fold(0_u64, |n, b| {
