@@ -7,6 +7,8 @@
 //! * [`statement`]: a statement's body, its bytes, its id and its signature.
 //! * [`membership`]: what a set of statements comes to: members, keys, retention, purges.
 //! * [`live`]: which chunks of a set count.
+//! * [`log`]: an index of the chunks that are held, kept in step with what counts.
+//! * [`frame`]: what a device and a relay say to each other.
 //! * [`digest`]: the sums by which two sides find out what the other lacks.
 //! * [`ids`], [`time`], [`retention`]: what all layers name things by, and which days are kept.
 //!
@@ -16,8 +18,10 @@
 mod cbor;
 pub mod chunk;
 pub mod digest;
+pub mod frame;
 pub mod ids;
 pub mod live;
+pub mod log;
 pub mod membership;
 pub mod retention;
 pub mod signature;
