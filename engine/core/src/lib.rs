@@ -10,6 +10,8 @@
 //! * [`segment`]: one device's events of one UTC day, a list of batches in an Automerge document.
 //! * [`history`]: the fold of a *set* of batches into figures, and the reports cut from it.
 //! * [`prices`]: what tokens cost, from a dated table, at read time.
+//! * [`crypto`]: keys, and what is encrypted and signed with them.
+//! * [`pairing`]: how a device is taken into a workspace.
 //! * [`retention`]: which days are kept, and when a day may expire.
 //!
 //! Nothing here opens a file, sleeps, asks the time or draws a random number: time, entropy and
@@ -22,6 +24,7 @@ pub mod crypto;
 pub mod event;
 pub mod history;
 pub mod name;
+pub mod pairing;
 pub mod prices;
 pub mod segment;
 pub mod units;

@@ -19,6 +19,8 @@ pub enum Purpose {
     Statement,
     /// A relay's challenge.
     Challenge,
+    /// An inviting device's answer.
+    Pairing,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Self::Chunk => "chunk",
             Self::Statement => "statement",
             Self::Challenge => "challenge",
+            Self::Pairing => "pairing",
         }
     }
 

@@ -53,7 +53,7 @@ impl Entropy {
     }
 
     /// As many bytes as are needed, for one use.
-    fn stream(self) -> Stream {
+    pub(crate) fn stream(self) -> Stream {
         Stream(blake3::Hasher::new_derive_key("aimon/v1/entropy").update(self.0.expose_secret()).finalize_xof())
     }
 }
@@ -65,10 +65,10 @@ impl fmt::Debug for Entropy {
 }
 
 /// Random bytes that follow from some entropy: what HPKE draws its ephemeral key from.
-struct Stream(blake3::OutputReader);
+pub(crate) struct Stream(blake3::OutputReader);
 
 impl Stream {
-    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.fill(&mut bytes);
         bytes
@@ -92,7 +92,7 @@ impl rand_core::RngCore for Stream {
 impl rand_core::CryptoRng for Stream {}
 
 /// A key or check value that follows from another key; `info` says for what.
-fn derived<const N: usize>(from: &[u8], info: &str) -> [u8; N] {
+pub(crate) fn derived<const N: usize>(from: &[u8], info: &str) -> [u8; N] {
     let mut out = [0; N];
     let done = Hkdf::<Sha256>::new(None, from).expand(info.as_bytes(), &mut out);
     debug_assert!(done.is_ok(), "HKDF gives up to 8,160 bytes");
