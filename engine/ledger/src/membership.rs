@@ -107,7 +107,7 @@ impl Membership {
         let past = self.graph.past(&statement.body().follows).map_err(StatementError::Missing)?;
         let candidates = match statement.body().author {
             Author::Phrase => vec![self.phrase],
-            Author::Device(device) => self.admits(&past, device).map(|(_, keys)| keys).collect(),
+            Author::Device(device) => self.graph.admits(&past, &device).map(|(_, keys)| keys).collect(),
         };
         let signed = |keys: &Keys| signing(keys).is_some_and(|key| statement.verify(&self.workspace, &key).is_ok());
         if !candidates.iter().any(signed) {
@@ -210,7 +210,7 @@ impl Membership {
                 members.entry(device).or_default().insert(keys);
             }
         }
-        for (_, revoked) in self.revokes(part) {
+        for (_, revoked) in self.graph.revokes(part) {
             members.remove(&revoked);
         }
         members
@@ -218,7 +218,7 @@ impl Membership {
 
     /// The statements that count in a part of the set. Revokes do if they stood when they were signed.
     fn counting(&self, part: &Set) -> Set {
-        let revokes: Vec<(usize, DeviceId)> = self.revokes(part).collect();
+        let revokes: Vec<(usize, DeviceId)> = self.graph.revokes(part).collect();
         let mut counts = Set::default();
         for (n, entry) in self.graph.within(part) {
             let body = entry.statement.body();
@@ -226,7 +226,7 @@ impl Membership {
                 (Author::Phrase, _) => true,
                 (_, What::Revoke { .. }) => entry.stood,
                 (Author::Device(author), _) => {
-                    let admitted = self.admits(&entry.past, author).any(|(admit, _)| counts.has(admit));
+                    let admitted = self.graph.admits(&entry.past, &author).any(|(admit, _)| counts.has(admit));
                     let is_void =
                         |(revoke, device): &(usize, DeviceId)| *device == author && !self.graph.is_before(n, *revoke);
                     admitted && !revokes.iter().any(is_void)
@@ -237,22 +237,6 @@ impl Membership {
             }
         }
         counts
-    }
-
-    /// The revokes in a part of the set that stand, and whom they revoke.
-    fn revokes(&self, part: &Set) -> impl Iterator<Item = (usize, DeviceId)> {
-        self.graph.within(part).filter_map(|(n, entry)| match entry.statement.body().what {
-            What::Revoke { device, .. } if entry.stood => Some((n, device)),
-            _ => None,
-        })
-    }
-
-    /// A device's admits in a part of the set, whether or not they count.
-    fn admits(&self, part: &Set, device: DeviceId) -> impl Iterator<Item = (usize, Keys)> {
-        self.graph.within(part).filter_map(move |(n, entry)| match entry.statement.body().what {
-            What::Admit { device: admitted, keys, .. } if admitted == device => Some((n, keys)),
-            _ => None,
-        })
     }
 }
 

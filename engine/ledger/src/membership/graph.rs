@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::ids::StatementId;
-use crate::statement::Statement;
+use crate::ids::{DeviceId, StatementId};
+use crate::statement::{Keys, Statement, What};
 
 /// A set of statements, by their places.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -47,11 +47,20 @@ pub(super) struct Graph {
     entries: Vec<Entry>,
     places: HashMap<StatementId, usize>,
     heads: BTreeSet<StatementId>,
+    /// Each device's admits, and all revokes: what every other statement is judged by.
+    admits: HashMap<DeviceId, Vec<(usize, Keys)>>,
+    revokes: Vec<(usize, DeviceId)>,
 }
 
 impl Graph {
     pub(super) fn begin(genesis: Statement) -> Self {
-        let mut graph = Self { entries: Vec::new(), places: HashMap::new(), heads: BTreeSet::new() };
+        let mut graph = Self {
+            entries: Vec::new(),
+            places: HashMap::new(),
+            heads: BTreeSet::new(),
+            admits: HashMap::new(),
+            revokes: Vec::new(),
+        };
         graph.insert(genesis, Set::default(), true);
         graph
     }
@@ -64,6 +73,13 @@ impl Graph {
             self.heads.remove(id);
         }
         self.heads.insert(statement.id());
+        match statement.body().what {
+            What::Admit { device, keys, .. } => {
+                self.admits.entry(device).or_default().push((self.entries.len(), keys));
+            }
+            What::Revoke { device, .. } => self.revokes.push((self.entries.len(), device)),
+            _ => {}
+        }
         self.places.insert(statement.id(), self.entries.len());
         self.entries.push(Entry { statement, height: height.unwrap_or(0), past, stood });
     }
@@ -104,6 +120,17 @@ impl Graph {
     /// The entries of a set, each behind those that it follows.
     pub(super) fn within(&self, set: &Set) -> impl Iterator<Item = (usize, &Entry)> {
         self.entries.iter().enumerate().filter(|(n, _)| set.has(*n))
+    }
+
+    /// A device's admits in a set, whether or not they count.
+    pub(super) fn admits(&self, set: &Set, device: &DeviceId) -> impl Iterator<Item = (usize, Keys)> {
+        self.admits.get(device).into_iter().flatten().copied().filter(|(n, _)| set.has(*n))
+    }
+
+    /// The revokes in a set whose signer was a member in what they follow, and whom they revoke.
+    pub(super) fn revokes(&self, set: &Set) -> impl Iterator<Item = (usize, DeviceId)> {
+        let stood = |n: usize| self.entries.get(n).is_some_and(|entry| entry.stood);
+        self.revokes.iter().copied().filter(move |(n, _)| set.has(*n) && stood(*n))
     }
 
     pub(super) fn all(&self) -> Set {
