@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use aimon_core::history::{DayCells, Detail, Figures, Query};
+use aimon_core::history::{DayCells, Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
 use jiff::ToSpan;
@@ -100,7 +100,7 @@ impl Status {
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
-            && replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today.utc, Detail::Hours).await?.is_empty();
+            && replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await?.is_empty();
         Ok(status)
     }
 

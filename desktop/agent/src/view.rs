@@ -7,12 +7,12 @@ use tokio::sync::Mutex;
 
 use crate::agent::client::Client;
 use crate::error::{Error, Result};
-use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::number;
-use crate::scan;
+use crate::scan::{self, Scanned};
+use crate::{commands, filter};
 
 /// How many days the clock may be ahead before that is worth a word.
 pub const DOUBT: i64 = 30;
@@ -55,6 +55,7 @@ impl View {
             let replica = Mutex::new(replica);
             let (scanned, ahead) = tokio::join!(scan::scan(&replica, place, true), ahead(&replica, wanted));
             let scanned = scanned?;
+            tell_left_out(&scanned);
             let ahead = ahead.filter(|_| !scanned.is_news());
             return Ok(Self { replica: Some(replica), ahead });
         }
@@ -92,6 +93,13 @@ impl View {
         Ok(())
     }
 
+    /// Leaves the folder as somebody may find it: everything in the one file.
+    pub async fn close(&mut self) {
+        if let Some(replica) = self.replica() {
+            replica.settle().await;
+        }
+    }
+
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
         Ok(cut(query, self.history(days_of(query, as_of)).await?, pricing))
@@ -107,6 +115,21 @@ pub fn doubt_clock(replica: &Replica, place: &Place) {
         output::note(&format!(
             "the clock says {now}, {ahead} days after the last time that is known to be right; no day expires until `aimon doctor --trust-clock`"
         ));
+    }
+}
+
+/// Says so where logs, or lines of them, could not be taken in just now: figures are without them.
+fn tell_left_out(scanned: &Scanned) {
+    let lines: u64 = scanned.lines_skipped.values().sum();
+    let mut what = Vec::new();
+    if scanned.files_unreadable > 0 {
+        what.push(commands::scan::unreadable(scanned.files_unreadable));
+    }
+    if lines > 0 {
+        what.push(number::count(lines, "line"));
+    }
+    if !what.is_empty() {
+        output::note(&format!("{} could not be read; see `aimon doctor`", what.join(" and ")));
     }
 }
 

@@ -19,7 +19,12 @@ pub(crate) fn seal(number: i64, mut content: Vec<u8>) -> Vec<u8> {
 /// The content that was stored under a number.
 pub(crate) fn open(number: i64, stored: &[u8]) -> Result<&[u8], sqlx::Error> {
     let (content, end) = stored.split_at(stored.len().saturating_sub(SUM));
-    if end == sum(number, content) { Ok(content) } else { Err(sqlx::Error::Decode(Box::new(Broken))) }
+    if end == sum(number, content) { Ok(content) } else { Err(broken()) }
+}
+
+/// The error that says so.
+pub(crate) fn broken() -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(Broken))
 }
 
 /// Whether an error says so.

@@ -105,6 +105,10 @@ pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
     if let sqlx::Error::Io(source) = source {
         return Error::Home { path: home::database(home), source };
     }
+    // A value that can't be what we wrote.
+    if matches!(&source, sqlx::Error::ColumnDecode { .. }) {
+        return Error::Damaged { path, detail: source.to_string() };
+    }
     match primary_code(&source) {
         Some(5 | 6) => Error::Busy(path),
         Some(13) => Error::Full(path),

@@ -17,7 +17,7 @@ use crate::{checked, replica};
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
-const VERSION: i64 = 3 + 256 * aimon_core::batch::VERSION as i64;
+const VERSION: i64 = 4 + 256 * aimon_core::batch::VERSION as i64;
 
 /// How many bytes of changes a writer takes in at once, so that memory stays bounded.
 pub(crate) const STEP: i64 = 8 << 20;
@@ -61,19 +61,61 @@ pub(crate) async fn upto(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
     }
 }
 
-/// Under which number the last change that the tables hold has its checksum, and the gauges theirs.
+/// Under which number the last change that the tables hold has its checksum, and the gauges, and the lists of rows theirs.
 const UPTO: i64 = 1;
 const GAUGES: i64 = 2;
+const DAYS: i64 = 3;
+const PAGE_LIST: i64 = 4;
 
 /// Looks at every checksum.
 pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     upto(db).await?;
     read_gauges(db).await?;
-    for sql in ["SELECT day, bytes FROM cells", "SELECT span, bytes FROM hours", "SELECT page, bytes FROM pages"] {
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(sql).fetch_all(&mut *db).await?;
-        rows.iter().try_for_each(|(number, bytes)| checked::open(*number, bytes).map(|_| ()))?;
+    for detail in [Detail::Full, Detail::Hours] {
+        cells(db, (UtcDay(i32::MIN), UtcDay(i32::MAX)), detail).await?;
     }
+    pages(db, &(0..=PAGES).collect(), Tables::Used).await?;
     Ok(())
+}
+
+/// The days that `cells` and `hours` have. A row that is not found is no damage that its checksum could show: one flipped
+/// bit further up in a table's tree hides rows.
+async fn listed_days(db: &mut SqliteConnection) -> Result<BTreeSet<UtcDay>, sqlx::Error> {
+    let bytes = get(db, "days", DAYS).await?;
+    let number = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes);
+    let (ends, _) = bytes.as_chunks::<4>();
+    let (ranges, _) = ends.as_chunks::<2>();
+    Ok(ranges.iter().flat_map(|[from, to]| number(from)..=number(to)).map(UtcDay).collect())
+}
+
+/// Writes the list as ranges: days follow each other.
+async fn list_days(db: &mut SqliteConnection, days: &BTreeSet<UtcDay>) -> Result<(), sqlx::Error> {
+    let mut ranges: Vec<(i32, i32)> = Vec::new();
+    for day in days {
+        match ranges.last_mut() {
+            Some((_, to)) if to.checked_add(1) == Some(day.0) => *to = day.0,
+            _ => ranges.push((day.0, day.0)),
+        }
+    }
+    let bytes = ranges.into_iter().flat_map(|(from, to)| [from.to_le_bytes(), to.to_le_bytes()].concat()).collect();
+    put(db, "days", &checked::seal(DAYS, bytes)).await
+}
+
+/// The pages that there are, a bit each.
+async fn listed_pages(db: &mut SqliteConnection) -> Result<Vec<u8>, sqlx::Error> {
+    let mut bits = get(db, "pages", PAGE_LIST).await?;
+    bits.resize(usize::from(PAGES) / 8 + 1, 0);
+    Ok(bits)
+}
+
+/// What a list holds; nothing before it was first written.
+async fn get(db: &mut SqliteConnection, key: &str, number: i64) -> Result<Vec<u8>, sqlx::Error> {
+    let bytes: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT value FROM derived WHERE key = ?").bind(key).fetch_optional(db).await?;
+    match bytes {
+        Some(bytes) => checked::open(number, &bytes).map(<[u8]>::to_vec),
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn number(db: &mut SqliteConnection, key: &str) -> Result<Option<i64>, sqlx::Error> {
@@ -213,7 +255,13 @@ async fn pages(
         let page = Page::decode(checked::open(number, &bytes)?).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
         Ok((number as u16, page))
     };
-    rows.into_iter().map(page).collect()
+    let found: HashMap<u16, Page> = rows.into_iter().map(page).collect::<Result<_, sqlx::Error>>()?;
+    let listed = listed_pages(db).await?;
+    let is_listed = |number: &u16| listed[usize::from(*number) / 8] >> (number % 8) & 1 == 1;
+    if numbers.iter().any(|number| is_listed(number) && !found.contains_key(number)) {
+        return Err(checked::broken());
+    }
+    Ok(found)
 }
 
 /// Folds days: for each, all that it holds and all copies that other days hold of its messages.
@@ -299,6 +347,11 @@ pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), 
     }
     let pages: Vec<(i64, Vec<u8>)> = step.pages.iter().map(|(n, p)| (i64::from(*n), p.encode())).collect();
     upsert(db, "INSERT OR REPLACE INTO pages (page, bytes) ", &pages).await?;
+    let mut listed = listed_pages(db).await?;
+    for number in step.pages.keys() {
+        listed[usize::from(*number) / 8] |= 1 << (number % 8);
+    }
+    put(db, "pages", &checked::seal(PAGE_LIST, listed)).await?;
     store(db, &step.cells).await?;
     for (message, day) in &step.crossing {
         sqlx::query("INSERT OR IGNORE INTO crossing (message, day) VALUES (?, ?)")
@@ -329,6 +382,12 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<b
     for sql in ["DELETE FROM cells WHERE day < ?", "DELETE FROM crossing WHERE day < ?"] {
         sqlx::query(sql).bind(first.0).execute(&mut *db).await?;
     }
+    let Ok(mut listed) = listed_days(db).await else {
+        clear(db).await?;
+        return Ok(false);
+    };
+    listed.retain(|day| *day >= first);
+    list_days(db, &listed).await?;
     // Of the row that `first` is in, what is before it goes too: nothing of an expired day stays.
     sqlx::query("DELETE FROM hours WHERE span < ?").bind(span_of(first)).execute(&mut *db).await?;
     let rows: Vec<(i64, Vec<u8>)> =
@@ -360,6 +419,12 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<b
 async fn store(db: &mut SqliteConnection, cells: &BTreeMap<UtcDay, DayCells>) -> Result<(), sqlx::Error> {
     let rows: Vec<(i64, Vec<u8>)> = cells.iter().map(|(day, cells)| (i64::from(day.0), cells.encode())).collect();
     upsert(db, "INSERT OR REPLACE INTO cells (day, bytes) ", &rows).await?;
+    let mut listed = listed_days(db).await?;
+    let before = listed.len();
+    listed.extend(cells.keys().copied());
+    if listed.len() > before {
+        list_days(db, &listed).await?;
+    }
     let numbers: BTreeSet<i64> = cells.keys().map(|day| span_of(*day)).collect();
     let mut spans = Vec::new();
     for number in numbers {
@@ -426,6 +491,21 @@ pub(crate) async fn crossed_by(db: &mut SqliteConnection, first: UtcDay) -> Resu
 
 /// The stored cells of a range of days, ascending.
 pub(crate) async fn cells(
+    db: &mut SqliteConnection,
+    (from, to): (UtcDay, UtcDay),
+    detail: Detail,
+) -> Result<BTreeMap<UtcDay, DayCells>, sqlx::Error> {
+    if from > to {
+        return Ok(BTreeMap::new());
+    }
+    let cells = cells_found(db, (from, to), detail).await?;
+    match listed_days(db).await?.range(from..=to).all(|day| cells.contains_key(day)) {
+        true => Ok(cells),
+        false => Err(checked::broken()),
+    }
+}
+
+async fn cells_found(
     db: &mut SqliteConnection,
     (from, to): (UtcDay, UtcDay),
     detail: Detail,

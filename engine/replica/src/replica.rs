@@ -386,12 +386,17 @@ impl Replica {
         done.map_err(|e| error(&home, e))
     }
 
-    /// Moves what lies in the database's log into the database itself, so that a copy of the one file has it all. Waits
-    /// for no reader; what fails here is neither lost nor wrong, and is done the next time.
+    /// Moves what lies in the database's log into the database itself, and empties the log: a copy of the one file then has it
+    /// all, and nothing hangs on a log of which SQLite drops everything behind one damaged byte. Waits for no reader; what
+    /// fails here is neither lost nor wrong, and is done the next time.
     pub async fn settle(&mut self) {
-        let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db).await;
-        if let Err(e) = moved {
-            tracing::debug!("the log stays as it is: {e}");
+        if !self.is_writer() || std::fs::metadata(home::log(&self.home)).map_or(0, |log| log.len()) == 0 {
+            return;
+        }
+        for sql in ["PRAGMA busy_timeout = 0", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA busy_timeout = 5000"] {
+            if let Err(e) = sqlx::query(sql).execute(&mut self.db).await {
+                tracing::debug!("the log stays as it is: {e}");
+            }
         }
     }
 }

@@ -78,6 +78,11 @@ impl Client {
         TcpStream::connect_timeout(&to, Duration::from_millis(500)).is_ok()
     }
 
+    /// Whether it does answer: a process that was stopped still lets others connect.
+    pub fn is_well(&self) -> bool {
+        self.request("GET", "/openapi.json", b"", Duration::from_secs(5)).is_ok()
+    }
+
     /// Has it take in what is new, however long that takes (an hour at most).
     pub fn scan(&self) -> Result<Scanned, ClientError> {
         self.post("/v1/scan", b"", Duration::from_secs(3600))

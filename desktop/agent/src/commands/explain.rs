@@ -38,6 +38,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         Some(replica) => replica.copies(query.utc_days(), asked.today.utc).await?,
         None => Vec::new(),
     };
+    view.close().await;
     let mut copies: Vec<Copy> = copies.into_iter().filter(|c| takes(&range, &asked, &labels, c)).collect();
     let sessions = sessions(&args.session, &copies)?;
     copies.retain(|c| sessions.is_empty() || sessions.iter().any(|s| **s == *c.record.session));

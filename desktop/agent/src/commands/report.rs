@@ -29,6 +29,7 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     labels.to_ids(&mut query.devices);
     let report = view.report(&query, asked.today.utc, &pricing).await?;
     view.tell_quarantined().await?;
+    view.close().await;
     if args.json {
         return output::print_plain(&pretty(&ReportJson::of(&report, query.period, query.by, &labels)));
     }

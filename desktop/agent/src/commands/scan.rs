@@ -47,6 +47,9 @@ async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned
 fn ask(place: &Place) -> Result<Option<Scanned>> {
     let home = place.home.clone();
     let Some(client) = Client::find(&home).filter(Client::answers) else { return Ok(None) };
+    if !client.is_well() {
+        return Err(Error::NoAnswer { home, why: "nothing came within 5 s".to_owned() });
+    }
     match client.scan() {
         Ok(scanned) => Ok(Some(scanned)),
         Err(ClientError::Refused(problem)) => Err(Error::Agent(problem)),

@@ -147,7 +147,15 @@ async fn try_open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Op
 }
 
 /// Keeps the windows: here, or at the running agent's.
-async fn keep(open: Open, told: Told) -> Result<()> {
+async fn keep(mut open: Open, told: Told) -> Result<()> {
+    let kept = keep_windows(&mut open, told).await;
+    if let Some(replica) = open.writer.as_mut() {
+        replica.settle().await;
+    }
+    kept
+}
+
+async fn keep_windows(open: &mut Open, told: Told) -> Result<()> {
     // What is real never goes into the demo's folder.
     if told.windows.is_empty() || open.place.is_demo() {
         return Ok(());
@@ -157,8 +165,8 @@ async fn keep(open: Open, told: Told) -> Result<()> {
     if !is_news(&reading, &open.known, now) {
         return Ok(());
     }
-    match open.writer {
-        Some(mut replica) => {
+    match &mut open.writer {
+        Some(replica) => {
             let answer = windows::answer(&reading.account, &reading.windows(now), now);
             replica.record(Commit { events: vec![Event::Answer(answer)], marks: Vec::new(), now }).await?;
         }

@@ -55,6 +55,40 @@ fn doctor_shows_every_place_and_what_it_found() {
     }
 }
 
+/// SQLite drops everything behind one damaged byte of its log, and says nothing: no command leaves figures there.
+#[test]
+fn every_command_leaves_all_of_it_in_the_one_file() {
+    let reading = r#"{"rate_limits":{"five_hour":{"used_percentage":42,"resets_at":1795523400}}}"#;
+    for command in ["scan", "report", "status", "explain", "statusline"] {
+        let machine = Machine::with_logs();
+        match command {
+            "explain" => machine.run(&["explain", "--since", "2026-11-01", "--until", "2026-11-24"]).fine(),
+            "statusline" => {
+                machine.run(&["scan"]).fine();
+                machine.pipe(&["statusline"], reading).fine()
+            }
+            _ => machine.run(&[command]).fine(),
+        };
+        let log = machine.data().join("aimon.db-wal");
+        assert_eq!(std::fs::metadata(&log).map_or(0, |log| log.len()), 0, "{command}");
+        std::fs::remove_file(log).ok();
+        let report = machine.json(&["report", "--no-scan"]);
+        assert_eq!(report["totals"]["calls"], 5, "{command}");
+    }
+}
+
+/// A figure without what could not be read says so, whichever command shows it.
+#[test]
+fn what_is_left_out_is_said_beside_the_figures() {
+    for command in ["report", "status"] {
+        let machine = Machine::with_logs();
+        let said = machine.run(&[command]).fine();
+        assert!(said.err.contains("1 line could not be read; see `aimon doctor`"), "{said:?}");
+        let again = machine.run(&[command]).fine();
+        assert!(!again.err.contains("could not be read"), "what was said of a line is not said again: {again:?}");
+    }
+}
+
 #[test]
 fn a_rebuild_changes_no_figure() {
     let machine = Machine::with_logs();

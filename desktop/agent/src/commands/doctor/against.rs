@@ -55,6 +55,7 @@ pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pr
         }
         _ => Vec::new(),
     };
+    view.close().await;
     let behind = behind(&found, copies, zone);
     let lines = Lines::of(place, behind.values().flatten());
     let seen = Seen { cells: cells as u64, found, behind, lines };

@@ -151,7 +151,8 @@ impl Checkup {
             self.damaged = !db.quarantined.is_empty() && db.rereading || !db.integrity.is_empty();
             for line in &db.integrity {
                 problems.push(format!(
-                    "The database is damaged ({line}). Move {} away and run `aimon scan`: it is read again from the logs.",
+                    "The database is damaged ({line}). Run `aimon doctor --rebuild`. If that does not help, move {} to another place and run \
+                     `aimon scan`: what is still in the logs is read again; keep the folder for what is not.",
                     self.home
                 ));
             }
