@@ -177,3 +177,17 @@ async fn who_goes_away_half_way_leaves_no_hole() {
     replica.rebuild().await.unwrap();
     assert_eq!(figures(&mut replica).await, before);
 }
+
+/// The index tells which other days hold copies of a message. Without the page that knows, both copies would count.
+#[tokio::test]
+async fn a_lost_page_of_the_index_counts_nothing_twice() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 7, 2)]).await;
+    assert_eq!(figures(&mut replica).await, [(2, 7)]);
+    drop(replica);
+    sql(&home, "DELETE FROM pages").await;
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 9, 0)]).await;
+    assert_eq!(figures(&mut replica).await, [(0, 9)]);
+}
