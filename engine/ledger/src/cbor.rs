@@ -1,14 +1,16 @@
 //! CBOR as we write it: RFC 8949 §4.2.1, deterministic. What is read is held to the same rules, so that one
 //! value has one spelling and one id.
 
+use std::ops::Range;
+
 use minicbor::decode::Error;
 use minicbor::{Decoder, Encoder};
 
 /// The error of writing to memory, which does not happen.
-pub(crate) type Never = minicbor::encode::Error<core::convert::Infallible>;
+pub type Never = minicbor::encode::Error<core::convert::Infallible>;
 
 /// Writes to memory.
-pub(crate) fn write(encode: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), Never>) -> Vec<u8> {
+pub fn write(encode: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), Never>) -> Vec<u8> {
     let mut out = Vec::new();
     let done = encode(&mut Encoder::new(&mut out));
     debug_assert!(done.is_ok(), "only a wrong order of calls could fail");
@@ -17,7 +19,7 @@ pub(crate) fn write(encode: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<()
 
 /// Reads a map with ascending integer keys: `field` gets each key that it knows and says whether it read
 /// the value; what a newer version has put there is stepped over.
-pub(crate) fn map<'b>(
+pub fn map<'b>(
     d: &mut Decoder<'b>,
     mut field: impl FnMut(u64, &mut Decoder<'b>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
@@ -37,6 +39,32 @@ pub(crate) fn map<'b>(
 }
 
 /// A byte string of a fixed length.
-pub(crate) fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], Error> {
+pub fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], Error> {
     d.bytes()?.try_into().map_err(|_| Error::message("a byte string of another length"))
+}
+
+/// Byte strings in an array: how chunks and statements are put together.
+pub fn frame(parts: &[&[u8]]) -> Vec<u8> {
+    write(|e| {
+        e.array(parts.len() as u64)?;
+        parts.iter().try_for_each(|part| e.bytes(part)?.ok())
+    })
+}
+
+/// Where the parts of a [`frame`] lie. One spelling: lengths are as short as they can be, and nothing stands behind it.
+///
+/// # Errors
+/// Bytes that are no frame of so many parts.
+pub fn unframe<const N: usize>(bytes: &[u8]) -> Result<[Range<usize>; N], Error> {
+    let mut d = Decoder::new(bytes);
+    if d.array()? != Some(N as u64) {
+        return Err(Error::message(format!("not an array of {N} parts")));
+    }
+    let mut places = [const { 0..0 }; N];
+    for place in &mut places {
+        let length = d.bytes()?.len();
+        *place = d.position() - length..d.position();
+    }
+    let parts: Vec<&[u8]> = places.iter().map(|place| &bytes[place.clone()]).collect();
+    if frame(&parts) == bytes { Ok(places) } else { Err(Error::message("not in the deterministic encoding")) }
 }

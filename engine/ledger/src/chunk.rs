@@ -238,10 +238,7 @@ impl Chunk {
     /// # Errors
     /// [`ChunkError::TooLarge`].
     pub fn assemble(header: &[u8], ciphertext: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<Self, ChunkError> {
-        Self::parse(cbor::write(|e| {
-            e.array(3)?.bytes(header)?.bytes(ciphertext)?.bytes(signature)?;
-            Ok(())
-        }))
+        Self::parse(cbor::frame(&[header, ciphertext, signature]))
     }
 
     /// Reads a chunk's frame and header. Whether it is signed is for [`Chunk::verify`].
@@ -252,31 +249,11 @@ impl Chunk {
         if bytes.len() > MOST_BYTES {
             return Err(ChunkError::TooLarge(bytes.len()));
         }
-        let mut d = Decoder::new(&bytes);
-        if d.array()? != Some(3) {
-            return Err(ChunkError::Malformed("a chunk has three parts".to_owned()));
-        }
-        let mut part = || -> Result<_, CborError> {
-            let length = d.bytes()?.len();
-            Ok(d.position() - length..d.position())
-        };
-        let (header_at, ciphertext_at, signature_at) = (part()?, part()?, part()?);
-        if d.position() != bytes.len() {
-            return Err(ChunkError::Malformed("something behind the chunk".to_owned()));
-        }
+        let [header_at, ciphertext_at, signature_at] = cbor::unframe(&bytes)?;
         let signature: [u8; SIGNATURE_BYTES] = bytes[signature_at]
             .try_into()
             .map_err(|_| ChunkError::Malformed("a signature of another length".to_owned()))?;
         let header = Header::decode(&bytes[header_at.clone()])?;
-        // One spelling: the frame's lengths too are as short as they can be.
-        let (h, c) = (&bytes[header_at.clone()], &bytes[ciphertext_at.clone()]);
-        let again = cbor::write(|e| {
-            e.array(3)?.bytes(h)?.bytes(c)?.bytes(&signature)?;
-            Ok(())
-        });
-        if again != bytes {
-            return Err(ChunkError::Malformed("not in the deterministic encoding".to_owned()));
-        }
         Ok(Self { id: ChunkId::of(&bytes), header, header_at, ciphertext_at, signature, bytes })
     }
 

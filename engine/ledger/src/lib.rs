@@ -10,12 +10,13 @@
 //! * [`log`]: an index of the chunks that are held, kept in step with what counts.
 //! * [`frame`]: what a device and a relay say to each other.
 //! * [`digest`]: the sums by which two sides find out what the other lacks.
+//! * [`cbor`]: how all of these are spelt.
 //! * [`ids`], [`time`], [`retention`]: what all layers name things by, and which days are kept.
 //!
 //! Nothing here opens a file, asks the time, draws a random number, or decrypts. It compiles for
 //! `wasm32-unknown-unknown`.
 
-mod cbor;
+pub mod cbor;
 pub mod chunk;
 pub mod digest;
 pub mod frame;

@@ -12,7 +12,6 @@
 mod body;
 
 use ed25519_dalek::VerifyingKey;
-use minicbor::Decoder;
 use minicbor::decode::Error as CborError;
 
 use crate::cbor;
@@ -69,7 +68,7 @@ impl Statement {
     /// # Errors
     /// [`StatementError::TooLarge`].
     pub fn assemble(body: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<Self, StatementError> {
-        Self::parse(frame(body, signature))
+        Self::parse(cbor::frame(&[body, signature]))
     }
 
     /// Reads a statement's frame and body. Whether it is signed is for [`Statement::verify`].
@@ -80,17 +79,10 @@ impl Statement {
         if bytes.len() > MOST_BYTES {
             return Err(StatementError::TooLarge(bytes.len()));
         }
-        let mut d = Decoder::new(&bytes);
-        if d.array()? != Some(2) {
-            return Err(StatementError::Malformed("a statement has two parts".to_owned()));
-        }
-        let length = d.bytes()?.len();
-        let body_at = d.position() - length..d.position();
-        let signature = cbor::fixed(&mut d)?;
-        // One spelling: the frame's lengths too are as short as they can be, and nothing stands behind it.
-        if frame(&bytes[body_at.clone()], &signature) != bytes {
-            return Err(StatementError::Malformed("not in the deterministic encoding".to_owned()));
-        }
+        let [body_at, signature_at] = cbor::unframe(&bytes)?;
+        let signature = bytes[signature_at]
+            .try_into()
+            .map_err(|_| StatementError::Malformed("a signature of another length".to_owned()))?;
         let body = Body::decode(&bytes[body_at.clone()])?;
         Ok(Self { id: StatementId::of(&bytes), body, body_at, signature, bytes })
     }
@@ -126,13 +118,6 @@ impl Statement {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
-}
-
-fn frame(body: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
-    cbor::write(|e| {
-        e.array(2)?.bytes(body)?.bytes(signature)?;
-        Ok(())
-    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use aimon_ledger::cbor;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::statement::Keys;
 use bech32::Bech32m;
 use bech32::primitives::decode::CheckedHrpstring;
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
@@ -73,13 +74,10 @@ impl Code {
 
     /// The line. Upper case is the same code, and makes a smaller QR code.
     pub fn text(&self) -> Zeroizing<String> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        let mut e = Encoder::new(&mut *bytes);
-        let written = (|| {
+        let bytes = Zeroizing::new(cbor::write(|e| {
             e.array(6)?.u8(VERSION)?.str(&self.relay)?.bytes(&self.invitation)?;
             e.bytes(self.secret.expose_secret())?.bytes(&self.workspace)?.bytes(&self.inviter)?.ok()
-        })();
-        debug_assert!(written.is_ok(), "memory takes it");
+        }));
         Zeroizing::new(bech32::encode::<Bech32m>(PREFIX, &bytes).unwrap_or_default())
     }
 
@@ -106,19 +104,16 @@ impl Code {
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, minicbor::decode::Error> {
-        fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], minicbor::decode::Error> {
-            d.bytes()?.try_into().map_err(|_| minicbor::decode::Error::message("another length"))
-        }
         let relay = d.str()?;
         if relay.len() > LONGEST || relay.chars().any(char::is_control) {
             return Err(minicbor::decode::Error::message("no address"));
         }
         Ok(Self {
             relay: relay.to_owned(),
-            invitation: fixed(d)?,
-            secret: SecretBox::new(Box::new(fixed(d)?)),
-            workspace: fixed(d)?,
-            inviter: fixed(d)?,
+            invitation: cbor::fixed(d)?,
+            secret: SecretBox::new(Box::new(cbor::fixed(d)?)),
+            workspace: cbor::fixed(d)?,
+            inviter: cbor::fixed(d)?,
         })
     }
 }

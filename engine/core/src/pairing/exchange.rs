@@ -1,13 +1,14 @@
 //! What the two say to each other, under the invitation's secret.
 
+use aimon_ledger::cbor;
 use aimon_ledger::ids::{DeviceId, WorkspaceId};
 use aimon_ledger::signature::{Purpose, SIGNATURE_BYTES};
 use aimon_ledger::statement::Keys;
 use aimon_ledger::time::UtcMillis;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use minicbor::Decoder;
 use minicbor::decode::Error as CborError;
-use minicbor::{Decoder, Encoder};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
@@ -188,7 +189,7 @@ impl Joiner {
 
 impl Request {
     fn encode(&self) -> Vec<u8> {
-        write(|e| {
+        cbor::write(|e| {
             e.array(6)?.bytes(&self.device.0)?.bytes(&self.keys.signing)?.bytes(&self.keys.agreement)?;
             e.str(&self.name)?.u64(self.brings.records)?.u64(self.brings.days)?.ok()
         })
@@ -198,8 +199,8 @@ impl Request {
         let mut d = Decoder::new(bytes);
         fields(&mut d, 6)?;
         Ok(Self {
-            device: DeviceId(fixed(&mut d)?),
-            keys: Keys { signing: fixed(&mut d)?, agreement: fixed(&mut d)? },
+            device: DeviceId(cbor::fixed(&mut d)?),
+            keys: Keys { signing: cbor::fixed(&mut d)?, agreement: cbor::fixed(&mut d)? },
             name: name(&mut d)?,
             brings: Brings { records: d.u64()?, days: d.u64()? },
         })
@@ -208,7 +209,7 @@ impl Request {
 
 impl Answer {
     fn encode(&self, signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
-        write(|e| {
+        cbor::write(|e| {
             e.array(7)?.bytes(&self.workspace.0)?.str(&self.name)?.bytes(&self.device.0)?;
             e.bytes(&self.keys.signing)?.bytes(&self.keys.agreement)?.bytes(&self.nonce)?.bytes(signature)?.ok()
         })
@@ -218,13 +219,13 @@ impl Answer {
         let mut d = Decoder::new(bytes);
         fields(&mut d, 7)?;
         let answer = Self {
-            workspace: WorkspaceId(fixed(&mut d)?),
+            workspace: WorkspaceId(cbor::fixed(&mut d)?),
             name: name(&mut d)?,
-            device: DeviceId(fixed(&mut d)?),
-            keys: Keys { signing: fixed(&mut d)?, agreement: fixed(&mut d)? },
-            nonce: fixed(&mut d)?,
+            device: DeviceId(cbor::fixed(&mut d)?),
+            keys: Keys { signing: cbor::fixed(&mut d)?, agreement: cbor::fixed(&mut d)? },
+            nonce: cbor::fixed(&mut d)?,
         };
-        Ok((answer, fixed(&mut d)?))
+        Ok((answer, cbor::fixed(&mut d)?))
     }
 
     /// What the inviter signs: all that the digits are of but the secret.
@@ -263,25 +264,12 @@ fn cipher(code: &Code, info: &str) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new((&*Zeroizing::new(derived::<32>(code.secret.expose_secret(), info))).into())
 }
 
-fn write(
-    encode: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let done = encode(&mut Encoder::new(&mut out));
-    debug_assert!(done.is_ok(), "memory takes it");
-    out
-}
-
 fn fields(d: &mut Decoder<'_>, least: u64) -> Result<(), CborError> {
     // What a newer version adds stands behind.
     match d.array()? {
         Some(n) if n >= least => Ok(()),
         _ => Err(CborError::message("too few fields")),
     }
-}
-
-fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], CborError> {
-    d.bytes()?.try_into().map_err(|_| CborError::message("a byte string of another length"))
 }
 
 fn name(d: &mut Decoder<'_>) -> Result<String, CborError> {

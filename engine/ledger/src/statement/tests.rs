@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use ed25519_dalek::{Signer, SigningKey};
+use minicbor::Decoder;
 use proptest::prelude::*;
 
 use super::*;
