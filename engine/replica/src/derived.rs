@@ -108,7 +108,7 @@ async fn listed_pages(db: &mut SqliteConnection) -> Result<Vec<u8>, sqlx::Error>
     Ok(bits)
 }
 
-/// What a list holds; nothing before it was first written.
+/// What is stored under a key; nothing before it was first written.
 async fn get(db: &mut SqliteConnection, key: &str, number: i64) -> Result<Vec<u8>, sqlx::Error> {
     let bytes: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT value FROM derived WHERE key = ?").bind(key).fetch_optional(db).await?;
@@ -543,11 +543,10 @@ async fn cells_found(
 
 /// The stored newest gauges.
 pub(crate) async fn read_gauges(db: &mut SqliteConnection) -> Result<Gauges, sqlx::Error> {
-    let bytes: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM derived WHERE key = 'gauges'").fetch_optional(db).await?;
-    match bytes {
-        Some(bytes) => Gauges::decode(checked::open(GAUGES, &bytes)?).map_err(|e| sqlx::Error::Decode(Box::new(e))),
-        None => Ok(Gauges::default()),
+    let bytes = get(db, "gauges", GAUGES).await?;
+    match bytes.is_empty() {
+        true => Ok(Gauges::default()),
+        false => Gauges::decode(&bytes).map_err(|e| sqlx::Error::Decode(Box::new(e))),
     }
 }
 

@@ -40,6 +40,22 @@ struct Attempt {
     mended: bool,
 }
 
+/// Reads one state of the database; once more if something had to be mended on the way. A macro, since a closure's future
+/// would not be `Send` for every borrow.
+macro_rules! soundly {
+    ($replica:ident, $damaged:ident => $read:expr) => {{
+        let mut attempt = Attempt::default();
+        loop {
+            $replica.snapshot(true).await?;
+            let $damaged = &mut attempt.damaged;
+            let done = $read.await;
+            if let Some(found) = $replica.mended(done, &mut attempt).await? {
+                break Ok(found);
+            }
+        }
+    }};
+}
+
 impl Replica {
     /// The cells of the kept days in a range, ascending. `as_of` is the day that counts as today:
     /// what is older than the retention leaves the set before the fold.
@@ -50,14 +66,7 @@ impl Replica {
         as_of: UtcDay,
         detail: Detail,
     ) -> Result<Vec<DayCells>, Error> {
-        let mut attempt = Attempt::default();
-        loop {
-            self.snapshot(true).await?;
-            let done = self.history_of(days, as_of, detail, &mut attempt.damaged).await;
-            if let Some(cells) = self.mended(done, &mut attempt).await? {
-                return Ok(cells);
-            }
-        }
+        soundly!(self, damaged => self.history_of(days, as_of, detail, damaged))
     }
 
     async fn history_of(
@@ -93,14 +102,7 @@ impl Replica {
 
     /// The records that stand in a range of days.
     pub async fn copies(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<Copy>, Error> {
-        let mut attempt = Attempt::default();
-        loop {
-            self.snapshot(true).await?;
-            let done = self.copies_of(days, as_of, &mut attempt.damaged).await;
-            if let Some(copies) = self.mended(done, &mut attempt).await? {
-                return Ok(copies);
-            }
-        }
+        soundly!(self, damaged => self.copies_of(days, as_of, damaged))
     }
 
     async fn copies_of(
@@ -133,14 +135,7 @@ impl Replica {
 
     /// The answers of one day that stand, gauges included.
     pub async fn answers(&mut self, day: UtcDay) -> Result<Vec<Standing>, Error> {
-        let mut attempt = Attempt::default();
-        loop {
-            self.snapshot(true).await?;
-            let done = self.answers_of(day, &mut attempt.damaged).await;
-            if let Some(answers) = self.mended(done, &mut attempt).await? {
-                return Ok(answers);
-            }
-        }
+        soundly!(self, damaged => self.answers_of(day, damaged))
     }
 
     async fn answers_of(&mut self, day: UtcDay, damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
@@ -160,14 +155,7 @@ impl Replica {
 
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
-        let mut attempt = Attempt::default();
-        loop {
-            self.snapshot(true).await?;
-            let done = self.gauges_of().await;
-            if let Some(gauges) = self.mended(done, &mut attempt).await? {
-                return Ok(gauges);
-            }
-        }
+        soundly!(self, _damaged => self.gauges_of())
     }
 
     async fn gauges_of(&mut self) -> Result<Vec<Standing>, Error> {

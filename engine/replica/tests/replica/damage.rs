@@ -191,3 +191,18 @@ async fn a_lost_page_of_the_index_counts_nothing_twice() {
     record(&mut replica, &[call(1, 9, 0)]).await;
     assert_eq!(figures(&mut replica).await, [(0, 9)]);
 }
+
+/// A new aimon reads beside an old `up`, whose tables mean something else to it.
+#[tokio::test]
+async fn a_reader_makes_its_own_where_the_tables_are_another_versions() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    record(&mut replica, &[call(1, 7, 0), call(2, 5, 3)]).await;
+    assert_eq!(figures(&mut replica).await, [(0, 7), (3, 5)]);
+    drop(replica);
+    sql(&home, "UPDATE derived SET value = zeroblob(8) WHERE key = 'version'").await;
+    // What the tables still say of it is theirs.
+    sql(&home, "DELETE FROM changes WHERE seq = 1").await;
+    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    assert_eq!(figures(&mut reader).await, [(0, 7)]);
+}
