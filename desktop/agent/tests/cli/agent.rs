@@ -276,3 +276,19 @@ fn an_agent_that_does_not_answer() {
     let report: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(report["totals"]["calls"], 5, "what is recorded shows all the same");
 }
+
+/// A process that was stopped still lets others connect, and never answers: nobody waits for it for an hour.
+#[cfg(unix)]
+#[test]
+fn a_stopped_agent_is_not_waited_for() {
+    let machine = Machine::with_logs();
+    let up = Up::start(&machine);
+    let pid = up.child.id().to_string();
+    std::process::Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+    let begun = Instant::now();
+    let said = machine.run(&["scan"]);
+    std::process::Command::new("kill").args(["-CONT", &pid]).status().unwrap();
+    assert!(said.code == 3 && said.err.contains("error[agent-not-answering]"), "{said:?}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    machine.run(&["scan"]).fine();
+}
