@@ -7,12 +7,12 @@ use tokio::sync::Mutex;
 
 use crate::agent::client::Client;
 use crate::error::{Error, Result};
+use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::number;
 use crate::scan::{self, Scanned};
-use crate::{commands, filter};
 
 /// How many days the clock may be ahead before that is worth a word.
 pub const DOUBT: i64 = 30;
@@ -123,7 +123,7 @@ fn tell_left_out(scanned: &Scanned) {
     let lines: u64 = scanned.lines_skipped.values().sum();
     let mut what = Vec::new();
     if scanned.files_unreadable > 0 {
-        what.push(commands::scan::unreadable(scanned.files_unreadable));
+        what.push(number::unreadable(scanned.files_unreadable));
     }
     if lines > 0 {
         what.push(number::count(lines, "line"));

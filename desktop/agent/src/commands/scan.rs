@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
-use crate::render::number::{bytes, count};
+use crate::render::number::{bytes, count, unreadable};
 use crate::render::text::{visible, wrapped};
 use crate::scan::{self, Scanned};
 use crate::view::{self, View};
@@ -120,20 +120,5 @@ pub fn notes(s: &Scanned) -> String {
         String::new()
     } else {
         format!("\n{}\n", notes.iter().map(|n| visible(n)).collect::<Vec<_>>().join("\n"))
-    }
-}
-
-/// `1 file or folder`, `2 files or folders`.
-pub fn unreadable(n: u64) -> String {
-    if n == 1 { "1 file or folder".to_owned() } else { format!("{} or folders", count(n, "file")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unreadable;
-
-    #[test]
-    fn one_is_one() {
-        assert_eq!((unreadable(1), unreadable(2)), ("1 file or folder".to_owned(), "2 files or folders".to_owned()));
     }
 }

@@ -71,6 +71,11 @@ pub fn count(n: u64, one: &str) -> String {
     format!("{} {one}{}", exact(n), if n == 1 { "" } else { "s" })
 }
 
+/// `1 file or folder`, `2 files or folders`.
+pub fn unreadable(n: u64) -> String {
+    if n == 1 { "1 file or folder".to_owned() } else { format!("{} or folders", count(n, "file")) }
+}
+
 /// Bytes as `1.2 MB`.
 pub fn bytes(n: u64) -> String {
     match short(n) {
@@ -93,6 +98,11 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_unreadable_may_be_a_folder() {
+        assert_eq!((unreadable(1), unreadable(2)), ("1 file or folder".to_owned(), "2 files or folders".to_owned()));
+    }
 
     #[test]
     fn money_reads_well() {

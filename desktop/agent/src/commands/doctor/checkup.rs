@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
-use crate::render::number::{bytes, count};
+use crate::render::number::{bytes, count, unreadable};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
@@ -184,7 +184,7 @@ impl Checkup {
             None => {}
         }
         if self.logs.files_unreadable > 0 {
-            let what = commands::scan::unreadable(self.logs.files_unreadable);
+            let what = unreadable(self.logs.files_unreadable);
             problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
         }
         if !self.prices.unpriced_models.is_empty() {
