@@ -22,6 +22,8 @@ use crate::digest::Sum;
 use crate::ids::{ChunkId, StatementId, WorkspaceId};
 use crate::time::{UtcDay, UtcMillis};
 
+pub use decode::sequence;
+
 /// The most bytes of a frame.
 pub const MOST_BYTES: usize = 1 << 20;
 

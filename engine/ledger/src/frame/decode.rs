@@ -67,6 +67,21 @@ impl Frame {
     }
 }
 
+/// Reads frames that stand one behind the other: a batch of the HTTPS fallback.
+///
+/// # Errors
+/// What is wrong with the first one that can't be read.
+pub fn sequence(bytes: &[u8]) -> Result<Vec<Frame>, FrameError> {
+    let mut d = Decoder::new(bytes);
+    let mut frames = Vec::new();
+    while d.position() < bytes.len() {
+        let from = d.position();
+        d.skip()?;
+        frames.push(Frame::decode(&bytes[from..d.position()])?);
+    }
+    Ok(frames)
+}
+
 fn length(d: &mut Decoder<'_>) -> Result<u64, CborError> {
     d.array()?.ok_or_else(|| CborError::message("an array without a length"))
 }

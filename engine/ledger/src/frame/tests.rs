@@ -148,3 +148,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn frames_one_behind_the_other_are_read_one_by_one() {
+    let frames = vec![Frame::Ping(1), Frame::Live, Frame::Push(vec![vec![1; 300]])];
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.encode().unwrap()).collect();
+    assert_eq!(sequence(&bytes).unwrap(), frames);
+    assert_eq!(sequence(&[]).unwrap(), []);
+    assert!(sequence(&bytes[..bytes.len() - 1]).is_err(), "the last one is cut off");
+}
