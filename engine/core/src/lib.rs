@@ -12,6 +12,7 @@
 //! * [`prices`]: what tokens cost, from a dated table, at read time.
 //! * [`crypto`]: keys, and what is encrypted and signed with them.
 //! * [`pairing`]: how a device is taken into a workspace.
+//! * [`sync`]: how devices converge.
 //! * [`retention`]: which days are kept, and when a day may expire.
 //!
 //! Nothing here opens a file, sleeps, asks the time or draws a random number: time, entropy and
@@ -27,4 +28,5 @@ pub mod name;
 pub mod pairing;
 pub mod prices;
 pub mod segment;
+pub mod sync;
 pub mod units;
