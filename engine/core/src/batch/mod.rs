@@ -104,6 +104,29 @@ impl Batch {
         self.records.is_empty() && self.answers.is_empty() && self.unchanged.is_empty() && self.unknown.is_empty()
     }
 
+    /// Leaves the first half here and gives the other back; `None` where it can't be divided: one event, or something in it that
+    /// only a newer version understands.
+    pub fn split(&mut self) -> Option<Self> {
+        if self.len() < 2 || !self.unknown.is_empty() || self.carried.iter().any(|carried| !carried.is_empty()) {
+            return None;
+        }
+        let mut keep = self.len() / 2;
+        let mut halve = |count: usize| {
+            let here = keep.min(count);
+            keep -= here;
+            here
+        };
+        let (records, answers, unchanged) =
+            (halve(self.records.len()), halve(self.answers.len()), halve(self.unchanged.len()));
+        Some(Self {
+            clock_offset_ms: self.clock_offset_ms,
+            records: self.records.split_off(records),
+            answers: self.answers.split_off(answers),
+            unchanged: self.unchanged.split_off(unchanged),
+            ..Self::default()
+        })
+    }
+
     /// How many events that this version knows.
     pub fn len(&self) -> usize {
         self.records.len() + self.answers.len() + self.unchanged.len()
