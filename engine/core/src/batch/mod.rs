@@ -132,13 +132,14 @@ impl Batch {
             keep -= here;
             here
         };
-        let (records, answers, unchanged) =
-            (halve(self.records.len()), halve(self.answers.len()), halve(self.unchanged.len()));
+        let (records, answers) = (halve(self.records.len()), halve(self.answers.len()));
+        let (unchanged, settings) = (halve(self.unchanged.len()), halve(self.settings.len()));
         Some(Self {
             clock_offset_ms: self.clock_offset_ms,
             records: self.records.split_off(records),
             answers: self.answers.split_off(answers),
             unchanged: self.unchanged.split_off(unchanged),
+            settings: self.settings.split_off(settings),
             ..Self::default()
         })
     }

@@ -242,6 +242,7 @@ impl Client {
             step.send.push(Send::Frame(Box::new(Frame::Statements(bytes))));
         }
         self.stand(&mut held.clone(), step);
+        self.pump(step);
         Ok(())
     }
 

@@ -25,6 +25,6 @@ mod repair;
 mod session;
 mod write;
 
-pub use client::{Client, Held, Me, SyncError};
+pub use client::{Client, Held, Me, SyncError, entry};
 pub use fault::Fault;
 pub use write::{Notice, Send, Step, Stored, Write};

@@ -167,6 +167,8 @@ impl Client {
         }
         self.ring = ring;
         self.decide(held, step);
+        // What counts has changed on both sides, not at once: a chunk that one has let go may count again at the other.
+        self.session.is_due = true;
         if was_member && !self.is_member() {
             step.notices.push(Notice::Revoked);
         }

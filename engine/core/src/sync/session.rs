@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
 use aimon_ledger::frame::{self, Code, Frame, Hello, KeyInUse, Outcome, Want, Welcome};
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::live::State;
+use aimon_ledger::retention::Retention;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::{UtcDay, UtcMillis};
-
-use aimon_ledger::chunk::Chunk;
 
 use super::repair::Repair;
 use super::{Client, Fault, Held, Notice, Send, Step};
@@ -113,6 +113,8 @@ pub(super) struct Session {
     pub(super) offers: VecDeque<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
+    /// The relay has said that it keeps no day before this one.
+    refused_before: Option<UtcDay>,
     retry_at: Option<UtcMillis>,
     /// The greatest number under which something of this device's was taken.
     accepted: u64,
@@ -134,16 +136,10 @@ impl Session {
         matches!(self.stage, Stage::Welcomed | Stage::Live)
     }
 
-    /// The first day that the relay keeps.
-    pub(super) fn first_day(&self) -> Option<UtcDay> {
-        self.welcome.as_ref().map(|welcome| welcome.first_day)
-    }
-
-    /// What the relay keeps no more.
-    pub(super) fn keeps_from(&mut self, day: UtcDay) {
-        if let Some(welcome) = &mut self.welcome {
-            welcome.first_day = welcome.first_day.max(day);
-        }
+    /// The first day that the relay keeps under a retention: it hears the same statements, and has its own clock.
+    pub(super) fn first_day(&self, retention: Retention) -> UtcDay {
+        let by_clock = self.welcome.as_ref().map(|welcome| retention.first_day(welcome.time.day()));
+        by_clock.max(self.refused_before).unwrap_or(UtcDay(i32::MIN))
     }
 }
 
@@ -234,9 +230,10 @@ impl Client {
             }
             Frame::Failed { code, text } => Step { notices: vec![Notice::Failed(code, text)], ..Step::default() },
             Frame::Ping(n) => Step { send: vec![Send::Frame(Box::new(Frame::Pong(n)))], ..Step::default() },
-            Frame::Pong(n) => self.answered(n),
             // What only a device says, what comes out of turn, and what a newer version knows.
-            Frame::Hello(_) | Frame::Push(_) | Frame::Welcome(_) | Frame::Live | Frame::Unknown(_) => Step::default(),
+            Frame::Hello(_) | Frame::Push(_) | Frame::Welcome(_) | Frame::Live | Frame::Pong(_) | Frame::Unknown(_) => {
+                Step::default()
+            }
         }
     }
 
@@ -248,7 +245,10 @@ impl Client {
             step.write.cursor = Some(self.cursor);
         }
         let lacking = self.membership.lacking(&welcome.heads).into_iter().map(|statement| statement.bytes().to_vec());
-        for some in frames(lacking.collect(), Vec::len) {
+        let lacking: Vec<Vec<u8>> = lacking.collect();
+        // What counts at the relay changes with what it hears.
+        self.session.is_due = !lacking.is_empty();
+        for some in frames(lacking, Vec::len) {
             step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
         }
         self.session.stage = Stage::Welcomed;
@@ -273,12 +273,16 @@ impl Client {
         self.session.stage = Stage::Live;
         self.session.compared = Some(now.day());
         self.queue.hurry();
-        let theirs = self.session.welcome.as_ref().map(|welcome| welcome.digest);
-        if theirs == Some(self.total()) || self.has(Fault::TrustTheCursor) {
-            self.session.is_even = true;
-        } else {
-            self.session.is_due = true;
+        // What has a lower number and was not delivered does not count any more, or is not wanted.
+        let head = self.session.welcome.as_ref().map_or(0, |welcome| welcome.head);
+        if head > self.cursor {
+            self.cursor = head;
+            step.write.cursor = Some(head);
         }
+        let welcome = self.session.welcome.as_ref();
+        let is_same = welcome.is_some_and(|welcome| welcome.digest == self.total(welcome.first_day));
+        self.session.is_even = is_same || self.has(Fault::TrustTheCursor);
+        self.session.is_due |= !self.session.is_even;
         if let Ok(given) = self.give_keys() {
             step.join(given);
         }
@@ -286,11 +290,12 @@ impl Client {
         step
     }
 
-    /// The sum of what both sides keep, without what the relay has not taken yet.
-    fn total(&self) -> Sum {
-        let mut total = self.log.digest().total(|place| self.is_shared(place));
+    /// The sum of what is kept from a day on, without what the relay has not taken yet.
+    fn total(&self, first: UtcDay) -> Sum {
+        let is_shared = |place: &Place| place.day.is_none_or(|day| day >= first);
+        let mut total = self.log.digest().total(is_shared);
         for id in self.queue.ids().filter(|id| self.log.state(id) == Some(State::Live)) {
-            if self.log.header(id).is_some_and(|header| self.is_shared(&header.place)) {
+            if self.log.header(id).is_some_and(|header| is_shared(&header.place)) {
                 total.remove(id);
             }
         }
@@ -333,7 +338,7 @@ impl Client {
         if code == Code::Expired
             && let Some(day) = self.log.header(&id).and_then(|header| header.place.day)
         {
-            self.session.keeps_from(day.plus(1));
+            self.session.refused_before = self.session.refused_before.max(Some(day.plus(1)));
         }
         if matches!(code, Code::Quota | Code::Rate | Code::Unavailable) {
             self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
@@ -388,7 +393,7 @@ impl Client {
             step.send.push(Send::Push(push));
         }
         if self.session.flying.is_empty() && self.next_push().is_none() {
-            if self.session.is_due {
+            if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
             } else if self.session.is_even && !self.session.told {
                 self.session.told = true;
