@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use aimon_core::sync::Client;
+use aimon_core::event::Event;
+use aimon_core::sync::{Client, Purge};
 use aimon_ledger::chunk::Place;
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::ChunkId;
+use aimon_ledger::ids::{ChunkId, StatementId};
 use aimon_ledger::live::State;
+use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
 
 use crate::node::Node;
@@ -26,6 +28,8 @@ pub enum Broken {
     Lost { node: usize, events: BTreeSet<u64> },
     /// A device shows what it does not keep.
     Risen { node: usize, days: BTreeSet<UtcDay> },
+    /// A device shows what was purged.
+    Unpurged { node: usize, events: BTreeSet<u64> },
     /// A fresh exchange is not empty.
     Busy { node: usize, said: String },
     /// Something can't be read, or still waits.
@@ -78,7 +82,10 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         let on_disk: BTreeSet<ChunkId> = node.disk.chunks.keys().copied().collect();
         let known: BTreeSet<ChunkId> = client.log().all().map(|(id, _, _)| *id).collect();
         if on_disk != known {
-            return Err(Broken::Apart { what: format!("device {n}'s disk and what it knows") });
+            let states: Vec<_> = known.difference(&on_disk).map(|id| (*id, client.state(id))).collect();
+            let more: Vec<_> = on_disk.difference(&known).collect();
+            let what = format!("device {n}'s disk and what it knows: only there {more:?}, only known {states:?}");
+            return Err(Broken::Apart { what });
         }
         if !node.disk.queue.is_empty() || !node.disk.plain.is_empty() {
             let what = format!("{} queued, {} in plain text", node.disk.queue.len(), node.disk.plain.len());
@@ -88,6 +95,10 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             if client.keyring().open(chunk).is_err() {
                 return Err(Broken::Waiting { node: *n, what: "a chunk whose key is not here".to_owned() });
             }
+        }
+        let states = client.log().all().filter(|(_, _, state)| !matches!(state, State::Live | State::SetAside));
+        if let Some((id, _, state)) = states.last() {
+            return Err(Broken::Waiting { node: *n, what: format!("chunk {id}, which is {state:?}") });
         }
         let events = node.disk.events(client);
         let risen: BTreeSet<UtcDay> =
@@ -106,6 +117,25 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             return Err(Broken::Different { first: *first, second: *second, events });
         }
     }
+    // What a purge takes shows nowhere; what one takes that does not count any more may be gone.
+    let statements: Vec<&Statement> = client.membership().statements().collect();
+    let said: Vec<Purge> = statements.iter().filter_map(|statement| client.read_purge(statement)).collect();
+    let counting: BTreeSet<StatementId> = client.purges().iter().map(|purge| purge.id).collect();
+    let is_taken = |event: &u64, counts_only: bool| {
+        let day = world.days.get(event).copied();
+        let record = day.map(|day| crate::world::event(*event, day));
+        let takes = |purge: &&Purge| match &record {
+            Some(Event::Record(record)) => purge.takes_record(record),
+            _ => false,
+        };
+        said.iter().filter(|purge| !counts_only || counting.contains(&purge.id)).any(|purge| takes(&purge))
+    };
+    for (n, events) in &shown {
+        let purged: BTreeSet<u64> = events.iter().filter(|event| is_taken(event, true)).copied().collect();
+        if !purged.is_empty() {
+            return Err(Broken::Unpurged { node: *n, events: purged });
+        }
+    }
     let former = &client.standing().former;
     let all: BTreeMap<u64, UtcDay> =
         members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
@@ -117,8 +147,8 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         expected.extend(acknowledged);
     }
     for (n, events) in &shown {
-        let lost: BTreeSet<u64> =
-            expected.iter().filter(|(event, day)| **day >= first && !events.contains(event)).map(|(e, _)| *e).collect();
+        let lost = expected.iter().filter(|(event, day)| **day >= first && !events.contains(event)).map(|(e, _)| *e);
+        let lost: BTreeSet<u64> = lost.filter(|event| !is_taken(event, false)).collect();
         if !lost.is_empty() {
             return Err(Broken::Lost { node: *n, events: lost });
         }

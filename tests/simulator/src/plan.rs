@@ -72,7 +72,6 @@ pub enum Action {
     RelayRestore,
     RelayEmpty,
     RelayCrash,
-    /// Hides one chunk in the middle from whoever asks until the world heals.
     Admit {
         by: u8,
         past: u8,
@@ -95,6 +94,13 @@ pub enum Action {
     Set {
         node: u8,
         path: u8,
+    },
+    /// Purges the days so many days back, from first to last, of one of two sources or (2) of both.
+    Purge {
+        by: u8,
+        first: u8,
+        last: u8,
+        source: u8,
     },
     /// A member writes a snapshot that covers what it does not contain.
     Lie {
@@ -125,7 +131,7 @@ impl Plan {
         let devices = dice.range(1, 3) as u8;
         let length = dice.range(40, 160);
         // Each world is about a few things: not all that can happen happens at once.
-        let themes: Vec<u64> = (0..3).map(|_| dice.below(8)).collect();
+        let themes: Vec<u64> = (0..3).map(|_| dice.below(9)).collect();
         let actions = (0..length).map(|_| Self::one(&mut dice, &themes)).collect();
         Self { seed, devices, actions }
     }
@@ -180,6 +186,12 @@ impl Plan {
                 0 => Action::Wait { ms: 86_400_000 },
                 1 => Action::Lie { node, dice: any },
                 _ => Action::Seal { node },
+            },
+            76..80 if has(8) => Action::Purge {
+                by: node,
+                first: dice.below(10) as u8,
+                last: dice.below(4) as u8,
+                source: dice.below(3) as u8,
             },
             72..76 if has(7) => Action::Set { node, path: dice.below(3) as u8 },
             80..84 => Action::Seal { node },

@@ -6,7 +6,7 @@ use aimon_core::batch::Batch;
 use aimon_core::crypto::{self, Entropy, SecretKeys};
 use aimon_core::event::{Event, MessageId, Quality, Record, RequestId, Setting, Tier};
 use aimon_core::segment::{self, Chain};
-use aimon_core::sync::{Fault, Held, Step, SyncError, entry};
+use aimon_core::sync::{Fault, Held, Selection, Step, SyncError, entry};
 use aimon_core::units::Tokens;
 use aimon_generator::Prng;
 use aimon_ledger::chunk::{Header, Kind, Place};
@@ -211,6 +211,7 @@ impl World {
                 }
             }
             Action::Set { node, path } => self.set(self.pick(node), path),
+            Action::Purge { by, first, last, source } => self.purge(self.pick(by), first, last, source),
             Action::Lie { node, dice } => self.lie(self.pick(node), dice),
             Action::Stranger { dice } => self.stranger(dice),
         }
@@ -312,6 +313,18 @@ impl World {
         if let Ok(write) = client.record(None, vec![Batch::new([Event::Setting(entry)])], true) {
             let mut step = client.recorded();
             step.write = write;
+            self.go(n, step);
+        }
+    }
+
+    fn purge(&mut self, n: usize, first: u8, last: u8, source: u8) {
+        let today = self.now.day();
+        let days = today.plus(-i32::from(first.max(last)))..=today.plus(-i32::from(last.min(first)));
+        let selection = Selection { source: SOURCES.get(usize::from(source)).map(|name| (*name).into()), account: None };
+        let Some(client) = &self.nodes[n].client else { return };
+        let held = self.nodes[n].disk.held(&client.reached(&[], &days));
+        let Some(client) = &mut self.nodes[n].client else { return };
+        if let Ok(step) = client.purge(Vec::new(), days, self.now, &selection, held) {
             self.go(n, step);
         }
     }
@@ -629,10 +642,13 @@ impl World {
     }
 }
 
+/// Who tells of calls.
+const SOURCES: [&str; 2] = ["codex", "claude-code"];
+
 /// A call that is known by its number.
-fn event(number: u64, day: UtcDay) -> Event {
+pub fn event(number: u64, day: UtcDay) -> Event {
     Event::Record(Record {
-        source: "codex".into(),
+        source: SOURCES[(number % 2) as usize].into(),
         message: MessageId(number.to_le_bytes()),
         request: RequestId([0; 2]),
         sidechain: false,

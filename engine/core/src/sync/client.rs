@@ -1,6 +1,6 @@
 //! What a device holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use aimon_ledger::chunk::{Chunk, Header, Place, Previous};
@@ -224,7 +224,7 @@ impl Client {
         let mut step = Step::default();
         let before = self.time;
         self.time = if self.has(Fault::ExpireByClock) { TrustedTime::new(now) } else { time };
-        self.decide(&mut Held::new(), &mut step);
+        self.decide(&mut Held::new(), &BTreeSet::new(), &mut step);
         // A time within the same day changes nothing that is kept.
         let is_same = before.until.day() == time.until.day() && before.doubted == time.doubted;
         if !is_same || before.is_proven() != time.is_proven() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
 use aimon_ledger::frame::{self, Code, Frame, Hello, KeyInUse, Outcome, Want, Welcome};
-use aimon_ledger::ids::ChunkId;
+use aimon_ledger::ids::{ChunkId, StatementId};
 use aimon_ledger::live::State;
 use aimon_ledger::retention::Retention;
 use aimon_ledger::statement::Statement;
@@ -75,6 +75,11 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Those that may still be taken: not refused.
+    pub(super) fn waiting_ids(&self) -> impl Iterator<Item = &ChunkId> {
+        self.waiting.values().filter(|waiting| waiting.refused.is_none()).map(|waiting| &waiting.id)
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = &ChunkId> {
         self.waiting.values().map(|waiting| &waiting.id)
     }
@@ -116,6 +121,10 @@ pub(super) struct Session {
     /// The relay has said that it keeps no day before this one.
     refused_before: Option<UtcDay>,
     retry_at: Option<UtcMillis>,
+    /// Statements that the relay has, or was told.
+    said: HashSet<StatementId>,
+    /// Whether there may be others.
+    pub(super) has_unsaid: bool,
     /// The greatest number under which something of this device's was taken.
     accepted: u64,
     pub(super) repair: Repair,
@@ -131,9 +140,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Whether frames can be sent.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Welcomed | Stage::Live)
+    /// The relay has these.
+    pub(super) fn know(&mut self, statements: &[Statement]) {
+        self.said.extend(statements.iter().map(Statement::id));
     }
 
     /// The first day that the relay keeps under a retention: it hears the same statements, and has its own clock.
@@ -244,16 +253,37 @@ impl Client {
             self.cursor = welcome.head;
             step.write.cursor = Some(self.cursor);
         }
-        let lacking = self.membership.lacking(&welcome.heads).into_iter().map(|statement| statement.bytes().to_vec());
-        let lacking: Vec<Vec<u8>> = lacking.collect();
-        // What counts at the relay changes with what it hears.
-        self.session.is_due = !lacking.is_empty();
-        for some in frames(lacking, Vec::len) {
-            step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
-        }
         self.session.stage = Stage::Welcomed;
         self.session.welcome = Some(welcome);
+        self.session.has_unsaid = true;
+        self.say_lacking(&mut step);
         step
+    }
+
+    /// Says what the relay has not heard. A purge waits until what remains of what it takes has been taken by the relay.
+    pub(super) fn say_lacking(&mut self, step: &mut Step) {
+        let Some(welcome) = self.session.welcome.as_ref().filter(|_| self.session.has_unsaid) else { return };
+        let mut withheld = self.withheld();
+        let mut lacking = Vec::new();
+        for statement in self.membership.lacking(&welcome.heads) {
+            if self.session.said.contains(&statement.id()) {
+                continue;
+            }
+            // What follows something that is withheld can't be understood without it.
+            if statement.body().follows.iter().any(|id| withheld.contains(id)) {
+                withheld.insert(statement.id());
+            }
+            if !withheld.contains(&statement.id()) {
+                lacking.push((statement.id(), statement.bytes().to_vec()));
+            }
+        }
+        self.session.has_unsaid = !withheld.is_empty();
+        // What counts at the relay changes with what it hears.
+        self.session.is_due |= !lacking.is_empty();
+        self.session.said.extend(lacking.iter().map(|(id, _)| *id));
+        for some in frames(lacking.into_iter().map(|(_, bytes)| bytes).collect(), Vec::len) {
+            step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
+        }
     }
 
     fn delivered(&mut self, chunks: Vec<(u64, Vec<u8>)>, held: Held, now: UtcMillis) -> Step {
@@ -393,6 +423,7 @@ impl Client {
             step.send.push(Send::Push(push));
         }
         if self.session.flying.is_empty() && self.next_push().is_none() {
+            self.say_lacking(step);
             if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
             } else if self.session.is_even && !self.session.told {
