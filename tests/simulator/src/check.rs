@@ -7,7 +7,7 @@ use aimon_core::event::Event;
 use aimon_core::sync::{Client, Purge};
 use aimon_ledger::chunk::Place;
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::{ChunkId, StatementId};
+use aimon_ledger::ids::{ChunkId, DeviceId, StatementId};
 use aimon_ledger::live::State;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
@@ -32,6 +32,8 @@ pub enum Broken {
     Unpurged { node: usize, events: BTreeSet<u64> },
     /// A fresh exchange is not empty.
     Busy { node: usize, said: String },
+    /// Two devices write as one writer.
+    OneWriter { node: usize },
     /// Something can't be read, or still waits.
     Waiting { node: usize, what: String },
 }
@@ -142,6 +144,10 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, *world.days.get(event)?)));
     let acknowledged = acknowledged.filter(|(_, day)| *day >= world.first_ever);
     let mut expected: BTreeMap<u64, UtcDay> = all;
+    let is_member = |device: &DeviceId| client.standing().members.contains_key(device);
+    let vouched = world.vouched.iter().filter(|(by, _)| is_member(by)).flat_map(|(_, events)| events);
+    let vouched = vouched.filter_map(|event| Some((*event, *world.days.get(event)?)));
+    expected.extend(vouched.filter(|(_, day)| *day >= world.first_ever));
     // What a revoked device has pushed counts as far as it is listed.
     if former.is_empty() {
         expected.extend(acknowledged);
@@ -170,6 +176,19 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         };
         if let Some(frame) = said.iter().find(is_more) {
             return Err(Broken::Busy { node: n, said: format!("{frame:?}").chars().take(200).collect() });
+        }
+    }
+    // Once all have written and met, two clones write as two writers.
+    for n in world.members() {
+        world.writes_as(n);
+    }
+    world.settle()?;
+    let mut writers = BTreeSet::new();
+    for n in world.members() {
+        if let Some(writer) = world.writes_as(n)
+            && !writers.insert(writer)
+        {
+            return Err(Broken::OneWriter { node: n });
         }
     }
     Ok(())

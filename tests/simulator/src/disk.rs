@@ -7,7 +7,7 @@ use aimon_core::segment;
 use aimon_core::sync::{Client, Held, Stored, Write};
 use aimon_ledger::chunk::{Chunk, Previous};
 use aimon_ledger::frame::Code;
-use aimon_ledger::ids::ChunkId;
+use aimon_ledger::ids::{ChunkId, DeviceId};
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
@@ -26,6 +26,8 @@ pub struct Disk {
     pub plain: Vec<(Option<UtcDay>, Vec<u8>)>,
     /// The events that were recorded onto this disk: for the judge, not for the device.
     pub truth: BTreeMap<u64, UtcDay>,
+    /// All chunks that were ever on this disk, and whose they are: for the judge too.
+    pub seen: BTreeMap<ChunkId, DeviceId>,
 }
 
 impl Disk {

@@ -72,6 +72,10 @@ pub enum Action {
     RelayRestore,
     RelayEmpty,
     RelayCrash,
+    /// The relay takes nothing more (or again).
+    RelayFull {
+        is_full: bool,
+    },
     Admit {
         by: u8,
         past: u8,
@@ -156,10 +160,12 @@ impl Plan {
                 0 => Action::Crash { node, after: dice.below(2) == 0 },
                 _ => Action::Start { node },
             },
-            72..80 if has(2) => match dice.below(4) {
+            72..80 if has(2) => match dice.below(6) {
                 0 => Action::RelayBackup,
                 1 => Action::RelayRestore,
                 2 => Action::RelayEmpty,
+                3 => Action::RelayFull { is_full: true },
+                4 => Action::RelayFull { is_full: false },
                 _ => Action::RelayCrash,
             },
             72..82 if has(3) => match dice.below(6) {

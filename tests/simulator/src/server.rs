@@ -19,11 +19,16 @@ pub struct Server {
     pub backup: Option<Memory>,
     /// What is really on its disk, where it says more than that.
     behind: Option<Memory>,
+    commits: u64,
     fault: Option<RelayFault>,
 }
 
 fn relay(memory: Memory, now: UtcMillis) -> Relay<Memory> {
-    match Relay::new(memory, Config::default(), now) {
+    with(memory, Config::default(), now)
+}
+
+fn with(memory: Memory, config: Config, now: UtcMillis) -> Relay<Memory> {
+    match Relay::new(memory, config, now) {
         Ok(relay) => relay,
         Err(never) => match never {},
     }
@@ -32,14 +37,21 @@ fn relay(memory: Memory, now: UtcMillis) -> Relay<Memory> {
 impl Server {
     pub fn new(now: UtcMillis, fault: Option<RelayFault>) -> Self {
         let behind = fault.map(|_| Memory::default());
-        Self { relay: relay(Memory::default(), now), backup: None, behind, fault }
+        Self { relay: relay(Memory::default(), now), backup: None, behind, commits: 0, fault }
     }
 
     /// The disk gets what was written: at once, unless a fault says otherwise.
     pub fn sync(&mut self) {
-        if self.fault == Some(RelayFault::AcknowledgeEarly) {
+        self.commits += 1;
+        if self.fault == Some(RelayFault::AcknowledgeEarly) && self.commits.is_multiple_of(16) {
             self.behind = Some(self.relay.storage().clone());
         }
+    }
+
+    /// Takes nothing more, or again.
+    pub fn fill(&mut self, is_full: bool, now: UtcMillis) {
+        let quota = if is_full { 1 } else { Config::default().quota };
+        self.relay = with(self.relay.storage().clone(), Config { quota, ..Config::default() }, now);
     }
 
     pub fn keep(&mut self) {

@@ -48,6 +48,8 @@ pub struct World {
     pub server: Server,
     /// The events that a relay has acknowledged and that it has not been made to forget.
     pub acknowledged: BTreeSet<u64>,
+    /// Who has vouched for which events of a revoked device.
+    pub vouched: Vec<(DeviceId, BTreeSet<u64>)>,
     /// Which events are in which chunk.
     pub contents: BTreeMap<ChunkId, BTreeSet<u64>>,
     /// The latest first day that anybody has ever kept from: a relay may have let go what is before it.
@@ -88,6 +90,7 @@ impl World {
             nodes: Vec::new(),
             server: Server::new(START, faults.relay),
             acknowledged: BTreeSet::new(),
+            vouched: Vec::new(),
             contents: BTreeMap::new(),
             first_ever: UtcDay(i32::MIN),
             days: BTreeMap::new(),
@@ -195,14 +198,18 @@ impl World {
                 self.cut();
                 self.server.crash(self.now);
             }
+            Action::RelayFull { is_full } => {
+                self.cut();
+                self.server.fill(is_full, self.now);
+            }
             Action::Admit { by, past } => self.admit(self.pick(by), past),
             Action::Revoke { by, whom } => {
                 let whom = self.nodes[self.pick(whom)].device;
                 self.say(self.pick(by), |client| client.revoke(whom));
             }
             Action::Vouch { by, whom } => {
-                let whom = self.nodes[self.pick(whom)].device;
-                self.say(self.pick(by), |client| client.vouch_for(whom));
+                let (by, whom) = (self.pick(by), self.nodes[self.pick(whom)].device);
+                self.vouch(by, whom);
             }
             Action::Rotate { by } => self.say(self.pick(by), aimon_core::sync::Client::rotate),
             Action::Retain { by, days } => {
@@ -216,6 +223,16 @@ impl World {
             Action::Stranger { dice } => self.stranger(dice),
         }
         Ok(())
+    }
+
+    /// Has a device record one more event; gives the writer of it.
+    pub fn writes_as(&mut self, n: usize) -> Option<Vec<u8>> {
+        let before = self.nodes.get(n)?.disk.last;
+        self.record(n, 0, 1);
+        let node = self.nodes.get(n)?;
+        let last = node.disk.last.filter(|last| Some(*last) != before)?;
+        let chunk = node.disk.chunks.values().find(|chunk| chunk.id().short() == last.id)?;
+        writer(&node.client.as_ref()?.keyring().open(chunk).ok()?)
     }
 
     fn record(&mut self, n: usize, back: u8, count: u8) {
@@ -248,6 +265,7 @@ impl World {
     /// Says whether it is durable.
     fn go(&mut self, n: usize, step: Step) -> bool {
         let Some(write) = self.nodes[n].go(step) else { return false };
+        self.nodes[n].disk.seen.extend(write.chunks.iter().map(|chunk| (chunk.id(), chunk.header().place.device)));
         for chunk in &write.chunks {
             if let Some(client) = &self.nodes[n].client
                 && let Ok(content) = client.keyring().open(chunk)
@@ -259,6 +277,10 @@ impl World {
         }
         // What was not kept at some time may be gone, also if it would be kept now.
         if let Some(first) = self.nodes[n].client.as_ref().map(aimon_core::sync::Client::first_day) {
+            // A clock may be ahead by a day; one that is ahead by years lets nothing expire.
+            let right = self.nodes[n].client.as_ref().map(|client| client.standing().retention);
+            let right = right.map(|retention| retention.first_day(self.now.day().plus(1)));
+            let first = right.map_or(first, |right| right.min(first));
             self.nodes[n].disk.truth.retain(|_, day| *day >= first);
             self.first_ever = self.first_ever.max(first);
         }
@@ -305,6 +327,17 @@ impl World {
         }
     }
 
+    /// All that this device has ever held of that one counts from here on, if it is no member.
+    fn vouch(&mut self, n: usize, whom: DeviceId) {
+        let Some(client) = &self.nodes[n].client else { return };
+        if client.standing().former.contains_key(&whom) && client.is_member() {
+            let seen = self.nodes[n].disk.seen.iter().filter(|(_, device)| **device == whom);
+            let events = seen.filter_map(|(id, _)| self.contents.get(id)).flatten().copied().collect();
+            self.vouched.push((self.nodes[n].device, events));
+        }
+        self.say(n, |client| client.vouch_for(whom));
+    }
+
     fn set(&mut self, n: usize, path: u8) {
         let Some(client) = &mut self.nodes[n].client else { return };
         self.events += 1;
@@ -320,7 +353,8 @@ impl World {
     fn purge(&mut self, n: usize, first: u8, last: u8, source: u8) {
         let today = self.now.day();
         let days = today.plus(-i32::from(first.max(last)))..=today.plus(-i32::from(last.min(first)));
-        let selection = Selection { source: SOURCES.get(usize::from(source)).map(|name| (*name).into()), account: None };
+        let selection =
+            Selection { source: SOURCES.get(usize::from(source)).map(|name| (*name).into()), account: None };
         let Some(client) = &self.nodes[n].client else { return };
         let held = self.nodes[n].disk.held(&client.reached(&[], &days));
         let Some(client) = &mut self.nodes[n].client else { return };
@@ -563,7 +597,8 @@ impl World {
     /// # Errors
     /// If that does not end.
     pub fn heal(&mut self) -> Result<(), Broken> {
-        let mut dice = self.fork();
+        self.cut();
+        self.server.fill(false, self.now);
         for node in &mut self.nodes {
             node.skew = 0;
             node.crash = None;
@@ -572,12 +607,17 @@ impl World {
         // about it the time after that.
         for _day in 0..3 {
             self.cut();
-            self.settle(&mut dice)?;
+            self.settle()?;
         }
         Ok(())
     }
 
-    fn settle(&mut self, dice: &mut Prng) -> Result<(), Broken> {
+    /// Goes on until nothing happens any more.
+    ///
+    /// # Errors
+    /// If that does not end.
+    pub fn settle(&mut self) -> Result<(), Broken> {
+        let mut dice = self.fork();
         for _round in 0..80 {
             self.wait(5_000);
             let mut is_quiet = true;
@@ -587,7 +627,7 @@ impl World {
                 self.connect(n);
                 self.tick(n);
             }
-            while self.deliver(dice) {
+            while self.deliver(&mut dice) {
                 is_quiet = false;
             }
             let members = self.members();
@@ -664,6 +704,11 @@ pub fn event(number: u64, day: UtcDay) -> Event {
         project: None,
         origin: None,
     })
+}
+
+/// The writer of a change.
+pub fn writer(content: &[u8]) -> Option<Vec<u8>> {
+    segment::changes(content).ok()?.last().map(|change| change.actor_id().to_bytes().to_vec())
 }
 
 /// A batch as the first change of a writer.

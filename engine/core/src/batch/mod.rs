@@ -24,7 +24,7 @@ pub(crate) mod columns {
     pub(crate) use super::varint::{Reader, put};
 }
 
-use crate::event::{AnswerKey, Answer, Event, Record, Setting, Unchanged};
+use crate::event::{Answer, AnswerKey, Event, Record, Setting, Unchanged};
 use crate::time::UtcMillis;
 use column::{Columns, Encoding, Writer};
 use names::{Dictionary, Names};

@@ -19,12 +19,30 @@ pub enum Fault {
     Resurrect,
     /// Lets days expire by its own clock alone.
     ExpireByClock,
-    /// Forgets what was refused.
-    ForgetRefused,
+    /// Drops what was refused.
+    DropRefused,
     /// Offers chunks that it then forgets to write.
     SendBeforeDurable,
     /// Gives a new device the newest key only, and never another.
     LoseARotation,
     /// Leaves the queue when a relay says `covered`, without the snapshot.
     BelieveCovered,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::TrustTheCursor,
+        Self::CoverUnseen,
+        Self::KeepTheWriter,
+        Self::SkipMembership,
+        Self::CountUnlisted,
+        Self::ForgetSetAside,
+        Self::Resurrect,
+        Self::ExpireByClock,
+        Self::DropRefused,
+        Self::SendBeforeDurable,
+        Self::LoseARotation,
+        Self::BelieveCovered,
+    ];
 }

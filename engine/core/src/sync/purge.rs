@@ -180,7 +180,9 @@ impl Client {
         let reached = self.reached(&devices, &days);
         for id in &reached {
             if !held.get(id).is_some_and(|chunk| self.open(chunk).is_some()) && !selection.is_everything() {
-                return Err(SyncError::Damaged(format!("chunk {id} can't be read, so what remains of it is not known")));
+                return Err(SyncError::Damaged(format!(
+                    "chunk {id} can't be read, so what remains of it is not known"
+                )));
             }
         }
         let what = What::Purge { devices, days, instant, key, detail };
@@ -200,10 +202,9 @@ impl Client {
             .filter(|statement| !self.membership.has(&statement.id()))
             .filter_map(|statement| self.read_purge(&statement))
             .collect();
-        let own = |place: &Place| {
-            place.device == self.me.device && purges.iter().any(|purge| purge.reaches(place))
-        };
-        let days: BTreeSet<UtcDay> = self.log.places().filter(|place| own(place)).filter_map(|place| place.day).collect();
+        let own = |place: &Place| place.device == self.me.device && purges.iter().any(|purge| purge.reaches(place));
+        let days: BTreeSet<UtcDay> =
+            self.log.places().filter(|place| own(place)).filter_map(|place| place.day).collect();
         let live = self.log.all().filter(|(_, header, state)| {
             *state == State::Live && header.place.day.is_some_and(|day| days.contains(&day))
         });
@@ -276,9 +277,8 @@ impl Client {
 
     /// The records of a day that live chunks hold.
     fn present(&self, day: UtcDay, held: &Held) -> BTreeSet<Same> {
-        let is_live = |chunk: &&Chunk| {
-            chunk.header().place.day == Some(day) && self.log.state(&chunk.id()) == Some(State::Live)
-        };
+        let is_live =
+            |chunk: &&Chunk| chunk.header().place.day == Some(day) && self.log.state(&chunk.id()) == Some(State::Live);
         let batches = held.values().filter(is_live).filter_map(|chunk| self.open(chunk)).flatten();
         let decoded = batches.filter_map(|bytes| Batch::decode(&bytes).ok());
         decoded.flat_map(|batch| batch.records.iter().map(same).collect::<Vec<_>>()).collect()

@@ -74,9 +74,8 @@ impl Client {
 
     /// Own chunks that a purge has made void and that are still held.
     fn void(&self) -> Vec<(ChunkId, Place)> {
-        let own = self.log.all().filter(|(_, header, state)| {
-            *state == State::Void && header.place.device == self.me.device
-        });
+        let own =
+            self.log.all().filter(|(_, header, state)| *state == State::Void && header.place.device == self.me.device);
         own.map(|(id, header, _)| (*id, header.place)).collect()
     }
 

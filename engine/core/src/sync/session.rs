@@ -374,10 +374,8 @@ impl Client {
             self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
         }
         if self.queue.has(&id) {
-            if self.has(Fault::ForgetRefused) {
-                self.queue.remove(&id);
-                step.write.acknowledged.push(id);
-                return;
+            if self.has(Fault::DropRefused) {
+                return self.forget(&id, &mut step.write);
             }
             self.queue.refuse(&id, Some(code.clone()));
             step.write.refused.push((id, code.clone()));

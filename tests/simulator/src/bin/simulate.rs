@@ -5,13 +5,17 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aimon_simulator::{Faults, Plan, run, shrink};
+use aimon_core::sync::Fault;
+use aimon_simulator::{Faults, Plan, RelayFault, run, shrink};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
     let (count, from) = (number(arguments.next()).unwrap_or(1_000), number(arguments.next()).unwrap_or(0));
-    let faults = Faults::default();
+    let named = arguments.next();
+    let device = Fault::ALL.into_iter().find(|fault| named.as_deref() == Some(&format!("{fault:?}")));
+    let relay = (named.as_deref() == Some("AcknowledgeEarly")).then_some(RelayFault::AcknowledgeEarly);
+    let faults = Faults { device, relay };
     let next = AtomicU64::new(from);
     let worst = AtomicU64::new(u64::MAX);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);

@@ -1,0 +1,48 @@
+//! Ten thousand worlds hold, and each planted fault is found within a thousand.
+
+#![allow(clippy::panic)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aimon_core::sync::Fault;
+use aimon_simulator::{Faults, Plan, RelayFault, run, shrink};
+
+/// The first seed of a range whose world breaks.
+fn first_broken(seeds: std::ops::Range<u64>, faults: &Faults) -> Option<u64> {
+    let (next, first) = (AtomicU64::new(seeds.start), AtomicU64::new(u64::MAX));
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || seed > first.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    if run(&Plan::of(seed), faults).is_err() {
+                        first.fetch_min(seed, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    Some(first.into_inner()).filter(|seed| *seed != u64::MAX)
+}
+
+#[test]
+fn ten_thousand_worlds_hold() {
+    let faults = Faults::default();
+    if let Some(seed) = first_broken(0..10_000, &faults) {
+        let plan = shrink(&Plan::of(seed), &faults);
+        panic!("seed {seed}: {:?} with {} devices, after {:#?}", run(&plan, &faults).err(), plan.devices, plan.actions);
+    }
+}
+
+#[test]
+fn each_planted_fault_is_found() {
+    let devices = Fault::ALL.into_iter().map(|fault| Faults { device: Some(fault), relay: None });
+    let relay = Faults { device: None, relay: Some(RelayFault::AcknowledgeEarly) };
+    for faults in devices.chain([relay]) {
+        assert!(first_broken(0..1_000, &faults).is_some(), "{faults:?} is found by no seed");
+    }
+}
