@@ -106,7 +106,8 @@ pub fn has_data(folder: &Path) -> bool {
 /// [`Error::System`].
 pub fn random() -> Result<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut()).map_err(|e| Error::System { what: "no random bytes", source: io::Error::other(e.to_string()) })?;
+    getrandom::fill(bytes.as_mut())
+        .map_err(|e| Error::System { what: "no random bytes", source: io::Error::other(e.to_string()) })?;
     Ok(bytes)
 }
 

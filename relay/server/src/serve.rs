@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aimon_relay_core::auth::{Auth, Challenges, Invitations, Tokens};
@@ -123,7 +124,7 @@ pub async fn serve(
         invitations: Invitations::default(),
     };
     let metrics = recorder();
-    let dropped = checkpoints(data)?;
+    let (dropped, checkpoints) = checkpoints(data)?;
     let config = Config { quota: options.quota, ..Config::default() };
     let (writer, thread) = Writer::start(storage, config, options.trust_clock, dropped)?;
     let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, options.connections);
@@ -148,7 +149,7 @@ pub async fn serve(
     tracing::info!(%address, "listening");
     let bounded = Bounded::new(options.connections);
     let failed = |source| Error::Listen { address, source };
-    let mut serving = axum_server::from_tcp(listener).map_err(failed)?.http1_only().handle(handle);
+    let mut serving = axum_server::from_tcp(listener).map_err(failed)?.first_request_timeout(HEAD).handle(handle);
     serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let keeping = keep(server.clone());
@@ -166,7 +167,7 @@ pub async fn serve(
     };
     drop(server);
     // What was acknowledged is durable already; this waits for the journal to be carried over.
-    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    let joined = tokio::task::spawn_blocking(move || thread.join().and_then(|()| checkpoints.join())).await;
     if !matches!(joined, Ok(Ok(()))) {
         tracing::error!("the writer did not end as it should");
     }
@@ -283,7 +284,7 @@ fn recorder() -> PrometheusHandle {
 const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// A thread that carries the journal over. Gives what to call when chunks were dropped for good: the journal is then emptied.
-fn checkpoints(data: &Path) -> Result<impl Fn() + Send + 'static> {
+fn checkpoints(data: &Path) -> Result<(impl Fn() + Send + 'static, JoinHandle<()>)> {
     let connection = open_reader(data)?;
     let (dropped, waiting) = std::sync::mpsc::channel::<()>();
     let run = move || {
@@ -300,10 +301,11 @@ fn checkpoints(data: &Path) -> Result<impl Fn() + Send + 'static> {
         }
     };
     let thread = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(run);
-    thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
-    Ok(move || {
+    let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+    let call = move || {
         let _ = dropped.send(());
-    })
+    };
+    Ok((call, thread))
 }
 
 /// What is done once in a while.
