@@ -150,3 +150,46 @@ impl Error {
 
 /// What most of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_in_the_docs() {
+        let docs = include_str!("../../../docs/errors.md");
+        let answers = "malformed too-large version wrong-key unknown-workspace not-a-member signature void expired missing \
+            quota rate unavailable timeout wrong-origin bad-challenge challenge-spent token-missing token-malformed \
+            token-algorithm token-key token-signature token-issuer token-audience token-expired token-early \
+            registration-closed unknown-session unknown-invitation invitation-spent no-such-path no-such-method";
+        for code in CODES.iter().copied().chain(answers.split_whitespace()) {
+            assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
+        }
+    }
+
+    #[test]
+    fn every_error_has_a_code_that_is_listed_and_says_what_to_do() {
+        let path = || PathBuf::from("x");
+        let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let address: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let all = [
+            Error::Storage(StorageError::Newer(2)),
+            Error::Storage(StorageError::Sql(rusqlite::Error::QueryReturnedNoRows)),
+            Error::Folder { path: path(), source: io() },
+            Error::NoData(path()),
+            Error::Running(path()),
+            Error::NotEmpty(path()),
+            Error::Listen { address, source: io() },
+            Error::Plain(address),
+            Error::NoOrigin,
+            Error::BadOrigin(String::new()),
+            Error::Tls { path: path(), why: String::new() },
+            Error::NoWorkspace(String::new()),
+            Error::BadToken,
+            Error::System { what: "x", source: io() },
+        ];
+        for error in all {
+            assert!(CODES.contains(&error.code()) && !error.help().is_empty() && error.exit() > 0, "{error}");
+        }
+    }
+}

@@ -68,7 +68,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Serve(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             let runtime = runtime.map_err(|source| Error::System { what: "cannot start", source })?;
-            runtime.block_on(serve::serve(&cli.data, options, stopped(), |url| say(url)))
+            runtime.block_on(serve::serve(&cli.data, options, stopped(), say))
         }
         Command::Backup { folder } => keep::backup(&cli.data, folder),
         Command::Restore { folder } => keep::restore(folder, &cli.data),

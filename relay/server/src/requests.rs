@@ -38,7 +38,7 @@ struct Session {
 }
 
 struct Talk {
-    saying: mpsc::UnboundedReceiver<Said>,
+    saying: mpsc::UnboundedReceiver<Box<Said>>,
     known: Known,
     has_ended: bool,
 }
@@ -84,7 +84,7 @@ impl Requests {
                 _ = stop.wait_for(|stop| *stop) => None,
             };
             if let Some(said) = first {
-                session.take(server, &mut talk, said, &mut answer).await?;
+                session.take(server, &mut talk, *said, &mut answer).await?;
                 session.drain(server, &mut talk, &mut answer).await?;
             }
         }
@@ -148,7 +148,7 @@ impl Session {
         while answer.len() < ANSWER_BYTES
             && let Ok(said) = talk.saying.try_recv()
         {
-            self.take(server, talk, said, answer).await?;
+            self.take(server, talk, *said, answer).await?;
         }
         Ok(())
     }

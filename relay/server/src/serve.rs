@@ -126,8 +126,10 @@ pub async fn serve(
     let metrics = recorder();
     let (dropped, checkpoints) = checkpoints(data)?;
     let config = Config { quota: options.quota, ..Config::default() };
+    // Some connections are left for who comes with a request.
+    let sockets = options.connections - options.connections / 16;
     let (writer, thread) = Writer::start(storage, config, options.trust_clock, dropped)?;
-    let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, options.connections);
+    let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, sockets);
     let app = app(&server, options, &metrics);
     if let Some(address) = options.metrics {
         let beside = bind(address)?;

@@ -108,10 +108,11 @@ async fn send(
     server: &Server,
     session: SessionId,
     mut out: SplitSink<WebSocket, Message>,
-    mut saying: mpsc::UnboundedReceiver<Said>,
+    mut saying: mpsc::UnboundedReceiver<Box<Said>>,
     load: &Load,
 ) {
-    while let Some(Said { frame, weight, is_last, .. }) = saying.recv().await {
+    while let Some(said) = saying.recv().await {
+        let Said { frame, weight, is_last, .. } = *said;
         let bytes = match frame.encode() {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -158,7 +159,7 @@ async fn hear(server: &Server, session: SessionId, who: &Who, mut heard: SplitSt
     let (mut patience, mut was_asked) = (HELLO, false);
     let fail = |code: Code, text: &str| {
         let frame = Frame::Failed { code, text: text.to_owned() };
-        let _ = sink.said.send(Said { to: session, frame, weight: 0, is_last: true });
+        let _ = sink.said.send(Box::new(Said { to: session, frame, weight: 0, is_last: true }));
     };
     loop {
         // Who does not take what it is told is not heard.
@@ -180,7 +181,7 @@ async fn hear(server: &Server, session: SessionId, who: &Who, mut heard: SplitSt
             }
             Err(_) => {
                 (patience, was_asked) = (ANSWER, true);
-                let ping = Said { to: session, frame: Frame::Ping(0), weight: 0, is_last: false };
+                let ping = Box::new(Said { to: session, frame: Frame::Ping(0), weight: 0, is_last: false });
                 if sink.said.send(ping).is_err() {
                     return;
                 }

@@ -56,11 +56,13 @@ pub struct Load {
 impl Load {
     fn add(&self, weight: u64) {
         self.bytes.fetch_add(weight, Ordering::Relaxed);
+        metrics::gauge!("aimon_relay_unread_bytes").increment(weight as f64);
     }
 
     /// Something has been taken.
     pub fn taken(&self, weight: u64) {
         self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        metrics::gauge!("aimon_relay_unread_bytes").decrement(weight as f64);
         self.less.notify_one();
     }
 
@@ -72,16 +74,26 @@ impl Load {
     }
 }
 
+impl Drop for Load {
+    fn drop(&mut self) {
+        let left = self.bytes.load(Ordering::Relaxed);
+        metrics::gauge!("aimon_relay_unread_bytes").decrement(left as f64);
+    }
+}
+
 /// Where a session hears what it is told.
 #[derive(Clone, Debug)]
 pub struct Sink {
-    /// What is said.
-    pub said: mpsc::UnboundedSender<Said>,
+    /// What is said. In boxes: a channel has room for many from the start, and most sessions are told little.
+    pub said: mpsc::UnboundedSender<Box<Said>>,
     /// How much of it was not taken.
     pub load: Arc<Load>,
 }
 
 type Reply<T> = oneshot::Sender<T>;
+
+/// What becomes of statements.
+type Answer = Result<Stated, Refusal>;
 
 /// Something for the writer to do.
 pub enum Job {
@@ -98,7 +110,7 @@ pub enum Job {
     /// What is known of a workspace.
     View(WorkspaceId, Reply<Result<Option<Arc<View>>, Refusal>>),
     /// Statements that came outside of a session.
-    Statements(WorkspaceId, Vec<Vec<u8>>, bool, Reply<Result<Stated, Refusal>>),
+    Statements(WorkspaceId, Vec<Vec<u8>>, bool, Reply<Answer>),
     /// The time goes on.
     Tick,
     /// All sessions end.
@@ -216,7 +228,7 @@ struct Work {
     sinks: HashMap<SessionId, (Who, Sink)>,
     devices: HashMap<Who, VecDeque<SessionId>>,
     /// Answers that wait for the commit.
-    stated: Vec<(Reply<Result<Stated, Refusal>>, Result<Stated, Refusal>)>,
+    stated: Vec<(Reply<Answer>, Answer)>,
     synced: Vec<Reply<()>>,
     swept: Swept,
     is_stopping: bool,
@@ -244,7 +256,7 @@ impl Work {
         }
         for (session, (_, sink)) in std::mem::take(&mut self.sinks) {
             let frame = Frame::Failed { code: Code::Unavailable, text: gone().text };
-            let _ = sink.said.send(Said { to: session, frame, weight: 0, is_last: true });
+            let _ = sink.said.send(Box::new(Said { to: session, frame, weight: 0, is_last: true }));
         }
         // The journal is carried over when the connection closes.
         let mut storage = self.relay.into_storage();
@@ -285,7 +297,7 @@ impl Work {
         {
             let text = "the device has begun other sessions since".to_owned();
             let frame = Frame::Failed { code: Code::Rate, text };
-            let _ = sink.said.send(Said { to: oldest, frame, weight: 0, is_last: true });
+            let _ = sink.said.send(Box::new(Said { to: oldest, frame, weight: 0, is_last: true }));
             self.relay.close(oldest);
         }
         self.sinks.insert(session, (who, sink));
@@ -333,7 +345,7 @@ impl Work {
             if let Some((_, sink)) = self.sinks.get(&to) {
                 sink.load.add(said.weight);
                 // A socket that has just gone says so itself.
-                let _ = sink.said.send(said);
+                let _ = sink.said.send(Box::new(said));
             }
             if is_last {
                 self.forget(to);
@@ -367,7 +379,7 @@ fn count(frame: &Frame) {
                 let word = match outcome {
                     Outcome::Accepted(_) => "accepted",
                     Outcome::Covered => "covered",
-                    Outcome::Refused(code) if matches!(code, Code::Other(_)) => "other",
+                    Outcome::Refused(Code::Other(_)) => "other",
                     Outcome::Refused(code) => code.word(),
                 };
                 metrics::counter!("aimon_relay_chunks_total", "outcome" => word.to_owned()).increment(1);

@@ -69,10 +69,6 @@ impl Relay {
         relay
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn address(&self) -> String {
         self.url.split_once("://").unwrap().1.to_owned()
     }
@@ -94,6 +90,15 @@ impl Relay {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         request(&mut stream, method, path, headers, body)
+    }
+
+    /// Whether a request is answered at all.
+    pub fn is_answering(&self) -> bool {
+        let mut answer = String::new();
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
+        let _ = stream.read_to_string(&mut answer);
+        answer.starts_with("HTTP/1.1 200")
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {
@@ -214,6 +219,7 @@ pub fn code(body: &[u8]) -> String {
 }
 
 /// A device's end of a socket.
+#[derive(Debug)]
 pub struct Device {
     pub socket: WebSocket<TcpStream>,
     outcomes: Vec<Outcome>,
