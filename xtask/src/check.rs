@@ -16,7 +16,7 @@ pub enum Target {
     Windows,
     /// The whole of aimon, but for its C: that needs Apple's headers.
     Macos,
-    /// The core: phones, browsers, Workers.
+    /// The cores: phones, browsers, Workers.
     Wasm,
 }
 
@@ -25,7 +25,7 @@ impl Target {
         match self {
             Self::Windows => "aimon on Windows",
             Self::Macos => "aimon on macOS",
-            Self::Wasm => "core on wasm32",
+            Self::Wasm => "cores on wasm32",
         }
     }
 
@@ -37,10 +37,10 @@ impl Target {
         }
     }
 
-    fn package(self) -> &'static str {
+    fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Windows | Self::Macos => "aimon",
-            Self::Wasm => "aimon-core",
+            Self::Windows | Self::Macos => &["aimon", "aimon-relay-server"],
+            Self::Wasm => &["aimon-core", "aimon-relay-core"],
         }
     }
 }
@@ -64,10 +64,10 @@ pub fn holds(workspace: &Workspace, target: Target, subcommand: &str) -> Result<
         Found::Nothing(way) => return Ok(Verdict::Skipped(way)),
     };
     let mut cargo = cross.cargo(workspace, subcommand);
-    cargo.args(["--package", target.package()]);
+    cargo.args(target.packages().iter().flat_map(|package| ["--package", package]));
     match target {
         Target::Windows => {}
-        // The core has no randomness of its own: it compiles where there is no source of any.
+        // The cores have no randomness of their own: they compile where there is no source of any.
         Target::Wasm => {
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "--cfg getrandom_backend=\"unsupported\"");
         }

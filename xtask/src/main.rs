@@ -59,7 +59,7 @@ fn cli() -> Command {
                 .about("Type-checks aimon for other systems than this one")
                 .arg(flag("windows", "For Windows (x86_64-pc-windows-gnu)"))
                 .arg(flag("macos", "For macOS (aarch64-apple-darwin)"))
-                .arg(flag("wasm", "The core for wasm32-unknown-unknown"))
+                .arg(flag("wasm", "The cores for wasm32-unknown-unknown"))
                 .arg(flag("build", "Links it too, where that is possible (Windows)")),
         )
         .subcommand(Command::new("pictures").about("Makes the README's pictures, of what aimon prints on the demo"))

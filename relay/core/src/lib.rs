@@ -12,9 +12,12 @@
 //! * [`check`]: reads a frame and verifies what is in it.
 //! * [`relay`]: sessions, and who is told what. [`relay::Relay::frame`] is all of the above in one call.
 //! * [`log`]: what becomes of a chunk, by its own segment alone.
+//! * [`auth`], [`http`]: who somebody is, and the routes of `schema/protocol.md` but for the socket, which needs a runtime.
 //! * [`storage`], [`memory`]: rows, and a storage in memory.
 
+pub mod auth;
 pub mod check;
+pub mod http;
 pub mod log;
 pub mod memory;
 pub mod relay;

@@ -49,7 +49,7 @@ pub fn run(workspace: &Workspace, extent: Extent, filter: Option<&str>) -> ExitC
     if filter.is_none() && extent != Extent::Quick {
         tally.gate("documentation's examples", || doctests::run(workspace));
         tally.gate("documentation's links", || documentation(workspace));
-        tally.gate("core on wasm32", || check::holds(workspace, Target::Wasm, "check"));
+        tally.gate("cores on wasm32", || check::holds(workspace, Target::Wasm, "check"));
         fuzz::run(workspace, extent, &mut tally);
     }
     tally.close()

@@ -1,4 +1,4 @@
-//! The core is sans-IO and without C: it runs on a phone, in a browser and in a Worker as it is.
+//! The cores are sans-IO and without C: they run on a phone, in a browser and in a Worker as they are.
 //!
 //! Time, entropy and bytes come in as arguments. So no crate below it may open a file, start a
 //! runtime or bind a C library, and its own sources may not ask for the time or for a random number.
@@ -44,7 +44,7 @@ const IMPURE: &[&str] = &[
     "OsRng",
 ];
 
-const PURE: &[&str] = &["engine/ledger", "engine/core"];
+const PURE: &[&str] = &["engine/ledger", "engine/core", "relay/core"];
 
 /// Looks at the core and what is below it.
 pub fn holds(workspace: &Workspace) -> Result<Verdict> {

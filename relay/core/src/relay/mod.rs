@@ -527,10 +527,11 @@ impl<S: Storage> Relay<S> {
     }
 }
 
-const UNAVAILABLE: &str = "the relay could not write; it is kept here and goes out again by itself";
-const NOT_A_MEMBER: &str =
+pub(crate) const UNAVAILABLE: &str = "the relay could not write; it is kept here and goes out again by itself";
+pub(crate) const NOT_A_MEMBER: &str =
     "this device is not a member of the workspace: join it again with a code from another device";
-const UNKNOWN_WORKSPACE: &str = "this relay does not hold the workspace: any of its devices can open it here again";
+pub(crate) const UNKNOWN_WORKSPACE: &str =
+    "this relay does not hold the workspace: any of its devices can open it here again";
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,128 @@
+//! Invitations: where two devices that pair leave each other one message. Who makes one is a member; who comes by its id has a code.
+
+use std::collections::BTreeMap;
+
+use aimon_ledger::frame::Code;
+use aimon_ledger::time::UtcMillis;
+
+use super::{Who, refusal};
+use crate::relay::Refusal;
+
+/// How long an invitation holds, in milliseconds.
+pub const INVITATION_MS: i64 = 10 * 60_000;
+
+/// The most bytes of a message.
+pub const MOST_BYTES: usize = 4 * 1024;
+
+/// How many one device may have open.
+const MOST_EACH: usize = 8;
+
+/// How many there may be.
+const MOST: usize = 10_000;
+
+/// 16 random bytes.
+pub type InvitationId = [u8; 16];
+
+/// The open invitations of a relay.
+#[derive(Default, Debug)]
+pub struct Invitations(BTreeMap<InvitationId, Invitation>);
+
+#[derive(Debug)]
+struct Invitation {
+    by: Who,
+    expires: UtcMillis,
+    request: Option<Vec<u8>>,
+    answer: Option<Vec<u8>>,
+}
+
+fn unknown() -> Refusal {
+    refusal("unknown-invitation", "there is no such invitation, or its ten minutes are over: ask for another code")
+}
+
+fn fits(message: &[u8]) -> Result<(), Refusal> {
+    let large = Refusal::new(Code::TooLarge, "a message between two devices that pair has at most 4 KiB");
+    if message.len() > MOST_BYTES { Err(large) } else { Ok(()) }
+}
+
+impl Invitations {
+    /// Makes one. Its maker may say so again.
+    ///
+    /// # Errors
+    /// `invitation-spent` if it is somebody else's or has a message, `rate`.
+    pub fn make(&mut self, id: InvitationId, by: Who, now: UtcMillis) -> Result<(), Refusal> {
+        self.0.retain(|_, invitation| invitation.expires > now);
+        if let Some(there) = self.0.get(&id) {
+            let is_own = there.by == by && there.request.is_none();
+            return if is_own { Ok(()) } else { Err(spent()) };
+        }
+        if self.0.len() >= MOST || self.0.values().filter(|invitation| invitation.by == by).count() >= MOST_EACH {
+            return Err(Refusal::new(Code::Rate, "too many invitations are open: wait ten minutes"));
+        }
+        let expires = UtcMillis(now.0 + INVITATION_MS);
+        self.0.insert(id, Invitation { by, expires, request: None, answer: None });
+        Ok(())
+    }
+
+    /// The joiner's message: the first one spends the invitation.
+    ///
+    /// # Errors
+    /// `invitation-spent`, `unknown-invitation`, `too-large`.
+    pub fn request(&mut self, id: &InvitationId, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
+        fits(&message)?;
+        let invitation = self.open(id, now)?;
+        if invitation.request.is_some() {
+            return Err(spent());
+        }
+        invitation.request = Some(message);
+        Ok(())
+    }
+
+    /// The joiner's message, for whoever made the invitation; `None` as long as there is none.
+    ///
+    /// # Errors
+    /// `unknown-invitation`.
+    pub fn requested(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.own(id, by, now)?.request.clone())
+    }
+
+    /// The inviter's message.
+    ///
+    /// # Errors
+    /// `unknown-invitation`, `too-large`.
+    pub fn answer(&mut self, id: &InvitationId, by: &Who, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
+        fits(&message)?;
+        self.own(id, by, now)?.answer = Some(message);
+        Ok(())
+    }
+
+    /// The inviter's message, for whoever has the code; `None` as long as there is none.
+    ///
+    /// # Errors
+    /// `unknown-invitation`.
+    pub fn answered(&mut self, id: &InvitationId, now: UtcMillis) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.open(id, now)?.answer.clone())
+    }
+
+    /// Takes an invitation back.
+    ///
+    /// # Errors
+    /// `unknown-invitation`.
+    pub fn withdraw(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<(), Refusal> {
+        self.own(id, by, now)?;
+        self.0.remove(id);
+        Ok(())
+    }
+
+    fn open(&mut self, id: &InvitationId, now: UtcMillis) -> Result<&mut Invitation, Refusal> {
+        self.0.get_mut(id).filter(|invitation| invitation.expires > now).ok_or_else(unknown)
+    }
+
+    /// Somebody else's is as good as none.
+    fn own(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<&mut Invitation, Refusal> {
+        self.open(id, now).and_then(|invitation| if invitation.by == *by { Ok(invitation) } else { Err(unknown()) })
+    }
+}
+
+fn spent() -> Refusal {
+    refusal("invitation-spent", "somebody has used this code already: if that was not you, ask for another one")
+}

@@ -1,0 +1,133 @@
+//! The data folder: the database, the key of tokens, the registration token, and the lock.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::{FileExt, TryLockError};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::storage;
+
+const LOCK: &str = "relay.lock";
+const TOKEN_KEY: &str = "token.key";
+const REGISTRATION: &str = "registration.token";
+
+/// A relay's folder, held by this process alone.
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes a folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Running`], [`Error::Folder`].
+    pub fn take(path: &Path) -> Result<Self> {
+        let failed = |source| Error::Folder { path: path.to_owned(), source };
+        make(path).map_err(failed)?;
+        let lock = File::create(path.join(LOCK)).map_err(failed)?;
+        match FileExt::try_lock(&lock) {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::Running(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key of this relay's tokens, drawn at its first start.
+    ///
+    /// # Errors
+    /// [`Error::Folder`].
+    pub fn token_key(&self) -> Result<Zeroizing<[u8; 32]>> {
+        let path = self.path.join(TOKEN_KEY);
+        let failed = |source| Error::Folder { path: path.clone(), source };
+        match fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => {
+                let key = bytes.as_slice().try_into().map_err(|_| failed(io::ErrorKind::InvalidData.into()))?;
+                Ok(Zeroizing::new(key))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let key = random()?;
+                write_private(&path, &*key).map_err(failed)?;
+                Ok(key)
+            }
+            Err(e) => Err(failed(e)),
+        }
+    }
+}
+
+/// What whoever opens a workspace has to show; drawn when it is first asked for.
+///
+/// # Errors
+/// [`Error::Folder`].
+pub fn registration_token(folder: &Path) -> Result<Zeroizing<String>> {
+    let path = folder.join(REGISTRATION);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Zeroizing::new(text.trim().to_owned())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let token: String = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
+            set_registration_token(folder, &token)?;
+            Ok(Zeroizing::new(token))
+        }
+        Err(source) => Err(Error::Folder { path, source }),
+    }
+}
+
+/// Sets it.
+///
+/// # Errors
+/// [`Error::BadToken`], [`Error::Folder`].
+pub fn set_registration_token(folder: &Path, token: &str) -> Result<()> {
+    let token = token.trim();
+    if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::BadToken);
+    }
+    let path = folder.join(REGISTRATION);
+    let failed = |source| Error::Folder { path: path.clone(), source };
+    make(folder).map_err(failed)?;
+    write_private(&path, format!("{token}\n").as_bytes()).map_err(failed)
+}
+
+/// Whether a folder holds a relay's data.
+pub fn has_data(folder: &Path) -> bool {
+    folder.join(storage::FILE).is_file()
+}
+
+/// 32 random bytes of the operating system's.
+///
+/// # Errors
+/// [`Error::System`].
+pub fn random() -> Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut())
+        .map_err(|e| Error::System { what: "no random bytes", source: io::Error::other(e.to_string()) })?;
+    Ok(bytes)
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(beside, path)
+}
