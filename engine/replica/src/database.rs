@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use crate::{Error, home};
 
 /// The database's newest version.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 

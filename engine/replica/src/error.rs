@@ -27,6 +27,20 @@ pub enum Error {
         /// The newest version known here.
         known: i64,
     },
+    /// An older version of the product wrote the database, and nobody who may write has brought it up to date.
+    #[error("the database in {path} has version {found}: an older aimon holds it, or it can't be written to")]
+    Older {
+        /// Which folder.
+        path: PathBuf,
+        /// The database's version.
+        found: i64,
+    },
+    /// This is a workspace, and its keys are not there.
+    #[error("the keys of the workspace in {0} are not there")]
+    NoKeys(PathBuf),
+    /// The keys that were given are another device's.
+    #[error("the keys that were given are not those of the device in {0}")]
+    OtherKeys(PathBuf),
     /// The database's file is damaged.
     #[error("the database in {path} is damaged: {detail}")]
     Damaged {
@@ -65,6 +79,9 @@ impl Error {
             Self::Home { .. } => "home-not-writable",
             Self::Empty(_) => "home-empty",
             Self::Newer { .. } => "database-newer",
+            Self::Older { .. } => "database-older",
+            Self::NoKeys(_) => "no-keys",
+            Self::OtherKeys(_) => "other-keys",
             Self::Damaged { .. } => "database-damaged",
             Self::Full(_) => "disk-full",
             Self::Busy(_) => "database-busy",
@@ -81,6 +98,11 @@ impl Error {
             Self::Home { .. } => "make the folder writable for you, or set AIMON_HOME to one that is",
             Self::Empty(_) => "run `aimon scan` first",
             Self::Newer { .. } => "install the newer aimon again, or set AIMON_HOME to another folder",
+            Self::Older { .. } => "end the older aimon (`aimon up`), and run this again where the folder can be written to",
+            Self::NoKeys(_) => "unlock the system's keychain, or set AIMON_SECRET_STORE as it was when the workspace began",
+            Self::OtherKeys(_) => {
+                "put the keys of this device back into the secret store; without them: `aimon workspace leave`, and join again"
+            }
             Self::Damaged { .. } => {
                 "move the folder away and run `aimon scan`: it is read again from the logs that still exist"
             }

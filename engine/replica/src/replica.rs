@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use aimon_core::batch::Batch;
+use aimon_core::crypto::{Keyring, SecretKeys};
 use aimon_core::event::Event;
-use aimon_core::ids::{DeviceId, SegmentId, WriterId};
+use aimon_core::ids::{DeviceId, WriterId};
 use aimon_core::name::Name;
 use aimon_core::retention::{Retention, TrustedTime};
 use aimon_core::segment::Chain;
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Place;
+use aimon_ledger::ids::WorkspaceId;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::watch;
 
 use crate::database::{self, error};
+use crate::changes::Unread;
 use crate::derived::{Damaged, Tables};
 use crate::{Error, changes, derived, home, marks, meta};
 
@@ -72,7 +76,7 @@ pub struct Recorded {
 #[derive(Default, Debug)]
 struct Pen {
     writer: Option<WriterId>,
-    chains: HashMap<UtcDay, (u16, Chain)>,
+    chains: HashMap<Option<UtcDay>, (u16, Chain)>,
 }
 
 impl Pen {
@@ -81,9 +85,9 @@ impl Pen {
         &mut self,
         home: &Path,
         device: DeviceId,
-        day: UtcDay,
+        day: Option<UtcDay>,
         batch: &Batch,
-    ) -> Result<(SegmentId, Vec<u8>), Error> {
+    ) -> Result<(Place, Vec<u8>), Error> {
         let writer = match self.writer {
             Some(writer) => writer,
             None => {
@@ -100,7 +104,7 @@ impl Pen {
         if chain.is_full() {
             (*part, *chain) = (part.saturating_add(1), begin()?);
         }
-        Ok((SegmentId { device, day, part: *part }, chain.append(batch.encode())))
+        Ok((Place { device, day, part: *part }, chain.append(batch.encode())))
     }
 }
 
@@ -110,11 +114,18 @@ pub struct Replica {
     pub(crate) home: PathBuf,
     pub(crate) db: SqliteConnection,
     lock: Option<home::Lock>,
-    device: DeviceId,
+    pub(crate) device: DeviceId,
     pub(crate) retention: Retention,
     pub(crate) time: TrustedTime,
+    pub(crate) workspace: Option<WorkspaceId>,
+    /// This device's keys, once they are there.
+    pub(crate) secret: Option<SecretKeys>,
+    /// The keys of the workspace, as far as they are held.
+    pub(crate) ring: Keyring,
+    /// Whether the last reading would have shown more with keys that are not held.
+    pub(crate) behind: bool,
     pen: Pen,
-    changed: watch::Sender<u64>,
+    pub(crate) changed: watch::Sender<u64>,
     /// Whether damaged segments are being re-read: events that are held already are left out.
     pub(crate) rereading: bool,
     /// Ignored by a reader that has found them damaged.
@@ -160,8 +171,10 @@ impl Replica {
         if version > database::VERSION {
             return Err(Error::Newer { path: home.to_owned(), found: version, known: database::VERSION });
         }
-        if version < database::VERSION {
-            return Err(Error::Empty(home.to_owned()));
+        match version {
+            0 => return Err(Error::Empty(home.to_owned())),
+            found if found < database::VERSION => return Err(Error::Older { path: home.to_owned(), found }),
+            _ => {}
         }
         let identity = meta::identity(&mut db).await.map_err(fail)?.ok_or_else(|| Error::Empty(home.to_owned()))?;
         Ok(Self::new(home, db, None, identity))
@@ -175,6 +188,10 @@ impl Replica {
             device: identity.device,
             retention: identity.retention,
             time: identity.time,
+            workspace: identity.workspace,
+            secret: None,
+            ring: Keyring::default(),
+            behind: false,
             pen: Pen::default(),
             changed: watch::Sender::new(0),
             rereading: false,
@@ -245,16 +262,14 @@ impl Replica {
         // A time within the same day changes nothing that is kept.
         let is_same = first == self.first_day() && time.doubted == self.time.doubted;
         if self.is_writer() && (!is_same || time.is_proven() != self.time.is_proven()) {
-            let damaged = self
+            let (device, ring) = (self.device, self.ring_to_fold().cloned());
+            let rereading = self
                 .transaction(async |db| {
                     meta::set_time(db, time).await?;
-                    match changes::expire(db, first).await? {
-                        true => derived::expire(db, first).await,
-                        false => Ok(false),
-                    }
+                    expire(db, device, ring.as_ref(), first).await
                 })
                 .await?;
-            self.rereading |= damaged;
+            self.rereading |= rereading;
         }
         self.time = time;
         Ok(())
@@ -305,7 +320,7 @@ impl Replica {
             for batch in batches.iter().filter(|batch| !batch.is_empty()) {
                 recorded.events += batch.len() as u64;
                 recorded.records += batch.records.len() as u64;
-                new.push(pen.append(&self.home, self.device, *day, batch)?);
+                new.push(pen.append(&self.home, self.device, Some(*day), batch)?);
             }
         }
         self.transaction(async |db| {
@@ -338,7 +353,7 @@ impl Replica {
             let mut held = HashSet::new();
             for row in changes::of_day(&mut self.db, *day).await.map_err(|e| error(&self.home, e))? {
                 // What cannot be read holds nothing: its events come in again.
-                for batch in row.batches().unwrap_or_default() {
+                for batch in row.batches(&self.ring).unwrap_or_default() {
                     held.extend(batch.records.iter().map(|r| (r.message, r.request, r.sidechain, r.time, r.tokens)));
                 }
             }
@@ -351,9 +366,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Throws the derived tables away and makes them again.
+    /// Throws the derived tables away and makes them again, which takes the keys.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] in a workspace whose keys are not there.
     pub async fn rebuild(&mut self) -> Result<(), Error> {
-        self.transaction(async |db| derived::clear(db).await).await?;
+        self.need_keys()?;
+        self.transaction(async |db| {
+            changes::read_again(db).await?;
+            derived::clear(db).await
+        })
+        .await?;
         self.catch_up().await.map(|_| ())
     }
 
@@ -401,19 +424,53 @@ impl Replica {
     }
 }
 
-/// Quarantines damaged rows, and has the logs read again from their start. What was derived of the rows is made anew
-/// without them.
-pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &Damaged) -> Result<(), sqlx::Error> {
-    if damaged.is_empty() {
-        return Ok(());
+/// Takes away the days before `first`. Says whether damaged rows were found on the way whose logs are to be read again.
+pub(crate) async fn expire(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    ring: Option<&Keyring>,
+    first: UtcDay,
+) -> Result<bool, sqlx::Error> {
+    if !changes::expire(db, first).await? {
+        return Ok(false);
     }
-    for (row, reason) in damaged {
-        tracing::warn!(day = %row.segment.day, reason, "a damaged segment is quarantined");
-        changes::quarantine(db, row, reason).await?;
+    let damaged = derived::expire(db, ring, first).await?;
+    quarantine(db, device, &damaged).await
+}
+
+/// Quarantines damaged rows. What was derived of them is made anew without them, and where they may have come from this
+/// device's logs, these are read again from their start: says so. A chunk that is what its author wrote, and nothing
+/// that anybody can read, has never been in a derived table: it is kept, and not read again.
+pub(crate) async fn quarantine(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    damaged: &Damaged,
+) -> Result<bool, sqlx::Error> {
+    let (mut is_lost, mut rereading) = (false, false);
+    for (row, why) in damaged {
+        let day = row.place.day;
+        match why {
+            Unread::Waits(_) => {}
+            Unread::Damaged(reason) => {
+                tracing::warn!(?day, reason, "a damaged part of a segment is quarantined");
+                changes::quarantine(db, row, reason).await?;
+                is_lost = true;
+                rereading |= row.id().is_none() || row.place.device == device;
+            }
+            Unread::Broken(reason) => {
+                tracing::warn!(?day, reason, author = %row.place.device, "a chunk holds nothing that can be read");
+                changes::give_up(db, row, reason).await?;
+            }
+        }
     }
-    marks::clear(db).await?;
-    derived::clear(db).await?;
-    meta::set(db, "rereading", &[1]).await
+    if is_lost {
+        derived::clear(db).await?;
+    }
+    if rereading {
+        marks::clear(db).await?;
+        meta::set(db, "rereading", &[1]).await?;
+    }
+    Ok(rereading)
 }
 
 /// First start: a device id, the retention, the time.
@@ -435,10 +492,10 @@ async fn begin(
     // The first start writes most of the history; it should not do the next day's work as well.
     meta::set(&mut tx, "sealed", &now.day().0.to_le_bytes()).await.map_err(fail)?;
     tx.commit().await.map_err(fail)?;
-    Ok(meta::Identity { device, retention, time })
+    Ok(meta::Identity { device, retention, time, workspace: None })
 }
 
-fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes)
         .map_err(|e| Error::Home { path: home.to_owned(), source: std::io::Error::other(e.to_string()) })
 }

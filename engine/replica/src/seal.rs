@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use aimon_core::ids::SegmentId;
 use aimon_core::segment;
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Place;
 
 use crate::{Error, Replica, changes, database, meta};
 
@@ -23,17 +23,21 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| database::error(&home, e);
         let today = now.day();
+        if self.workspace.is_some() {
+            return Ok(0);
+        }
         let done = meta::get(&mut self.db, "sealed").await.map_err(fail)?;
         if done.and_then(|v| v.try_into().ok()).map(i32::from_le_bytes) == Some(today.0) {
             return Ok(0);
         }
         let device = self.device();
         let (mut count, mut sealed, mut bytes) = (0, Vec::new(), 0);
-        for (id, rows, _) in changes::segments(&mut self.db).await.map_err(fail)? {
-            if rows < 2 || id.day >= today || id.device != device {
+        for segment in changes::segments(&mut self.db).await.map_err(fail)? {
+            let place = segment.place;
+            if segment.plain < 2 || place.day.is_none_or(|day| day >= today) || place.device != device {
                 continue;
             }
-            let Some(one) = self.seal_one(id).await? else { continue };
+            let Some(one) = self.seal_one(place).await? else { continue };
             (count, bytes) = (count + 1, bytes + one.1.len());
             sealed.push(one);
             if bytes >= TOGETHER {
@@ -59,13 +63,13 @@ impl Replica {
         .await
     }
 
-    async fn seal_one(&mut self, id: SegmentId) -> Result<Option<Sealed>, Error> {
+    async fn seal_one(&mut self, place: Place) -> Result<Option<Sealed>, Error> {
         let home = self.home.clone();
-        let rows: Vec<_> = changes::of_day(&mut self.db, id.day).await.map_err(|e| database::error(&home, e))?;
-        let rows: Vec<_> = rows.into_iter().filter(|r| r.segment == id).collect();
+        let rows: Vec<_> = changes::of_place(&mut self.db, place).await.map_err(|e| database::error(&home, e))?;
         let mut loaded = Vec::new();
         for row in &rows {
-            match segment::changes(&row.bytes) {
+            let Ok(Some(content)) = row.content(&self.ring) else { return Ok(None) };
+            match segment::changes(&content) {
                 Ok(changes) => loaded.push(changes),
                 // The next fold quarantines it.
                 Err(_) => return Ok(None),
@@ -78,7 +82,7 @@ impl Replica {
         }
         let set =
             |bytes: &[u8]| -> Option<BTreeSet<_>> { segment::batches(bytes).ok().map(|b| b.into_iter().collect()) };
-        let before: Option<BTreeSet<_>> = rows.iter().map(|r| set(&r.bytes)).try_fold(BTreeSet::new(), |mut all, s| {
+        let before: Option<BTreeSet<_>> = rows.iter().map(|r| set(&r.content(&self.ring).ok()??)).try_fold(BTreeSet::new(), |mut all, s| {
             all.extend(s?);
             Some(all)
         });
