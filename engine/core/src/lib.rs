@@ -5,10 +5,11 @@
 //! ```
 //!
 //! * [`event`]: one immutable observation: a [`Record`](event::Record) of one model call seen in a
-//!   local log, or an [`Answer`](event::Answer) of a provider.
+//!   local log, an [`Answer`](event::Answer) of a provider, or a [`Setting`](event::Setting).
 //! * [`batch`]: events of one commit as one byte value, columnar and delta-encoded.
 //! * [`segment`]: one device's events of one UTC day, a list of batches in an Automerge document.
 //! * [`history`]: the fold of a *set* of batches into figures, and the reports cut from it.
+//! * [`settings`]: the fold of settings: names, zone, and what else the workspace's devices agree on.
 //! * [`prices`]: what tokens cost, from a dated table, at read time.
 //! * [`crypto`]: keys, and what is encrypted and signed with them.
 //! * [`pairing`]: how a device is taken into a workspace.
@@ -28,5 +29,6 @@ pub mod name;
 pub mod pairing;
 pub mod prices;
 pub mod segment;
+pub mod settings;
 pub mod sync;
 pub mod units;

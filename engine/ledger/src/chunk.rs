@@ -22,7 +22,7 @@ use crate::time::UtcDay;
 pub const MOST_BYTES: usize = 256 * 1024;
 
 /// The most ids of chunks or purges that one header may name.
-const MOST_NAMED: usize = 16 * 1024;
+pub const MOST_NAMED: usize = 16 * 1024;
 
 /// What a chunk holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -74,8 +74,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Rules 1 to 3, for one chunk.
-    fn alone(&self, id: &ChunkId, header: &Header) -> State {
+    /// Rules 1 to 3, for one chunk: [`State::Live`] where it is not covered.
+    pub fn alone(&self, id: &ChunkId, header: &Header) -> State {
         let Some(author) = self.authors.get(&header.place.device) else { return State::Stranger };
         if header.place.day.is_some_and(|day| day < self.first_day) {
             return State::Expired;

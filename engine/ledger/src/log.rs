@@ -3,11 +3,11 @@
 //! It is an index: headers, no content. Whoever holds chunks keeps it in step with them, and asks it what to drop, what to
 //! offer, and what to say in a digest. It does with each change what [`Rules::states`] does with everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::chunk::{Header, Place};
+use crate::chunk::{Header, Kind, Place};
 use crate::digest::Digest;
-use crate::ids::ChunkId;
+use crate::ids::{ChunkId, Short};
 use crate::live::{Rules, State};
 
 /// A chunk as the log knows it.
@@ -28,11 +28,28 @@ pub struct Change {
     pub to: State,
 }
 
+/// A segment's chunks, and which of them are snapshots.
+#[derive(Clone, Default, Debug)]
+struct Segment {
+    held: BTreeMap<ChunkId, Held>,
+    snapshots: BTreeSet<ChunkId>,
+}
+
+impl Segment {
+    /// Whether a snapshot for which rules 1 to 3 hold covers an id.
+    fn covers(&self, short: Short) -> bool {
+        self.snapshots.iter().filter_map(|id| self.held.get(id)).any(|snapshot| {
+            matches!(snapshot.state, State::Live | State::Covered)
+                && snapshot.header.covers.binary_search(&short).is_ok()
+        })
+    }
+}
+
 /// The chunks that are held of one workspace.
 #[derive(Clone, Debug)]
 pub struct Log {
     rules: Rules,
-    segments: BTreeMap<Place, BTreeMap<ChunkId, Held>>,
+    segments: BTreeMap<Place, Segment>,
     places: BTreeMap<ChunkId, Place>,
     digest: Digest,
 }
@@ -48,17 +65,54 @@ impl Log {
         &self.rules
     }
 
+    /// A log of what is held at the start.
+    pub fn load(rules: Rules, chunks: impl IntoIterator<Item = (ChunkId, Header)>) -> Self {
+        let mut log = Self::new(rules);
+        for (id, header) in chunks {
+            log.put(id, header);
+        }
+        let places: Vec<Place> = log.segments.keys().copied().collect();
+        for place in places {
+            log.decide(place, None);
+        }
+        log
+    }
+
     /// Takes a chunk in, and says what has changed: itself, and what it covers. Nothing if it is held.
     pub fn insert(&mut self, id: ChunkId, header: Header) -> Vec<Change> {
         if self.places.contains_key(&id) {
             return Vec::new();
         }
         let place = header.place;
+        if header.kind == Kind::Snapshot {
+            self.put(id, header);
+            return self.decide(place, Some(id));
+        }
+        // Anything but a snapshot changes nothing else: a long day costs no more than a short one.
+        let mut to = self.rules.alone(&id, &header);
+        self.put(id, header);
+        let Some(segment) = self.segments.get_mut(&place) else { return Vec::new() };
+        if to == State::Live && segment.covers(id.short()) {
+            to = State::Covered;
+        }
+        if let Some(held) = segment.held.get_mut(&id) {
+            held.state = to;
+        }
+        if to == State::Live {
+            self.digest.add(place, &id);
+        }
+        vec![Change { id, from: None, to }]
+    }
+
+    fn put(&mut self, id: ChunkId, header: Header) {
+        let place = header.place;
         self.places.insert(id, place);
-        // What it is before anybody has decided: the decision below says whether it counts.
-        let held = Held { header, state: State::Stranger };
-        self.segments.entry(place).or_default().insert(id, held);
-        self.decide(place, Some(id))
+        let segment = self.segments.entry(place).or_default();
+        if header.kind == Kind::Snapshot {
+            segment.snapshots.insert(id);
+        }
+        // What it is before anybody has decided.
+        segment.held.insert(id, Held { header, state: State::Stranger });
     }
 
     /// Goes by other rules, and says what has changed.
@@ -75,32 +129,32 @@ impl Log {
     pub fn remove(&mut self, id: &ChunkId) -> Vec<Change> {
         let Some(place) = self.places.remove(id) else { return Vec::new() };
         let Some(segment) = self.segments.get_mut(&place) else { return Vec::new() };
-        if let Some(held) = segment.remove(id)
-            && held.state == State::Live
-        {
+        let removed = segment.held.remove(id);
+        if removed.is_some_and(|held| held.state == State::Live) {
             self.digest.remove(place, id);
         }
-        if segment.is_empty() {
+        let was_snapshot = segment.snapshots.remove(id);
+        if segment.held.is_empty() {
             self.segments.remove(&place);
         }
-        self.decide(place, None)
+        if was_snapshot { self.decide(place, None) } else { Vec::new() }
     }
 
     /// What becomes of a chunk; `None` if it is not held.
     pub fn state(&self, id: &ChunkId) -> Option<State> {
         let place = self.places.get(id)?;
-        self.segments.get(place)?.get(id).map(|held| held.state)
+        self.segments.get(place)?.held.get(id).map(|held| held.state)
     }
 
     /// A chunk's header.
     pub fn header(&self, id: &ChunkId) -> Option<&Header> {
         let place = self.places.get(id)?;
-        self.segments.get(place)?.get(id).map(|held| &held.header)
+        self.segments.get(place)?.held.get(id).map(|held| &held.header)
     }
 
     /// The live chunks of a segment, ascending.
     pub fn live(&self, place: &Place) -> impl Iterator<Item = (&ChunkId, &Header)> {
-        let held = self.segments.get(place).into_iter().flatten();
+        let held = self.segments.get(place).into_iter().flat_map(|segment| &segment.held);
         held.filter(|(_, held)| held.state == State::Live).map(|(id, held)| (id, &held.header))
     }
 
@@ -111,7 +165,29 @@ impl Log {
 
     /// All that is held, with what becomes of it.
     pub fn all(&self) -> impl Iterator<Item = (&ChunkId, &Header, State)> {
-        self.segments.values().flatten().map(|(id, held)| (id, &held.header, held.state))
+        self.segments.values().flat_map(|segment| &segment.held).map(|(id, held)| (id, &held.header, held.state))
+    }
+
+    /// All that is held of a segment, with what becomes of it.
+    pub fn segment(&self, place: &Place) -> impl Iterator<Item = (&ChunkId, &Header, State)> {
+        let held = self.segments.get(place).into_iter().flat_map(|segment| &segment.held);
+        held.map(|(id, held)| (id, &held.header, held.state))
+    }
+
+    /// Whether an id would be taken for another in its segment: one that is held, or that a snapshot covers.
+    pub fn is_taken(&self, place: &Place, short: Short) -> bool {
+        self.segments.get(place).is_some_and(|segment| {
+            // Ids are ordered: those that begin alike stand together.
+            let mut from = [0; 32];
+            from[..4].copy_from_slice(&short.0);
+            let next = segment.held.range(ChunkId(from)..).next();
+            next.is_some_and(|(id, _)| id.short() == short)
+                || segment
+                    .snapshots
+                    .iter()
+                    .filter_map(|id| segment.held.get(id))
+                    .any(|snapshot| snapshot.header.covers.binary_search(&short).is_ok())
+        })
     }
 
     /// The sums of what is live.
@@ -121,10 +197,10 @@ impl Log {
 
     fn decide(&mut self, place: Place, new: Option<ChunkId>) -> Vec<Change> {
         let Some(segment) = self.segments.get_mut(&place) else { return Vec::new() };
-        let states = self.rules.states(segment.iter().map(|(id, held)| (id, &held.header)));
+        let states = self.rules.states(segment.held.iter().map(|(id, held)| (id, &held.header)));
         let mut changes = Vec::new();
         for (id, to) in states {
-            let Some(held) = segment.get_mut(&id) else { continue };
+            let Some(held) = segment.held.get_mut(&id) else { continue };
             let from = (new != Some(id)).then_some(held.state);
             if from == Some(to) {
                 continue;

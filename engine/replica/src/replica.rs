@@ -235,7 +235,7 @@ impl Replica {
     async fn witness(&mut self, commit: &Commit) -> Result<(), Error> {
         let calls = commit.events.iter().filter_map(|event| match event {
             Event::Record(record) => Some(record.time),
-            Event::Answer(_) | Event::Unchanged(_) => None,
+            Event::Answer(_) | Event::Unchanged(_) | Event::Setting(_) => None,
         });
         let Some(newest) = calls.max().filter(|_| !self.time.is_proven()) else { return Ok(()) };
         let mut time = self.time;
@@ -298,7 +298,7 @@ impl Replica {
         let first = self.first_day();
         let mut days: BTreeMap<UtcDay, Vec<Batch>> = BTreeMap::new();
         for event in commit.events {
-            let day = event.day();
+            let day = event.day().ok_or_else(|| Error::Events("settings, which have no day".to_owned()))?;
             if day < first {
                 recorded.expired += 1;
                 continue;

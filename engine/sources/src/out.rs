@@ -84,7 +84,7 @@ impl Out {
 
     /// Takes an event.
     pub fn event(&mut self, event: Event) {
-        if self.first_day.is_some_and(|first| event.day() < first) {
+        if self.first_day.zip(event.day()).is_some_and(|(first, day)| day < first) {
             self.expired += 1;
         } else {
             self.events.push(event);

@@ -1,7 +1,8 @@
 #![no_main]
 //! Batches: bytes from disks and other machines. What reads is written again as what it was.
 
-use aimon_core::batch::Batch;
+use aimon_core::batch::{Batch, BatchHash};
+use aimon_core::settings::Settings;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -13,4 +14,7 @@ fuzz_target!(|input: &[u8]| {
     for answer in &batch.answers {
         answer.hash();
     }
+    let mut settings = Settings::default();
+    settings.add(BatchHash::of(input), &batch);
+    assert!(settings.brought().len() <= batch.settings.len());
 });

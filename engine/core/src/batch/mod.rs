@@ -12,6 +12,7 @@ mod answers;
 mod column;
 mod names;
 mod records;
+mod settings;
 mod varint;
 
 pub use column::{Carried, MAX_ROWS, Values};
@@ -23,7 +24,7 @@ pub(crate) mod columns {
     pub(crate) use super::varint::{Reader, put};
 }
 
-use crate::event::{Answer, Event, Record, Unchanged};
+use crate::event::{Answer, Event, Record, Setting, Unchanged};
 use column::{Columns, Encoding, Writer};
 use names::{Dictionary, Names};
 use varint::{Reader, unzigzag, zigzag};
@@ -36,6 +37,7 @@ const CLOCK: u64 = 2;
 const RECORDS: u64 = 3;
 const ANSWERS: u64 = 4;
 const UNCHANGED: u64 = 5;
+const SETTINGS: u64 = 6;
 
 /// The one column of the sections of names and of the clock.
 const VALUE: u64 = 1;
@@ -52,6 +54,17 @@ pub enum BatchError {
     /// It breaks a rule of the format.
     #[error("the batch has {0}")]
     Malformed(&'static str),
+}
+
+/// What a batch is known by: BLAKE3 of its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BatchHash(pub [u8; 32]);
+
+impl BatchHash {
+    /// The hash of a batch's bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
 }
 
 /// A section of a kind that this version does not know.
@@ -74,8 +87,10 @@ pub struct Batch {
     pub answers: Vec<Answer>,
     /// Notes that an answer was seen again.
     pub unchanged: Vec<Unchanged>,
-    /// Columns of `records`, then of `answers`, then of `unchanged`, that this version does not know.
-    pub carried: [Vec<Carried>; 3],
+    /// Values that the workspace's devices agree on.
+    pub settings: Vec<Setting>,
+    /// Columns of `records`, then of `answers`, `unchanged` and `settings`, that this version does not know.
+    pub carried: [Vec<Carried>; 4],
     /// Sections that this version does not know.
     pub unknown: Vec<UnknownSection>,
     /// Names that carried columns may refer to: the dictionary keeps its order.
@@ -96,17 +111,41 @@ impl Batch {
             Event::Record(r) => self.records.push(r),
             Event::Answer(a) => self.answers.push(a),
             Event::Unchanged(u) => self.unchanged.push(u),
+            Event::Setting(s) => self.settings.push(s),
         }
     }
 
     /// Whether it holds anything, known or not.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.answers.is_empty() && self.unchanged.is_empty() && self.unknown.is_empty()
+        self.len() == 0 && self.unknown.is_empty()
+    }
+
+    /// Leaves the first half here and gives the other back; `None` where it can't be divided: one event, or something in it that
+    /// only a newer version understands.
+    pub fn split(&mut self) -> Option<Self> {
+        if self.len() < 2 || !self.unknown.is_empty() || self.carried.iter().any(|carried| !carried.is_empty()) {
+            return None;
+        }
+        let mut keep = self.len() / 2;
+        let mut halve = |count: usize| {
+            let here = keep.min(count);
+            keep -= here;
+            here
+        };
+        let (records, answers, unchanged) =
+            (halve(self.records.len()), halve(self.answers.len()), halve(self.unchanged.len()));
+        Some(Self {
+            clock_offset_ms: self.clock_offset_ms,
+            records: self.records.split_off(records),
+            answers: self.answers.split_off(answers),
+            unchanged: self.unchanged.split_off(unchanged),
+            ..Self::default()
+        })
     }
 
     /// How many events that this version knows.
     pub fn len(&self) -> usize {
-        self.records.len() + self.answers.len() + self.unchanged.len()
+        self.records.len() + self.answers.len() + self.unchanged.len() + self.settings.len()
     }
 
     /// Keeps the records for which `keep` holds, carried columns included.
@@ -129,6 +168,8 @@ impl Batch {
         w.section(ANSWERS, self.answers.len(), &mut sections);
         answers::write_unchanged(&self.unchanged, &self.carried[2], &mut names, &mut w);
         w.section(UNCHANGED, self.unchanged.len(), &mut sections);
+        settings::write(&self.settings, &self.carried[3], &mut names, &mut w);
+        w.section(SETTINGS, self.settings.len(), &mut sections);
         for unknown in &self.unknown {
             unknown.columns.iter().for_each(|c| w.carried(c));
             w.section(unknown.kind, unknown.rows, &mut sections);
@@ -176,6 +217,7 @@ impl Batch {
                 RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, &names)?,
                 ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, &names)?,
                 UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(columns, rows, &names)?,
+                SETTINGS => (batch.settings, batch.carried[3]) = settings::read(columns, rows, &names)?,
                 _ => batch.unknown.push(UnknownSection { kind, rows, columns: columns.carried(rows)? }),
             }
         }

@@ -70,6 +70,16 @@ impl Keyring {
         self.0.get(id)
     }
 
+    /// How many keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The key that new chunks are written under, as far as it is held.
     pub fn current(&self, standing: &Standing) -> Option<(KeyId, &WorkspaceKey)> {
         let id = key_of(&standing.rotate?);
@@ -103,10 +113,11 @@ pub fn genesis(phrase: &SecretKeys) -> Result<Statement, StatementError> {
     statement(&NO_WORKSPACE, &body, phrase)
 }
 
-/// What an admit says: the device's keys, and for it the key of every rotate that no later one seals.
+/// What an admit says: the device's keys, and for it the key of every rotate that no later one seals. What is not held here, others
+/// give it later: one rotate of a device that has been revoked since must not lock everybody else out.
 ///
 /// # Errors
-/// [`CryptoError::NoKey`] if one of these is not held, [`CryptoError::Recipient`].
+/// [`CryptoError::NoKey`] if the newest of these is not held, [`CryptoError::Recipient`].
 pub fn admit(
     membership: &Membership,
     ring: &Keyring,
@@ -116,9 +127,13 @@ pub fn admit(
 ) -> Result<What, CryptoError> {
     let workspace = membership.workspace();
     let mut wrapped = Vec::new();
-    for rotate in membership.standing().unsealed {
+    let standing = membership.standing();
+    if standing.rotate.is_some() && ring.current(&standing).is_none() {
+        return Err(CryptoError::NoKey);
+    }
+    for rotate in standing.unsealed {
         let id = key_of(&rotate);
-        let key = ring.get(&id).ok_or(CryptoError::NoKey)?;
+        let Some(key) = ring.get(&id) else { continue };
         wrapped.push((id, wrap_for(&workspace, &keys, key, entropy())?));
     }
     wrapped.sort_by_key(|(id, _)| *id);

@@ -38,6 +38,14 @@ fn kind(bytes: &[u8]) -> Result<Kind, SegmentError> {
     }
 }
 
+/// Whether stored bytes are a whole saved document, or one change.
+///
+/// # Errors
+/// [`SegmentError::Damaged`] if they are neither.
+pub fn is_document(bytes: &[u8]) -> Result<bool, SegmentError> {
+    kind(bytes).map(|kind| matches!(kind, Kind::Document))
+}
+
 /// The batches in stored bytes: that of one change, or those of a whole saved document. A change
 /// needs none of its predecessors.
 pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {

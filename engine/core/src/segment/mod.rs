@@ -13,9 +13,13 @@
 
 mod chain;
 mod document;
+mod pack;
+mod pen;
 
 pub use chain::Chain;
-pub use document::{batches, changes, document, whole};
+pub use document::{batches, changes, document, is_document, whole};
+pub use pack::{Packed, pack};
+pub use pen::Pen;
 
 /// The change that creates a segment's root list `batches`. Its bytes are part of the format:
 /// `schema/vectors/segment.json`.

@@ -140,3 +140,46 @@ proptest! {
         prop_assert_eq!(set(&stored), set(&all));
     }
 }
+
+/// What the documents of a packing hold, and which parts they say that they hold.
+fn packed(stored: &[Vec<u8>], most: usize) -> (Vec<BTreeSet<Vec<u8>>>, Vec<Vec<usize>>) {
+    let parts: Vec<_> = stored.iter().map(|bytes| changes(bytes).unwrap()).collect();
+    let packed = pack(&parts, most).unwrap();
+    assert!(packed.iter().all(|p| p.document.len() <= most));
+    let held = packed.iter().map(|p| set(std::slice::from_ref(&p.document))).collect();
+    (held, packed.into_iter().map(|p| p.holds).collect())
+}
+
+#[test]
+fn whole_chains_are_packed_into_few_documents() {
+    let stored: Vec<_> = appended(1, 4).into_iter().chain(appended(2, 4)).collect();
+    assert_eq!(packed(&stored, 1 << 18), (vec![set(&stored)], vec![(0..8).collect()]));
+    let (held, holds) = packed(&stored, 500);
+    assert_eq!(held, [set(&stored[..4]), set(&stored[4..])], "one would be too large");
+    assert_eq!(holds, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
+    assert_eq!(packed(&stored, 50), (vec![], vec![]), "what fits in none stays as it is");
+}
+
+#[test]
+fn what_is_packed_already_is_packed_with_what_comes_later() {
+    let stored: Vec<_> = appended(1, 6).into_iter().chain(appended(2, 1)).collect();
+    let (saved, _) = document(stored[..4].iter().map(|b| changes(b).unwrap())).unwrap();
+    let later = [&[saved][..], &stored[4..]].concat();
+    assert_eq!(packed(&later, 1 << 18), (vec![set(&stored)], vec![vec![0, 1, 2, 3]]));
+}
+
+#[test]
+fn of_a_fork_the_longest_branch_is_packed_and_nothing_behind_a_gap() {
+    let trunk = appended(1, 3);
+    let mut chain = Chain::new(WriterId([1; 8])).unwrap();
+    for n in 0..2 {
+        chain.append([1, n].repeat(40));
+    }
+    // A machine resumed twice: the third change is another one, and goes on.
+    let branch = [chain.append(vec![7; 80]), chain.append(vec![8; 80])];
+    let gap = appended(3, 3);
+    let stored = [&trunk[..], &branch, &[gap[0].clone(), gap[2].clone()]].concat();
+    let (held, holds) = packed(&stored, 1 << 18);
+    assert_eq!(holds, [vec![0, 1, 3, 4, 5]]);
+    assert_eq!(held, [set(&[&trunk[..2], &branch, &gap[..1]].concat())]);
+}

@@ -1,7 +1,7 @@
 //! What a step changes, as a value: whoever keeps a replica makes it durable, all of it in one transaction, before
 //! anything of the step is sent.
 
-use aimon_ledger::chunk::{Chunk, Header};
+use aimon_ledger::chunk::{Chunk, Header, Previous};
 use aimon_ledger::frame::{Code, Frame};
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::retention::TrustedTime;
@@ -12,12 +12,12 @@ use aimon_ledger::statement::Statement;
 pub struct Stored {
     /// All statements, each behind those that it follows: the genesis first.
     pub statements: Vec<Statement>,
-    /// All chunks, live, covered or set aside.
+    /// All chunks: each one's header, and how many bytes it has.
     pub chunks: Vec<(ChunkId, Header, u32)>,
     /// What no relay has acknowledged yet, oldest first, with the reason where it was refused.
     pub queue: Vec<(ChunkId, Option<Code>)>,
     /// The chunk that this device wrote last.
-    pub last: Option<ChunkId>,
+    pub last: Option<Previous>,
     /// The last number that was delivered.
     pub cursor: u64,
 }
@@ -40,7 +40,7 @@ pub struct Write {
     /// Chunks that stay in the queue, and why.
     pub refused: Vec<(ChunkId, Code)>,
     /// The chunk that this device wrote last.
-    pub last: Option<ChunkId>,
+    pub last: Option<Previous>,
     /// The last number that was delivered.
     pub cursor: Option<u64>,
     /// What is trusted of the time.
@@ -48,6 +48,20 @@ pub struct Write {
 }
 
 impl Write {
+    /// What is done after this, in the same transaction.
+    pub fn join(&mut self, other: Self) {
+        self.statements.extend(other.statements);
+        self.chunks.extend(other.chunks);
+        self.dropped.extend(other.dropped);
+        self.counts.extend(other.counts);
+        self.queued.extend(other.queued);
+        self.acknowledged.extend(other.acknowledged);
+        self.refused.extend(other.refused);
+        self.last = other.last.or(self.last);
+        self.cursor = other.cursor.or(self.cursor);
+        self.time = other.time.or(self.time);
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         let Self { statements, chunks, dropped, counts, queued, acknowledged, refused, last, cursor, time } = self;
@@ -73,11 +87,22 @@ pub enum Send {
     Push(Vec<ChunkId>),
 }
 
+impl Step {
+    /// What is done after this, at once with it.
+    pub fn join(&mut self, other: Self) {
+        self.write.join(other.write);
+        self.send.extend(other.send);
+        self.notices.extend(other.notices);
+    }
+}
+
 /// What people should hear of.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Notice {
     /// All that the relay has is here, and all that is here is there.
     Even,
+    /// Keys have come: what waited for them can be read, and what was kept back can be written.
+    Keys,
     /// Somebody else writes under this device's id: it was cloned, or restored from a backup.
     Cloned,
     /// Chunks came in that don't count, or are none; how many.

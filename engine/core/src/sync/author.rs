@@ -1,0 +1,390 @@
+//! What this device writes: chunks of its own segments, and statements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aimon_ledger::chunk::{self, Chunk, Header, Kind, Place, Previous};
+use aimon_ledger::frame::Frame;
+use aimon_ledger::ids::{ChunkId, DeviceId, Short, StatementId, WriterId};
+use aimon_ledger::live::{self, State};
+use aimon_ledger::membership::key_of;
+use aimon_ledger::retention::Retention;
+use aimon_ledger::statement::{Author, Body, Keys, Listing, Recipient, Statement, What};
+use aimon_ledger::time::UtcDay;
+use automerge::Change;
+
+use super::{Client, Fault, Held, Send, Step, SyncError, Write};
+use crate::batch::{Batch, BatchError};
+use crate::crypto;
+use crate::segment;
+
+/// The most bytes of a batch, a change or a document: room is left for the header.
+const MOST_CONTENT: usize = chunk::MOST_BYTES - 16 * 1024;
+
+impl Client {
+    /// Writes events of one day (of none: settings) as chunks of this device's segment, to be pushed. What is not `urgent` leaves
+    /// on the next tick.
+    ///
+    /// # Errors
+    /// [`SyncError::NoKey`] and [`SyncError::NotAMember`] before anything is changed, [`SyncError::TooLarge`].
+    pub fn record(&mut self, day: Option<UtcDay>, batches: Vec<Batch>, urgent: bool) -> Result<Write, SyncError> {
+        self.may_write()?;
+        let mut write = Write::default();
+        for batch in batches {
+            self.append(day, batch, urgent, &mut write)?;
+        }
+        Ok(write)
+    }
+
+    /// Takes in what this device holds from before it was in the workspace: a change or a saved document. With an `origin` it was
+    /// that other device's, and its records say so from here on.
+    ///
+    /// # Errors
+    /// As [`Client::record`]; [`SyncError::Damaged`] if the bytes are neither.
+    pub fn bring(
+        &mut self,
+        place: (Option<UtcDay>, u16),
+        content: &[u8],
+        origin: Option<DeviceId>,
+    ) -> Result<Write, SyncError> {
+        self.may_write()?;
+        let mut write = Write::default();
+        if origin.is_none() && content.len() <= MOST_CONTENT {
+            let place = Place { device: self.me.device, day: place.0, part: place.1 };
+            let kind = if segment::is_document(content)? { Kind::Snapshot } else { Kind::Change };
+            self.author(place, kind, content, Vec::new(), true, &mut write)?;
+            return Ok(write);
+        }
+        for batch in segment::batches(content)? {
+            self.append_as(place.0, batch, origin, &mut write)?;
+        }
+        Ok(write)
+    }
+
+    fn may_write(&self) -> Result<(), SyncError> {
+        if !self.is_member() {
+            return Err(SyncError::NotAMember);
+        }
+        self.ring.current(&self.standing).ok_or(SyncError::NoKey).map(|_| ())
+    }
+
+    /// Writes a batch that another device wrote, as this device's own.
+    pub(super) fn append_as(
+        &mut self,
+        day: Option<UtcDay>,
+        batch: Vec<u8>,
+        origin: Option<DeviceId>,
+        write: &mut Write,
+    ) -> Result<(), SyncError> {
+        match (Batch::decode(&batch), origin) {
+            (Ok(mut decoded), Some(origin)) => {
+                for record in &mut decoded.records {
+                    record.origin.get_or_insert(origin);
+                }
+                self.append(day, decoded, true, write)
+            }
+            // One that a newer version wrote is passed on as it is.
+            (Ok(_), None) | (Err(BatchError::Version(_)), _) => self.append_bytes(day, batch, true, write),
+            (Err(e), _) => Err(SyncError::Damaged(e.to_string())),
+        }
+    }
+
+    fn append(
+        &mut self,
+        day: Option<UtcDay>,
+        mut batch: Batch,
+        urgent: bool,
+        write: &mut Write,
+    ) -> Result<(), SyncError> {
+        let bytes = batch.encode();
+        if bytes.len() <= MOST_CONTENT {
+            return self.append_bytes(day, bytes, urgent, write);
+        }
+        let other = batch.split().ok_or(SyncError::TooLarge)?;
+        self.append(day, batch, urgent, write)?;
+        self.append(day, other, urgent, write)
+    }
+
+    fn append_bytes(
+        &mut self,
+        day: Option<UtcDay>,
+        batch: Vec<u8>,
+        urgent: bool,
+        write: &mut Write,
+    ) -> Result<(), SyncError> {
+        let entropy = &mut self.entropy;
+        let writer = || Ok::<_, SyncError>(WriterId(entropy().stream().bytes()));
+        let (part, change) = self.pen.append(day, batch, writer)?;
+        let place = Place { device: self.me.device, day, part };
+        self.author(place, Kind::Change, &change, Vec::new(), urgent, write).map(|_| ())
+    }
+
+    /// Encrypts and signs a chunk, and puts it into the log and the queue.
+    fn author(
+        &mut self,
+        place: Place,
+        kind: Kind,
+        content: &[u8],
+        covers: Vec<Short>,
+        urgent: bool,
+        write: &mut Write,
+    ) -> Result<ChunkId, SyncError> {
+        let (key, workspace_key) = self.ring.current(&self.standing).ok_or(SyncError::NoKey)?;
+        let purges = self.standing.purges.iter().filter(|purge| purge.reaches(&place));
+        let obeys: BTreeSet<Short> = purges.map(|purge| purge.id).collect();
+        let mut header = Header {
+            place,
+            kind,
+            key,
+            nonce: [0; 24],
+            previous: self.last,
+            obeys: obeys.into_iter().collect(),
+            covers,
+        };
+        let workspace = self.membership.workspace();
+        let chunk = loop {
+            header.nonce = (self.entropy)().stream().bytes();
+            let chunk = workspace_key.seal_chunk(&workspace, &header, content, &self.me.secret)?;
+            // A header names a chunk by four bytes: by chance they could be another's.
+            if !self.log.is_taken(&place, chunk.id().short()) {
+                break chunk;
+            }
+        };
+        let id = chunk.id();
+        self.last = Some(Previous { day: place.day, id: id.short() });
+        write.last = self.last;
+        self.hold(&chunk);
+        self.queue.push(id, urgent);
+        write.queued.push(id);
+        write.chunks.push(chunk);
+        Ok(id)
+    }
+
+    /// This device's segments of days before `today` that are worth sealing, with the live chunks that it takes to do so.
+    pub fn sealable(&self, today: UtcDay) -> Vec<(Place, Vec<ChunkId>)> {
+        let own = self.log.places().filter(|place| place.device == self.me.device);
+        own.filter(|place| place.day.is_some_and(|day| day < today))
+            .filter_map(|place| {
+                let live: Vec<(&ChunkId, &Header)> = self.log.live(place).collect();
+                let is_worth = live.len() > 1 && live.iter().any(|(_, header)| header.kind == Kind::Change);
+                is_worth.then(|| (*place, live.into_iter().map(|(id, _)| *id).collect()))
+            })
+            .collect()
+    }
+
+    /// Seals a segment: snapshots of whole chains cover its chunks. What can't be read, or hangs together with nothing, stays.
+    ///
+    /// # Errors
+    /// As [`Client::record`].
+    pub fn seal(&mut self, place: &Place, held: &Held) -> Result<Step, SyncError> {
+        self.may_write()?;
+        let mut parts: Vec<(ChunkId, Vec<Change>)> = Vec::new();
+        for (id, _) in self.live(place) {
+            let content = held.get(&id).and_then(|chunk| self.ring.open(chunk).ok());
+            if let Some(changes) = content.and_then(|content| segment::changes(&content).ok()) {
+                parts.push((id, changes));
+            }
+        }
+        let (ids, changes): (Vec<ChunkId>, Vec<Vec<Change>>) = parts.into_iter().unzip();
+        let mut step = Step::default();
+        for packed in segment::pack(&changes, MOST_CONTENT)? {
+            if packed.holds.len() < 2 {
+                continue;
+            }
+            let mut covers = BTreeSet::new();
+            let mut expected: BTreeSet<Vec<u8>> = BTreeSet::new();
+            for (id, changes) in packed.holds.iter().filter_map(|n| Some((ids.get(*n)?, changes.get(*n)?))) {
+                covers.insert(id.short());
+                covers.extend(self.log.header(id).into_iter().flat_map(|header| header.covers.iter().copied()));
+                for change in changes {
+                    expected.extend(segment::batches(change.raw_bytes())?);
+                }
+            }
+            // Before anything goes it is checked that the document has it all.
+            let found: BTreeSet<Vec<u8>> = segment::batches(&packed.document)?.into_iter().collect();
+            if found != expected || covers.len() > chunk::MOST_NAMED {
+                continue;
+            }
+            let covers = covers.into_iter().collect();
+            self.author(*place, Kind::Snapshot, &packed.document, covers, true, &mut step.write)?;
+            for id in packed.holds.iter().filter_map(|n| ids.get(*n)) {
+                if self.log.state(id) == Some(State::Covered) {
+                    self.forget(id, &mut step.write);
+                }
+            }
+        }
+        self.pump(&mut step);
+        Ok(step)
+    }
+
+    /// Signs a statement that follows all that is held.
+    ///
+    /// # Errors
+    /// [`SyncError::NotAMember`], [`SyncError::Statements`].
+    pub fn say(&mut self, what: What, held: &Held) -> Result<Step, SyncError> {
+        if !self.is_member() {
+            return Err(SyncError::NotAMember);
+        }
+        let body = Body { follows: self.membership.heads(), author: Author::Device(self.me.device), what };
+        let statement = crypto::statement(&self.workspace(), &body, &self.me.secret)?;
+        let mut step = Step::default();
+        self.hear(vec![statement], held, &mut step)?;
+        Ok(step)
+    }
+
+    /// Takes in statements that somebody on this device made: its own, or the phrase's.
+    pub(super) fn hear(&mut self, statements: Vec<Statement>, held: &Held, step: &mut Step) -> Result<(), SyncError> {
+        for statement in &statements {
+            self.membership.insert(statement.clone())?;
+        }
+        let bytes = statements.iter().map(|statement| statement.bytes().to_vec()).collect();
+        step.write.statements.extend(statements);
+        if self.session.is_open() {
+            step.send.push(Send::Frame(Box::new(Frame::Statements(bytes))));
+        }
+        self.stand(&mut held.clone(), step);
+        Ok(())
+    }
+
+    /// Takes a device in.
+    ///
+    /// # Errors
+    /// [`SyncError::NoKey`] if not every key is held that it needs; as [`Client::say`].
+    pub fn admit(&mut self, device: DeviceId, keys: Keys) -> Result<Step, SyncError> {
+        let mut what = crypto::admit(&self.membership, &self.ring, device, keys, &mut self.entropy)?;
+        if self.has(Fault::LoseARotation)
+            && let What::Admit { wrapped, .. } = &mut what
+        {
+            let current = self.ring.current(&self.standing).map(|(id, _)| id);
+            wrapped.retain(|(id, _)| Some(*id) == current);
+        }
+        self.say(what, &Held::new())
+    }
+
+    /// Takes a device out, lists what counts of what it wrote, and rotates the key.
+    ///
+    /// # Errors
+    /// As [`Client::say`].
+    pub fn revoke(&mut self, device: DeviceId) -> Result<Step, SyncError> {
+        let mut listed: BTreeSet<Listing> = BTreeSet::new();
+        let mut theirs = Vec::new();
+        for (id, header, state) in self.log.all() {
+            if header.place.device == device && state == State::Live {
+                listed.insert(live::listing(id));
+                theirs.push(*id);
+            }
+        }
+        let mut step = self.say(What::Revoke { device, listed: listed.into_iter().collect() }, &Held::new())?;
+        // A relay may not have them: who lists them offers them.
+        for id in theirs {
+            if self.queue.push(id, true) {
+                step.write.queued.push(id);
+            }
+        }
+        let rotate = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
+        step.join(self.say(rotate, &Held::new())?);
+        Ok(step)
+    }
+
+    /// Says that more of a revoked device's chunks count: all that are set aside here.
+    ///
+    /// # Errors
+    /// As [`Client::say`].
+    pub fn vouch_for(&mut self, device: DeviceId) -> Result<Step, SyncError> {
+        let aside = self.log.all().filter(|(_, h, state)| h.place.device == device && *state == State::SetAside);
+        let aside: Vec<ChunkId> = aside.map(|(id, _, _)| *id).collect();
+        let listed: BTreeSet<Listing> = aside.iter().map(live::listing).collect();
+        if listed.is_empty() {
+            return Ok(Step::default());
+        }
+        let mut step = self.say(What::Vouch { device, listed: listed.into_iter().collect() }, &Held::new())?;
+        for id in aside {
+            if self.queue.push(id, true) {
+                step.write.queued.push(id);
+            }
+        }
+        Ok(step)
+    }
+
+    /// Brings a new key.
+    ///
+    /// # Errors
+    /// As [`Client::say`].
+    pub fn rotate(&mut self) -> Result<Step, SyncError> {
+        let what = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
+        self.say(what, &Held::new())
+    }
+
+    /// Sets how many days are kept, for the whole workspace.
+    ///
+    /// # Errors
+    /// As [`Client::say`].
+    pub fn retain(&mut self, retention: Retention) -> Result<Step, SyncError> {
+        self.say(What::Retain(retention), &Held::new())
+    }
+
+    /// Gives keys to members that were missed by a rotate beside their admit.
+    ///
+    /// # Errors
+    /// As [`Client::say`].
+    pub fn give_keys(&mut self) -> Result<Step, SyncError> {
+        let mut step = Step::default();
+        if self.has(Fault::LoseARotation) {
+            return Ok(step);
+        }
+        for (rotate, device, keys) in self.missed() {
+            let entropy = (self.entropy)();
+            let what = crypto::wrap(&self.membership, &self.ring, &rotate, device, &keys, entropy)?;
+            step.join(self.say(what, &Held::new())?);
+        }
+        Ok(step)
+    }
+
+    /// Which members lack which of the keys that no other one brings, as far as they are held here.
+    fn missed(&self) -> Vec<(StatementId, DeviceId, Keys)> {
+        let mut given: BTreeMap<DeviceId, BTreeSet<_>> = BTreeMap::new();
+        for statement in self.membership.statements() {
+            match &statement.body().what {
+                What::Rotate { wrapped, .. } => {
+                    for (recipient, _) in wrapped {
+                        if let Recipient::Device(device) = recipient {
+                            given.entry(*device).or_default().insert(key_of(&statement.id()));
+                        }
+                    }
+                }
+                What::Admit { device, wrapped, .. } => {
+                    given.entry(*device).or_default().extend(wrapped.iter().map(|(key, _)| *key));
+                }
+                What::Wrap { key, device, .. } => {
+                    given.entry(*device).or_default().insert(*key);
+                }
+                _ => {}
+            }
+        }
+        let wanted = self.standing.unsealed.iter().filter(|rotate| self.ring.get(&key_of(rotate)).is_some());
+        let mut missed = Vec::new();
+        for rotate in wanted {
+            for (device, keys) in &self.standing.members {
+                let has = given.get(device).is_some_and(|keys| keys.contains(&key_of(rotate)));
+                if let Some(keys) = keys.iter().next().filter(|_| !has) {
+                    missed.push((*rotate, *device, *keys));
+                }
+            }
+        }
+        missed
+    }
+
+    /// Takes a chunk out of everything.
+    pub(super) fn forget(&mut self, id: &ChunkId, write: &mut Write) {
+        self.log.remove(id);
+        self.sizes.remove(id);
+        write.dropped.push(*id);
+        if self.queue.remove(id) {
+            write.acknowledged.push(*id);
+        }
+    }
+
+    /// The batches in a chunk, as far as it can be read.
+    pub(super) fn open(&self, chunk: &Chunk) -> Option<Vec<Vec<u8>>> {
+        self.ring.open(chunk).ok().and_then(|content| segment::batches(&content).ok())
+    }
+}

@@ -1,0 +1,287 @@
+//! What comes in, and what becomes of what is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aimon_ledger::chunk::{Chunk, Kind, Place};
+use aimon_ledger::frame::Frame;
+use aimon_ledger::ids::ChunkId;
+use aimon_ledger::live::State;
+use aimon_ledger::log::Change;
+use aimon_ledger::statement::{Recipient, Statement, StatementError};
+use aimon_ledger::time::UtcMillis;
+
+use super::{Client, Fault, Held, Notice, Step};
+use crate::crypto::Keyring;
+
+impl Client {
+    /// The chunks that are held and have to be at hand where a frame is taken in: what its snapshots cover, and the snapshots
+    /// that cover what it brings.
+    pub fn needs(&self, frame: &Frame) -> Vec<ChunkId> {
+        let Frame::Deliver(chunks) = frame else { return Vec::new() };
+        let mut needs = BTreeSet::new();
+        for (_, bytes) in chunks {
+            // Read twice, here and where it is taken in: reading a header costs a fiftieth of checking a signature.
+            if let Ok(chunk) = Chunk::parse(bytes.clone())
+                && self.log.state(&chunk.id()).is_none()
+            {
+                self.needs_of(&chunk, &mut needs);
+            }
+        }
+        needs.into_iter().collect()
+    }
+
+    fn needs_of(&self, chunk: &Chunk, needs: &mut BTreeSet<ChunkId>) {
+        let header = chunk.header();
+        let is_snapshot = header.kind == Kind::Snapshot;
+        let is_covered = |id: &ChunkId| is_snapshot && header.covers.binary_search(&id.short()).is_ok();
+        let mut segment = self.log.segment(&header.place).peekable();
+        if !is_snapshot && !self.log.is_taken(&header.place, chunk.id().short()) || segment.peek().is_none() {
+            return;
+        }
+        for (id, held, state) in segment {
+            if is_covered(id) || (held.kind == Kind::Snapshot && state == State::Live) {
+                needs.insert(*id);
+            }
+        }
+    }
+
+    /// Chunks that a snapshot covers and that are kept because it could not be looked into, with the snapshots.
+    pub fn unreviewed(&self) -> Vec<ChunkId> {
+        let covered: BTreeSet<Place> = self
+            .log
+            .all()
+            .filter(|(_, _, state)| *state == State::Covered)
+            .map(|(_, header, _)| header.place)
+            .collect();
+        let segments = covered.iter().flat_map(|place| self.log.segment(place));
+        let is_needed = |(_, header, state): &(_, &aimon_ledger::chunk::Header, State)| {
+            *state == State::Covered || (header.kind == Kind::Snapshot && *state == State::Live)
+        };
+        segments.filter(is_needed).map(|(id, _, _)| *id).collect()
+    }
+
+    /// Looks again into what [`Client::unreviewed`] names.
+    pub fn review(&mut self, mut held: Held) -> Step {
+        let mut step = Step::default();
+        let covered = self.log.all().filter(|(_, _, state)| *state == State::Covered);
+        let covered: Vec<ChunkId> = covered.map(|(id, _, _)| *id).collect();
+        self.cover(covered, &mut held, &BTreeSet::new(), &mut step);
+        step
+    }
+
+    /// Takes chunks in that a relay or a folder holds; their signatures are checked here, once.
+    pub fn take(&mut self, chunks: Vec<Chunk>, mut held: Held, now: UtcMillis) -> Step {
+        let mut step = Step::default();
+        let (mut ignored, mut changes, mut new) = (0, Vec::new(), BTreeSet::new());
+        let mut newest = None;
+        let mut is_cloned = false;
+        for chunk in chunks {
+            let (id, place) = (chunk.id(), chunk.header().place);
+            if self.log.state(&id).is_some() {
+                continue;
+            }
+            if !self.is_signed(&chunk) {
+                ignored += 1;
+                continue;
+            }
+            is_cloned |= place.device == self.me.device;
+            let now = self.hold(&chunk);
+            let own = now.iter().find(|change| change.id == id).map(|change| change.to);
+            match own {
+                Some(State::Live | State::SetAside | State::Covered) => {
+                    if own == Some(State::Live) && place.device != self.me.device {
+                        newest = newest.max(place.day);
+                    }
+                    new.insert(id);
+                    held.insert(id, chunk);
+                }
+                _ => ignored += 1,
+            }
+            changes.extend(now);
+        }
+        if is_cloned {
+            step.notices.push(Notice::Cloned);
+            if !self.has(Fault::KeepTheWriter) {
+                self.pen.renew();
+            }
+        }
+        if ignored > 0 {
+            step.notices.push(Notice::Ignored(ignored));
+        }
+        self.settle(changes, &mut held, &new, &mut step);
+        // Another device's day is a witness of the time.
+        if let Some(day) = newest
+            && day.start() > self.time.until
+        {
+            let write = self.vouch(day.start(), now);
+            step.write.join(write);
+        }
+        step
+    }
+
+    fn is_signed(&self, chunk: &Chunk) -> bool {
+        let keys = self.standing.signing_keys(&chunk.header().place.device);
+        self.has(Fault::SkipMembership) || keys.iter().any(|key| chunk.verify(&self.workspace(), key).is_ok())
+    }
+
+    /// Takes statements in that a relay or a folder holds.
+    pub fn listen(&mut self, statements: Vec<Statement>, mut held: Held) -> Step {
+        let mut step = Step::default();
+        let (mut waiting, mut ignored) = (statements, 0);
+        // In whatever order they come: what follows something that comes behind it waits for it.
+        loop {
+            let before = waiting.len();
+            waiting.retain(|statement| match self.membership.insert(statement.clone()) {
+                Ok(true) => {
+                    step.write.statements.push(statement.clone());
+                    false
+                }
+                Ok(false) => false,
+                Err(StatementError::Missing(_)) => true,
+                Err(_) => {
+                    ignored += 1;
+                    false
+                }
+            });
+            if waiting.is_empty() || waiting.len() == before {
+                break;
+            }
+        }
+        ignored += waiting.len() as u64;
+        if ignored > 0 {
+            step.notices.push(Notice::Ignored(ignored));
+        }
+        if !step.write.statements.is_empty() {
+            self.stand(&mut held, &mut step);
+        }
+        step
+    }
+
+    /// Goes by what the statements come to now.
+    pub(super) fn stand(&mut self, held: &mut Held, step: &mut Step) {
+        let was_member = self.is_member();
+        self.standing = self.membership.standing();
+        let ring = Keyring::gather(&self.membership, Recipient::Device(self.me.device), &self.me.secret);
+        if ring.len() > self.ring.len() {
+            step.notices.push(Notice::Keys);
+        }
+        self.ring = ring;
+        self.decide(held, step);
+        if was_member && !self.is_member() {
+            step.notices.push(Notice::Revoked);
+        }
+    }
+
+    /// Goes by the rules as they are now.
+    pub(super) fn decide(&mut self, held: &mut Held, step: &mut Step) {
+        let rules = self.standing.rules(self.standing.retention.first_day(self.time.until.day()));
+        let mut changes = self.log.obey(rules);
+        // What has been decided at the start is told with the first change.
+        for (id, _, state) in self.log.all() {
+            if matches!(state, State::Void | State::Expired | State::Stranger)
+                && !changes.iter().any(|change| change.id == *id)
+            {
+                changes.push(Change { id: *id, from: Some(state), to: state });
+            }
+        }
+        self.settle(changes, held, &BTreeSet::new(), step);
+    }
+
+    /// Does what follows from changes: `new` are the ids of chunks in `held` that are not written yet.
+    fn settle(&mut self, changes: Vec<Change>, held: &mut Held, new: &BTreeSet<ChunkId>, step: &mut Step) {
+        // A chunk may have changed more than once: what it is now counts.
+        let ids: BTreeSet<ChunkId> = changes.iter().map(|change| change.id).collect();
+        let was_aside: BTreeSet<ChunkId> =
+            changes.iter().filter(|c| c.from == Some(State::SetAside)).map(|c| c.id).collect();
+        let mut covered = Vec::new();
+        for id in ids {
+            let is_new = new.contains(&id);
+            if let Some(chunk) = held.get(&id).filter(|_| is_new)
+                && matches!(self.log.state(&id), Some(State::Live | State::SetAside))
+            {
+                step.write.chunks.push(chunk.clone());
+            }
+            match self.log.state(&id) {
+                Some(State::Live) if was_aside.contains(&id) => step.write.counts.push((id, true)),
+                Some(State::SetAside) if self.has(Fault::ForgetSetAside) => self.forget(&id, &mut step.write),
+                Some(State::SetAside) => {
+                    step.write.counts.push((id, self.has(Fault::CountUnlisted)));
+                }
+                Some(State::Covered) => covered.push(id),
+                Some(State::Live) | None => {}
+                Some(State::Void | State::Expired | State::Stranger) => {
+                    if self.has(Fault::Resurrect) && is_new {
+                        step.write.chunks.extend(held.get(&id).cloned());
+                        continue;
+                    }
+                    self.log.remove(&id);
+                    self.sizes.remove(&id);
+                    if !is_new {
+                        step.write.dropped.push(id);
+                    }
+                    if self.queue.remove(&id) {
+                        step.write.acknowledged.push(id);
+                    }
+                }
+            }
+        }
+        self.cover(covered, held, new, step);
+    }
+
+    /// Lets chunks go that snapshots cover, once it is seen that these contain them. What they don't contain is written anew: no
+    /// snapshot, whoever wrote it, takes a batch away.
+    fn cover(&mut self, covered: Vec<ChunkId>, held: &mut Held, new: &BTreeSet<ChunkId>, step: &mut Step) {
+        let mut segments: BTreeMap<Place, Vec<ChunkId>> = BTreeMap::new();
+        for id in covered {
+            if let Some(header) = self.log.header(&id) {
+                segments.entry(header.place).or_default().push(id);
+            }
+        }
+        for (place, ids) in segments {
+            let mut contained: BTreeSet<Vec<u8>> = BTreeSet::new();
+            let mut is_all_read = true;
+            for (id, header) in self.live(&place) {
+                if header.kind == Kind::Snapshot {
+                    match held.get(&id).and_then(|snapshot| self.open(snapshot)) {
+                        Some(batches) => contained.extend(batches),
+                        None => is_all_read = false,
+                    }
+                }
+            }
+            for id in ids {
+                let batches = held.get(&id).and_then(|chunk| self.open(chunk));
+                let missing: Option<Vec<Vec<u8>>> =
+                    batches.map(|all| all.into_iter().filter(|batch| !contained.contains(batch)).collect());
+                let is_done = self.has(Fault::CoverUnseen)
+                    || match missing {
+                        Some(missing) if missing.is_empty() => true,
+                        Some(missing) if is_all_read => self.rescue(&place, id, missing, step),
+                        // It can't be read, or not all that may contain it: kept until it can.
+                        Some(_) | None => false,
+                    };
+                if !is_done {
+                    step.write.chunks.extend(held.get(&id).filter(|_| new.contains(&id)).cloned());
+                } else if new.contains(&id) {
+                    self.log.remove(&id);
+                    self.sizes.remove(&id);
+                } else {
+                    self.forget(&id, &mut step.write);
+                }
+            }
+        }
+    }
+
+    /// Writes batches anew that a snapshot should have contained; says whether that was done.
+    fn rescue(&mut self, place: &Place, id: ChunkId, missing: Vec<Vec<u8>>, step: &mut Step) -> bool {
+        if !self.can_write() {
+            return false;
+        }
+        let origin = (place.device != self.me.device).then_some(place.device);
+        for batch in missing {
+            // What is no batch has nothing to say.
+            let _unreadable = self.append_as(place.day, batch, origin, &mut step.write);
+        }
+        step.notices.push(Notice::Rewritten(id));
+        true
+    }
+}

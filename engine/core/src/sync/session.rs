@@ -1,0 +1,441 @@
+//! The talk with a relay: hello, catching up, pushing.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use aimon_ledger::digest::Sum;
+use aimon_ledger::frame::{self, Code, Frame, Hello, KeyInUse, Outcome, Want, Welcome};
+use aimon_ledger::ids::ChunkId;
+use aimon_ledger::live::State;
+use aimon_ledger::statement::Statement;
+use aimon_ledger::time::{UtcDay, UtcMillis};
+
+use aimon_ledger::chunk::Chunk;
+
+use super::repair::Repair;
+use super::{Client, Fault, Held, Notice, Send, Step};
+
+/// The most bytes that are pushed without an outcome.
+const WINDOW: usize = 1 << 20;
+
+/// The most chunks of a push: a relay checks their signatures one by one.
+const MOST_PUSHED: usize = 256;
+
+/// How many bytes of a frame are left for what stands around the chunks.
+const ROOM: usize = 16 * 1024;
+
+/// How long what was refused for lack of room waits before it is tried again.
+const RETRY_MS: i64 = 30_000;
+
+/// What waits for a relay, oldest first.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Queue {
+    numbers: HashMap<ChunkId, u64>,
+    waiting: BTreeMap<u64, Waiting>,
+    next: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: ChunkId,
+    /// Whether it may leave before the next tick.
+    urgent: bool,
+    refused: Option<Code>,
+}
+
+impl Queue {
+    pub(super) fn load(stored: Vec<(ChunkId, Option<Code>)>) -> Self {
+        let mut queue = Self::default();
+        for (id, refused) in stored {
+            queue.push(id, true);
+            queue.refuse(&id, refused);
+        }
+        queue
+    }
+
+    /// Puts a chunk behind the others; says whether it is new.
+    pub(super) fn push(&mut self, id: ChunkId, urgent: bool) -> bool {
+        if self.numbers.contains_key(&id) {
+            return false;
+        }
+        self.numbers.insert(id, self.next);
+        self.waiting.insert(self.next, Waiting { id, urgent, refused: None });
+        self.next += 1;
+        true
+    }
+
+    pub(super) fn remove(&mut self, id: &ChunkId) -> bool {
+        self.numbers.remove(id).is_some_and(|n| self.waiting.remove(&n).is_some())
+    }
+
+    pub(super) fn has(&self, id: &ChunkId) -> bool {
+        self.numbers.contains_key(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &ChunkId> {
+        self.waiting.values().map(|waiting| &waiting.id)
+    }
+
+    fn refuse(&mut self, id: &ChunkId, code: Option<Code>) {
+        if let Some(waiting) = self.numbers.get(id).and_then(|n| self.waiting.get_mut(n)) {
+            waiting.refused = code;
+        }
+    }
+
+    fn hurry(&mut self) {
+        self.waiting.values_mut().for_each(|waiting| waiting.urgent = true);
+    }
+}
+
+/// How far the talk has come.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Stage {
+    #[default]
+    Closed,
+    Greeted,
+    Welcomed,
+    Live,
+}
+
+/// One connection.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Session {
+    stage: Stage,
+    /// What the relay said first.
+    welcome: Option<Welcome>,
+    /// Pushed, and without an outcome.
+    flying: HashMap<ChunkId, usize>,
+    flying_bytes: usize,
+    /// What the relay lacks beside the queue.
+    pub(super) offers: VecDeque<ChunkId>,
+    /// Not to be pushed again now.
+    resting: HashSet<ChunkId>,
+    retry_at: Option<UtcMillis>,
+    /// The greatest number under which something of this device's was taken.
+    accepted: u64,
+    pub(super) repair: Repair,
+    /// How often in a row the two have been made the same and still differed.
+    pub(super) rounds: u8,
+    /// Whether the two are to be compared once all is pushed.
+    pub(super) is_due: bool,
+    /// Whether they were the same when last compared.
+    pub(super) is_even: bool,
+    told: bool,
+    /// The day on which they were last compared.
+    compared: Option<UtcDay>,
+}
+
+impl Session {
+    /// Whether frames can be sent.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Welcomed | Stage::Live)
+    }
+
+    /// The first day that the relay keeps.
+    pub(super) fn first_day(&self) -> Option<UtcDay> {
+        self.welcome.as_ref().map(|welcome| welcome.first_day)
+    }
+
+    /// What the relay keeps no more.
+    pub(super) fn keeps_from(&mut self, day: UtcDay) {
+        if let Some(welcome) = &mut self.welcome {
+            welcome.first_day = welcome.first_day.max(day);
+        }
+    }
+}
+
+impl Client {
+    /// A connection is there: hello.
+    pub fn opened(&mut self, now: UtcMillis) -> Step {
+        let mut step = Step { write: self.observe(now), ..Step::default() };
+        self.session = Session { stage: Stage::Greeted, ..Session::default() };
+        let key = self.standing.rotate.and_then(|_| self.ring.current(&self.standing));
+        let key = key.and_then(|(_, key)| Some(KeyInUse { rotate: self.standing.rotate?, check: key.check() }));
+        step.send.push(Send::Frame(Box::new(Frame::Hello(Hello {
+            versions: vec![frame::VERSION],
+            workspace: self.workspace(),
+            key,
+            heads: self.membership.heads(),
+            cursor: self.cursor,
+            want: self.want,
+        }))));
+        step
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self) {
+        self.session = Session::default();
+    }
+
+    /// Whether all that was there has been delivered.
+    pub fn is_caught_up(&self) -> bool {
+        self.session.stage == Stage::Live
+    }
+
+    /// Whether both sides hold the same, and nothing is left to be pushed but what was refused.
+    pub fn is_even(&self) -> bool {
+        self.is_caught_up()
+            && self.session.is_even
+            && !self.session.is_due
+            && self.session.repair == Repair::Idle
+            && self.session.flying.is_empty()
+            && self.next_push().is_none()
+    }
+
+    /// Once every five seconds, whatever happens, so that calls can't be timed by what leaves.
+    pub fn tick(&mut self, now: UtcMillis) -> Step {
+        let mut step = Step { write: self.observe(now), ..Step::default() };
+        self.queue.hurry();
+        if self.session.retry_at.is_some_and(|at| now >= at) {
+            self.session.retry_at = None;
+            self.session.resting.clear();
+        }
+        if self.session.stage == Stage::Live {
+            if self.session.compared.is_some_and(|day| day != now.day()) {
+                self.session.is_due = true;
+            }
+            self.session.compared = Some(now.day());
+            if let Ok(given) = self.give_keys() {
+                step.join(given);
+            }
+        }
+        self.pump(&mut step);
+        step
+    }
+
+    /// What was recorded since: pushes what is urgent.
+    pub fn recorded(&mut self) -> Step {
+        let mut step = Step::default();
+        self.pump(&mut step);
+        step
+    }
+
+    /// Takes a frame in. `held` has what [`Client::needs`] names.
+    pub fn frame(&mut self, frame: Frame, held: Held, now: UtcMillis) -> Step {
+        match frame {
+            Frame::Welcome(welcome) if self.session.stage == Stage::Greeted => self.welcomed(welcome, now),
+            Frame::Deliver(chunks) => self.delivered(chunks, held, now),
+            Frame::Live if self.session.stage == Stage::Welcomed => self.caught_up(now),
+            Frame::Outcomes(outcomes) => self.outcomes(outcomes, now),
+            Frame::Digest { sums, more } => self.sums(sums, more),
+            Frame::Ids { segments, more } => self.ids(segments, more),
+            Frame::Wanted(ids) => {
+                self.session.offers.extend(ids.into_iter().filter(|id| self.log.state(id) == Some(State::Live)));
+                self.recorded()
+            }
+            Frame::Statements(all) => {
+                let parsed: Vec<Statement> = all.into_iter().filter_map(|b| Statement::parse(b).ok()).collect();
+                let mut step = self.listen(parsed, held);
+                self.pump(&mut step);
+                step
+            }
+            Frame::Failed { code, text } => Step { notices: vec![Notice::Failed(code, text)], ..Step::default() },
+            Frame::Ping(n) => Step { send: vec![Send::Frame(Box::new(Frame::Pong(n)))], ..Step::default() },
+            Frame::Pong(n) => self.answered(n),
+            // What only a device says, what comes out of turn, and what a newer version knows.
+            Frame::Hello(_) | Frame::Push(_) | Frame::Welcome(_) | Frame::Live | Frame::Unknown(_) => Step::default(),
+        }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome, now: UtcMillis) -> Step {
+        let mut step = Step { write: self.vouch(welcome.time, now), ..Step::default() };
+        // A relay that has given lower numbers than it did was set back: what it gives from here on counts.
+        if welcome.head < self.cursor {
+            self.cursor = welcome.head;
+            step.write.cursor = Some(self.cursor);
+        }
+        let lacking = self.membership.lacking(&welcome.heads).into_iter().map(|statement| statement.bytes().to_vec());
+        for some in frames(lacking.collect(), Vec::len) {
+            step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
+        }
+        self.session.stage = Stage::Welcomed;
+        self.session.welcome = Some(welcome);
+        step
+    }
+
+    fn delivered(&mut self, chunks: Vec<(u64, Vec<u8>)>, held: Held, now: UtcMillis) -> Step {
+        let head = chunks.last().map(|(seq, _)| *seq);
+        let parsed: Vec<Chunk> = chunks.into_iter().filter_map(|(_, bytes)| Chunk::parse(bytes).ok()).collect();
+        let mut step = self.take(parsed, held, now);
+        if let Some(head) = head.filter(|head| *head > self.cursor) {
+            self.cursor = head;
+            step.write.cursor = Some(head);
+        }
+        self.pump(&mut step);
+        step
+    }
+
+    fn caught_up(&mut self, now: UtcMillis) -> Step {
+        let mut step = Step::default();
+        self.session.stage = Stage::Live;
+        self.session.compared = Some(now.day());
+        self.queue.hurry();
+        let theirs = self.session.welcome.as_ref().map(|welcome| welcome.digest);
+        if theirs == Some(self.total()) || self.has(Fault::TrustTheCursor) {
+            self.session.is_even = true;
+        } else {
+            self.session.is_due = true;
+        }
+        if let Ok(given) = self.give_keys() {
+            step.join(given);
+        }
+        self.pump(&mut step);
+        step
+    }
+
+    /// The sum of what both sides keep, without what the relay has not taken yet.
+    fn total(&self) -> Sum {
+        let mut total = self.log.digest().total(|place| self.is_shared(place));
+        for id in self.queue.ids().filter(|id| self.log.state(id) == Some(State::Live)) {
+            if self.log.header(id).is_some_and(|header| self.is_shared(&header.place)) {
+                total.remove(id);
+            }
+        }
+        total
+    }
+
+    fn outcomes(&mut self, outcomes: Vec<(ChunkId, Outcome)>, now: UtcMillis) -> Step {
+        let mut step = Step::default();
+        for (id, outcome) in outcomes {
+            if let Some(bytes) = self.session.flying.remove(&id) {
+                self.session.flying_bytes -= bytes;
+            }
+            match outcome {
+                Outcome::Accepted(seq) => {
+                    self.session.accepted = self.session.accepted.max(seq);
+                    // Nothing of anybody else's lies between.
+                    if seq == self.cursor + 1 {
+                        self.cursor = seq;
+                        step.write.cursor = Some(seq);
+                    }
+                    if self.queue.remove(&id) {
+                        step.write.acknowledged.push(id);
+                    }
+                }
+                Outcome::Covered if self.has(Fault::BelieveCovered) => self.forget(&id, &mut step.write),
+                // It leaves the queue once the snapshot is here and contains it; where it is not on its way, repair asks for it.
+                Outcome::Covered => {
+                    self.session.resting.insert(id);
+                    self.session.is_due = true;
+                }
+                Outcome::Refused(code) => self.refused(id, code, now, &mut step),
+            }
+        }
+        self.pump(&mut step);
+        step
+    }
+
+    fn refused(&mut self, id: ChunkId, code: Code, now: UtcMillis, step: &mut Step) {
+        self.session.resting.insert(id);
+        if code == Code::Expired
+            && let Some(day) = self.log.header(&id).and_then(|header| header.place.day)
+        {
+            self.session.keeps_from(day.plus(1));
+        }
+        if matches!(code, Code::Quota | Code::Rate | Code::Unavailable) {
+            self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
+        }
+        if self.queue.has(&id) {
+            if self.has(Fault::ForgetRefused) {
+                self.queue.remove(&id);
+                step.write.acknowledged.push(id);
+                return;
+            }
+            self.queue.refuse(&id, Some(code.clone()));
+            step.write.refused.push((id, code.clone()));
+        }
+        step.notices.push(Notice::Refused(id, code));
+    }
+
+    /// The next chunk that may be pushed.
+    fn next_push(&self) -> Option<ChunkId> {
+        let may = |id: &ChunkId| {
+            !self.session.flying.contains_key(id)
+                && !self.session.resting.contains(id)
+                && self.log.state(id) == Some(State::Live)
+        };
+        let waiting = self.queue.waiting.values();
+        let queued = waiting.filter(|waiting| waiting.urgent).map(|waiting| waiting.id).find(may);
+        queued.or_else(|| self.session.offers.iter().copied().find(may))
+    }
+
+    /// Sends what may be sent; once nothing is left, compares.
+    pub(super) fn pump(&mut self, step: &mut Step) {
+        if self.session.stage != Stage::Live || self.session.repair != Repair::Idle {
+            return;
+        }
+        let mut push = Vec::new();
+        let mut bytes = 0;
+        while let Some(id) = self.next_push() {
+            let size = self.size(&id);
+            if self.session.flying_bytes > 0 && self.session.flying_bytes + size > WINDOW {
+                break;
+            }
+            if push.len() >= MOST_PUSHED || (!push.is_empty() && bytes + size + ROOM > frame::MOST_BYTES) {
+                step.send.push(Send::Push(std::mem::take(&mut push)));
+                bytes = 0;
+            }
+            self.session.offers.retain(|offer| *offer != id);
+            self.session.flying.insert(id, size);
+            self.session.flying_bytes += size;
+            bytes += size;
+            push.push(id);
+        }
+        if !push.is_empty() {
+            step.send.push(Send::Push(push));
+        }
+        if self.session.flying.is_empty() && self.next_push().is_none() {
+            if self.session.is_due {
+                self.compare(step);
+            } else if self.session.is_even && !self.session.told {
+                self.session.told = true;
+                step.notices.push(Notice::Even);
+            }
+        }
+    }
+
+    /// The two sides are the same.
+    pub(super) fn evened(&mut self, step: &mut Step) {
+        self.session.is_even = true;
+        self.session.told = false;
+        // All is here, so there is nothing below these numbers that was missed.
+        let head = self.session.welcome.as_ref().map_or(0, |welcome| welcome.head);
+        let cursor = self.cursor.max(head).max(self.session.accepted);
+        if cursor > self.cursor {
+            self.cursor = cursor;
+            step.write.cursor = Some(cursor);
+        }
+        self.pump(step);
+    }
+
+    /// The first day that this device wants.
+    pub(super) fn wanted_from(&self) -> UtcDay {
+        match self.want {
+            Want::Since(day) => day,
+            Want::All | Want::Summaries => UtcDay(i32::MIN),
+        }
+    }
+}
+
+/// Puts things into as few frames as may be.
+pub(super) fn frames<T>(all: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut out: Vec<Vec<T>> = Vec::new();
+    let mut bytes = 0;
+    for one in all {
+        let own = size(&one) + 16;
+        match out.last_mut().filter(|_| bytes + own + ROOM <= frame::MOST_BYTES) {
+            Some(last) => {
+                bytes += own;
+                last.push(one);
+            }
+            None => {
+                bytes = own;
+                out.push(vec![one]);
+            }
+        }
+    }
+    out
+}
