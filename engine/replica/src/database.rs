@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aimon_core::sync::SyncError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
@@ -102,6 +103,11 @@ pub(crate) async fn migrate(home: &Path, db: &mut SqliteConnection) -> Result<()
 /// Sorts SQLite's errors by what the user can do about them (https://sqlite.org/rescode.html).
 pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
     let path = home.to_owned();
+    if let sqlx::Error::Encode(e) = &source
+        && let Some(e) = e.downcast_ref::<SyncError>()
+    {
+        return Error::Sync(e.clone());
+    }
     if let sqlx::Error::Io(source) = source {
         return Error::Home { path: home::database(home), source };
     }

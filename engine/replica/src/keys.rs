@@ -1,19 +1,42 @@
 //! Keys: what a process reads of a workspace depends on them. Until they are given, reading goes by the derived tables.
 
-use aimon_core::crypto::{Keyring, SecretKeys};
+use aimon_core::crypto::{Entropy, Keyring, SecretKeys};
+use aimon_core::time::UtcMillis;
 use aimon_ledger::statement::Recipient;
 
 use crate::database::error;
+use crate::derived::Tables;
 use crate::{Error, Replica, statements};
 
+/// 32 bytes from the operating system. Where it has none, nothing may be encrypted: a nonce that comes twice gives the content
+/// away.
+pub(crate) fn entropy() -> Entropy {
+    let mut bytes = [0; 32];
+    if let Err(e) = getrandom::fill(&mut bytes) {
+        tracing::error!("the operating system gives no random bytes: {e}");
+        std::process::abort();
+    }
+    Entropy::new(bytes)
+}
+
 impl Replica {
-    /// Gives this device's keys: from here on chunks are read and written. Without a workspace they are kept for one.
+    /// Gives this device's keys: from here on chunks are read and, by a writer, written. What rests in clear becomes chunks.
+    /// Without a workspace nothing changes.
     ///
     /// # Errors
-    /// [`Error::OtherKeys`] if another keys were admitted under this device's id.
-    pub async fn unlock(&mut self, secret: SecretKeys) -> Result<(), Error> {
+    /// [`Error::OtherKeys`] if other keys were admitted under this device's id.
+    pub async fn unlock(&mut self, secret: SecretKeys, now: UtcMillis) -> Result<(), Error> {
+        if self.workspace.is_none() {
+            return Ok(());
+        }
         self.gather(&secret).await?;
         self.secret = Some(secret);
+        if self.may_sync() {
+            // What could not be made again now can.
+            self.tables = Tables::Used;
+            self.came(now).await?;
+            self.follow().await?;
+        }
         Ok(())
     }
 
@@ -41,8 +64,8 @@ impl Replica {
         if self.is_locked() { Err(Error::NoKeys(self.home.clone())) } else { Ok(()) }
     }
 
-    /// Gathers the workspace's keys from the statements, and goes by the retention that these say.
-    pub(crate) async fn gather(&mut self, secret: &SecretKeys) -> Result<(), Error> {
+    /// Gathers the workspace's keys from the statements.
+    async fn gather(&mut self, secret: &SecretKeys) -> Result<(), Error> {
         let Some(workspace) = self.workspace else { return Ok(()) };
         let home = self.home.clone();
         let all = statements::all(&mut self.db).await.map_err(|e| error(&home, e))?;

@@ -2,8 +2,9 @@
 
 use aimon_core::ids::DeviceId;
 use aimon_core::retention::{Retention, TrustedTime};
-use aimon_core::time::UtcMillis;
-use aimon_ledger::ids::WorkspaceId;
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Previous;
+use aimon_ledger::ids::{Short, WorkspaceId};
 use sqlx::SqliteConnection;
 
 /// Reads a fact.
@@ -59,4 +60,18 @@ pub(crate) async fn set_time(db: &mut SqliteConnection, time: TrustedTime) -> Re
     let mut value = time.until.0.to_le_bytes().to_vec();
     value.extend(time.doubted.iter().flat_map(|t| t.0.to_le_bytes()));
     set(db, "time", &value).await
+}
+
+/// The chunk that this device wrote last: four bytes of its id, then its day, if it has one.
+pub(crate) fn previous(last: &Previous) -> Vec<u8> {
+    let mut bytes = last.id.0.to_vec();
+    bytes.extend(last.day.iter().flat_map(|day| day.0.to_le_bytes()));
+    bytes
+}
+
+/// Reads what [`previous`] wrote.
+pub(crate) fn read_previous(bytes: &[u8]) -> Option<Previous> {
+    let (id, day) = bytes.split_first_chunk::<4>()?;
+    let day = day.try_into().ok().map(i32::from_le_bytes).map(UtcDay);
+    Some(Previous { day, id: Short(*id) })
 }

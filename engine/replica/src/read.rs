@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use aimon_core::batch::BatchHash;
 use aimon_core::event::MessageId;
 use aimon_core::history::answers::{self, Standing};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::time::UtcDay;
 
-use crate::database::error;
 use crate::changes::Unread;
+use crate::database::error;
 use crate::derived::{Damaged, Reading, Tables};
 use crate::replica::quarantine;
 use crate::{Error, Replica, changes, checked, derived, meta};
@@ -198,6 +199,11 @@ impl Replica {
     pub(crate) async fn set_aside(&mut self, damaged: &Damaged) -> Result<(), Error> {
         let device = self.device;
         self.rereading |= self.transaction(async |db| quarantine(db, device, damaged).await).await?;
+        if damaged.iter().any(|(row, why)| row.id().is_some() && matches!(why, Unread::Damaged(_))) {
+            // The sync machine takes it for held.
+            self.client = None;
+            self.session += 1;
+        }
         Ok(())
     }
 
@@ -266,7 +272,9 @@ impl Replica {
         }
         loop {
             let reading = Reading { ring: &self.ring, first, most, tables };
-            let Some(step) = derived::step(&mut self.db, &reading, upto, &mut pending).await.map_err(fail)? else { break };
+            let Some(step) = derived::step(&mut self.db, &reading, upto, &mut pending).await.map_err(fail)? else {
+                break;
+            };
             upto = step.upto();
             if self.is_writer() && !step.damaged.is_empty() {
                 self.set_aside(&step.damaged).await?;
@@ -284,16 +292,16 @@ impl Replica {
     }
 
     /// The batches of all devices' settings that can be read, each with its hash, in no particular order.
-    pub async fn settings_batches(&mut self) -> Result<Vec<([u8; 32], Vec<u8>)>, Error> {
+    pub async fn settings_batches(&mut self) -> Result<Vec<(BatchHash, Vec<u8>)>, Error> {
         soundly!(self, damaged => self.settings_of(damaged))
     }
 
-    async fn settings_of(&mut self, damaged: &mut Damaged) -> Result<Vec<([u8; 32], Vec<u8>)>, Error> {
+    async fn settings_of(&mut self, damaged: &mut Damaged) -> Result<Vec<(BatchHash, Vec<u8>)>, Error> {
         self.behind = false;
         let mut batches = Vec::new();
         for row in changes::dayless(&mut self.db).await.map_err(|e| error(&self.home, e))? {
             match row.values(&self.ring) {
-                Ok(values) => batches.extend(values.into_iter().map(|batch| (*blake3::hash(&batch).as_bytes(), batch))),
+                Ok(values) => batches.extend(values.into_iter().map(|batch| (BatchHash::of(&batch), batch))),
                 Err(Unread::Waits(_)) => self.behind = true,
                 Err(why) => damaged.push((row, why)),
             }

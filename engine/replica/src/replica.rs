@@ -1,28 +1,21 @@
-//! Opening, recording, reading.
+//! Opening, and what all else stands on: transactions, the derived tables, quarantine.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use aimon_core::batch::Batch;
 use aimon_core::crypto::{Keyring, SecretKeys};
-use aimon_core::event::Event;
-use aimon_core::ids::{DeviceId, WriterId};
-use aimon_core::name::Name;
+use aimon_core::ids::DeviceId;
 use aimon_core::retention::{Retention, TrustedTime};
-use aimon_core::segment::Chain;
+use aimon_core::segment::Pen;
+use aimon_core::sync::{Client, Step};
 use aimon_core::time::{UtcDay, UtcMillis};
-use aimon_ledger::chunk::Place;
 use aimon_ledger::ids::WorkspaceId;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::watch;
 
-use crate::database::{self, error};
 use crate::changes::Unread;
+use crate::database::{self, error};
 use crate::derived::{Damaged, Tables};
 use crate::{Error, changes, derived, home, marks, meta};
-
-/// The most events in one batch: a batch must fit a chunk.
-const BATCH_EVENTS: usize = 4096;
 
 /// How to open a replica.
 #[derive(Clone, Debug)]
@@ -31,81 +24,6 @@ pub struct Options {
     pub now: UtcMillis,
     /// How many days to keep, at the very first start; 180 if `None`. Ignored later.
     pub retention_days: Option<u64>,
-}
-
-/// What a collector wants to find again: how far a log was read.
-#[derive(Clone, Debug)]
-pub struct Mark {
-    /// The agent's kind.
-    pub source: Name,
-    /// Which log.
-    pub key: Vec<u8>,
-    /// Tells keys apart: a hash.
-    pub digest: u64,
-    /// Tells whether the log has changed since: a hash, or 0 where that needs the whole mark.
-    pub stamp: u64,
-    /// What to store; `None` forgets the log.
-    pub value: Option<Vec<u8>>,
-}
-
-/// What is recorded at once: all of it or nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Commit {
-    /// New events.
-    pub events: Vec<Event>,
-    /// How far the logs that they come from were read.
-    pub marks: Vec<Mark>,
-    /// What time it is.
-    pub now: UtcMillis,
-}
-
-/// What became of a commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// Events that are on the disk now.
-    pub events: u64,
-    /// Of them: records of calls.
-    pub records: u64,
-    /// Events of days that are not kept.
-    pub expired: u64,
-    /// Events that were held already (only looked for while damaged segments are re-read).
-    pub held: u64,
-}
-
-/// Where a process goes on writing: its writer, drawn at the first write, and each day's chain.
-#[derive(Default, Debug)]
-struct Pen {
-    writer: Option<WriterId>,
-    chains: HashMap<Option<UtcDay>, (u16, Chain)>,
-}
-
-impl Pen {
-    /// A batch as the next change of its day, and the segment that it belongs to.
-    fn append(
-        &mut self,
-        home: &Path,
-        device: DeviceId,
-        day: Option<UtcDay>,
-        batch: &Batch,
-    ) -> Result<(Place, Vec<u8>), Error> {
-        let writer = match self.writer {
-            Some(writer) => writer,
-            None => {
-                let mut bytes = [0; 8];
-                random(home, &mut bytes)?;
-                *self.writer.insert(WriterId(bytes))
-            }
-        };
-        let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
-        let (part, chain) = match self.chains.entry(day) {
-            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
-            std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
-        };
-        if chain.is_full() {
-            (*part, *chain) = (part.saturating_add(1), begin()?);
-        }
-        Ok((Place { device, day, part: *part }, chain.append(batch.encode())))
-    }
 }
 
 /// A durable replica.
@@ -122,9 +40,16 @@ pub struct Replica {
     pub(crate) secret: Option<SecretKeys>,
     /// The keys of the workspace, as far as they are held.
     pub(crate) ring: Keyring,
+    /// The sync machine, as far as the disk has what it knows.
+    pub(crate) client: Option<Client>,
+    /// Grows when it is loaded anew.
+    pub(crate) session: u64,
+    /// What it has to send and to tell since somebody asked last.
+    pub(crate) pending: Step,
     /// Whether the last reading would have shown more with keys that are not held.
     pub(crate) behind: bool,
-    pen: Pen,
+    /// Where plaintext is written on.
+    pub(crate) pen: Pen,
     pub(crate) changed: watch::Sender<u64>,
     /// Whether damaged segments are being re-read: events that are held already are left out.
     pub(crate) rereading: bool,
@@ -191,6 +116,9 @@ impl Replica {
             workspace: identity.workspace,
             secret: None,
             ring: Keyring::default(),
+            client: None,
+            session: 0,
+            pending: Step::default(),
             behind: false,
             pen: Pen::default(),
             changed: watch::Sender::new(0),
@@ -224,57 +152,6 @@ impl Replica {
         self.retention.first_day(self.time.until.day())
     }
 
-    /// Looks at the clock: lets days expire, unless the clock has jumped.
-    pub async fn observe(&mut self, now: UtcMillis) -> Result<(), Error> {
-        let mut time = self.time;
-        time.observe(now);
-        self.trust(time).await
-    }
-
-    /// Before the first calls are recorded no time is proven: the newest of them is the witness.
-    async fn witness(&mut self, commit: &Commit) -> Result<(), Error> {
-        let calls = commit.events.iter().filter_map(|event| match event {
-            Event::Record(record) => Some(record.time),
-            Event::Answer(_) | Event::Unchanged(_) | Event::Setting(_) => None,
-        });
-        let Some(newest) = calls.max().filter(|_| !self.time.is_proven()) else { return Ok(()) };
-        let mut time = self.time;
-        time.witness(newest, commit.now);
-        self.trust(time).await
-    }
-
-    /// The last day that counts for expiry; `None` as long as nothing proves the clock.
-    pub fn trusted_day(&self) -> Option<UtcDay> {
-        self.time.is_proven().then(|| self.time.until.day())
-    }
-
-    /// Takes the clock as right after a jump, because somebody says so: days expire by it.
-    pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
-        let mut time = self.time;
-        time.vouch(now, now);
-        self.trust(time).await
-    }
-
-    /// Goes by another time, and lets days expire by it. Memory follows the disk: whoever stops this half-way has changed
-    /// neither.
-    async fn trust(&mut self, time: TrustedTime) -> Result<(), Error> {
-        let first = self.retention.first_day(time.until.day());
-        // A time within the same day changes nothing that is kept.
-        let is_same = first == self.first_day() && time.doubted == self.time.doubted;
-        if self.is_writer() && (!is_same || time.is_proven() != self.time.is_proven()) {
-            let (device, ring) = (self.device, self.ring_to_fold().cloned());
-            let rereading = self
-                .transaction(async |db| {
-                    meta::set_time(db, time).await?;
-                    expire(db, device, ring.as_ref(), first).await
-                })
-                .await?;
-            self.rereading |= rereading;
-        }
-        self.time = time;
-        Ok(())
-    }
-
     /// The (digest, stamp) of all marks, by source: what it takes to see that no log has changed.
     pub async fn mark_stamps(&mut self) -> Result<Vec<(String, Vec<(u64, u64)>)>, Error> {
         marks::stamps(&mut self.db).await.map_err(|e| error(&self.home, e))
@@ -288,82 +165,6 @@ impl Replica {
     /// What a collector stored about one log.
     pub async fn mark(&mut self, source: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         marks::one(&mut self.db, source, key).await.map_err(|e| error(&self.home, e))
-    }
-
-    /// Records events and marks. When this returns they are on the disk.
-    pub async fn record(&mut self, commit: Commit) -> Result<Recorded, Error> {
-        self.witness(&commit).await?;
-        self.observe(commit.now).await?;
-        let mut recorded = Recorded::default();
-        let first = self.first_day();
-        let mut days: BTreeMap<UtcDay, Vec<Batch>> = BTreeMap::new();
-        for event in commit.events {
-            let day = event.day().ok_or_else(|| Error::Events("settings, which have no day".to_owned()))?;
-            if day < first {
-                recorded.expired += 1;
-                continue;
-            }
-            let batches = days.entry(day).or_default();
-            match batches.last_mut().filter(|batch| batch.len() < BATCH_EVENTS) {
-                Some(batch) => batch.push(event),
-                None => batches.push(Batch::new([event])),
-            }
-        }
-        if self.rereading {
-            self.leave_out_held(&mut days, &mut recorded).await?;
-        }
-        // Ours again only once all is on the disk: what follows must not depend on what was lost, also when whoever waits
-        // for this goes away.
-        let mut pen = std::mem::take(&mut self.pen);
-        let mut new = Vec::new();
-        for (day, batches) in &days {
-            for batch in batches.iter().filter(|batch| !batch.is_empty()) {
-                recorded.events += batch.len() as u64;
-                recorded.records += batch.records.len() as u64;
-                new.push(pen.append(&self.home, self.device, Some(*day), batch)?);
-            }
-        }
-        self.transaction(async |db| {
-            changes::append(db, &new).await?;
-            marks::store(db, &commit.marks).await
-        })
-        .await?;
-        self.pen = pen;
-        if recorded.events > 0 {
-            self.changed.send_modify(|n| *n += 1);
-        }
-        Ok(recorded)
-    }
-
-    /// Says that all logs have been read through: a re-reading of damaged segments is over.
-    pub async fn read_through(&mut self) -> Result<(), Error> {
-        if self.rereading {
-            self.transaction(async |db| meta::unset(db, "rereading").await).await?;
-            self.rereading = false;
-        }
-        Ok(())
-    }
-
-    async fn leave_out_held(
-        &mut self,
-        days: &mut BTreeMap<UtcDay, Vec<Batch>>,
-        recorded: &mut Recorded,
-    ) -> Result<(), Error> {
-        for (day, batches) in days.iter_mut() {
-            let mut held = HashSet::new();
-            for row in changes::of_day(&mut self.db, *day).await.map_err(|e| error(&self.home, e))? {
-                // What cannot be read holds nothing: its events come in again.
-                for batch in row.batches(&self.ring).unwrap_or_default() {
-                    held.extend(batch.records.iter().map(|r| (r.message, r.request, r.sidechain, r.time, r.tokens)));
-                }
-            }
-            for batch in batches {
-                let before = batch.len();
-                batch.retain_records(|r| !held.contains(&(r.message, r.request, r.sidechain, r.time, r.tokens)));
-                recorded.held += (before - batch.len()) as u64;
-            }
-        }
-        Ok(())
     }
 
     /// Throws the derived tables away and makes them again, which takes the keys.
@@ -422,20 +223,6 @@ impl Replica {
             }
         }
     }
-}
-
-/// Takes away the days before `first`. Says whether damaged rows were found on the way whose logs are to be read again.
-pub(crate) async fn expire(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    ring: Option<&Keyring>,
-    first: UtcDay,
-) -> Result<bool, sqlx::Error> {
-    if !changes::expire(db, first).await? {
-        return Ok(false);
-    }
-    let damaged = derived::expire(db, ring, first).await?;
-    quarantine(db, device, &damaged).await
 }
 
 /// Quarantines damaged rows. What was derived of them is made anew without them, and where they may have come from this

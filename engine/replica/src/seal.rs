@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use aimon_core::segment;
+use aimon_core::sync::Client;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Place;
 
@@ -18,17 +19,18 @@ type Sealed = (Vec<i64>, Vec<u8>);
 
 impl Replica {
     /// Seals the segments of days that are over, at most once a day: what was written at the very first
-    /// start, of all days, is sealed from the next day on. Returns how many.
+    /// start, of all days, is sealed from the next day on. Returns how many. In a workspace it is for whoever has caught up
+    /// with the others; without the keys nothing is sealed there.
     pub async fn seal(&mut self, now: UtcMillis) -> Result<u64, Error> {
         let home = self.home.clone();
         let fail = |e| database::error(&home, e);
         let today = now.day();
-        if self.workspace.is_some() {
-            return Ok(0);
-        }
         let done = meta::get(&mut self.db, "sealed").await.map_err(fail)?;
         if done.and_then(|v| v.try_into().ok()).map(i32::from_le_bytes) == Some(today.0) {
             return Ok(0);
+        }
+        if self.workspace.is_some() {
+            return self.seal_chunks(now).await;
         }
         let device = self.device();
         let (mut count, mut sealed, mut bytes) = (0, Vec::new(), 0);
@@ -46,6 +48,27 @@ impl Replica {
             }
         }
         self.put(&sealed, Some(today)).await?;
+        Ok(count)
+    }
+
+    /// Snapshots take the place of chunks, and go out to the other devices.
+    async fn seal_chunks(&mut self, now: UtcMillis) -> Result<u64, Error> {
+        if !self.may_sync() || !self.client().await?.can_write() {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for (place, ids) in self.client().await?.sealable(now.day()) {
+            let held = self.held(&ids).await?;
+            let mut snapshots = 0;
+            let seal = |client: &mut Client| {
+                let step = client.seal(&place, &held)?;
+                snapshots = step.write.chunks.len();
+                Ok(step)
+            };
+            self.take_step(now, seal).await?;
+            count += u64::from(snapshots > 0);
+        }
+        self.put(&[], Some(now.day())).await?;
         Ok(count)
     }
 
@@ -82,10 +105,11 @@ impl Replica {
         }
         let set =
             |bytes: &[u8]| -> Option<BTreeSet<_>> { segment::batches(bytes).ok().map(|b| b.into_iter().collect()) };
-        let before: Option<BTreeSet<_>> = rows.iter().map(|r| set(&r.content(&self.ring).ok()??)).try_fold(BTreeSet::new(), |mut all, s| {
-            all.extend(s?);
-            Some(all)
-        });
+        let before: Option<BTreeSet<_>> =
+            rows.iter().map(|r| set(&r.content(&self.ring).ok()??)).try_fold(BTreeSet::new(), |mut all, s| {
+                all.extend(s?);
+                Some(all)
+            });
         if before.is_none() || before != set(&saved) {
             return Ok(None);
         }

@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aimon_core::crypto::SecretKeys;
 use aimon_core::retention::Retention;
-use aimon_core::sync::{Stored, Write};
+use aimon_core::sync::{Client, Held, Me, Step, Stored, SyncError, Write};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::{Chunk, Place};
+use aimon_ledger::frame::Frame;
 use aimon_ledger::ids::{ChunkId, WorkspaceId};
 use aimon_ledger::statement::Statement;
 
 use crate::changes::{self, Row, Unread};
 use crate::database::error;
 use crate::derived::Damaged;
-use crate::replica::expire;
-use crate::{Error, Queued, Replica, derived, meta, queue, statements};
+use crate::keys::entropy;
+use crate::time::expire;
+use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statements};
 
 impl Replica {
     /// The workspace, once one was created or joined.
@@ -53,7 +56,7 @@ impl Replica {
             statements: set.iter().flat_map(|set| set.statements()).cloned().collect(),
             chunks: changes::headers(&mut self.db).await.map_err(fail)?,
             queue: queued.into_iter().map(|q| (q.id, q.refused.map(|(code, _)| code))).collect(),
-            last: last.and_then(|id| id.try_into().ok()).map(ChunkId),
+            last: last.and_then(|bytes| meta::read_previous(&bytes)),
             cursor: cursor.and_then(|n| n.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default(),
         })
     }
@@ -80,25 +83,178 @@ impl Replica {
         queue::all(&mut self.db).await.map_err(|e| error(&self.home, e))
     }
 
-    /// Makes a step of sync durable: all of it is on the disk when this returns Ok, none otherwise. The derived tables follow.
+    /// The sync machine, as it stands.
     ///
     /// # Errors
-    /// [`Error::NoKeys`] where the workspace's keys are not there; what the database refuses.
+    /// [`Error::NoWorkspace`], [`Error::NoKeys`].
+    pub async fn client(&mut self) -> Result<&Client, Error> {
+        let (client, session) = self.take_client().await?;
+        self.session = session;
+        Ok(self.client.insert(client))
+    }
+
+    /// Grows when the sync machine was loaded anew: a talk with a relay that was begun before is over.
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Lets the sync machine take a step. What it changes is on the disk when this returns, all of it or nothing; what is then
+    /// to be sent and told comes back, with what other calls have left to be sent and told.
+    ///
+    /// # Errors
+    /// Those of the step; what the database refuses. The machine is then loaded anew: it is never ahead of the disk.
+    pub async fn step(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<Step, Error> {
+        self.take_step(now, work).await?;
+        Ok(std::mem::take(&mut self.pending))
+    }
+
+    /// Lets the sync machine take in a frame from a relay: as [`Replica::step`].
+    pub async fn frame(&mut self, frame: Frame, now: UtcMillis) -> Result<Step, Error> {
+        let needs = self.client().await?.needs(&frame);
+        let held = self.held(&needs).await?;
+        self.step(now, |client| Ok(client.frame(frame, held, now))).await
+    }
+
+    /// Lets the sync machine take in chunks that a folder holds: as [`Replica::step`].
+    pub async fn take(&mut self, chunks: Vec<Chunk>, now: UtcMillis) -> Result<Step, Error> {
+        let frame = Frame::Deliver(chunks.iter().map(|chunk| (0, chunk.bytes().to_vec())).collect());
+        let needs = self.client().await?.needs(&frame);
+        let held = self.held(&needs).await?;
+        self.step(now, |client| Ok(client.take(chunks, held, now))).await
+    }
+
+    /// Makes something durable that was not made by this replica's own sync machine, which is loaded anew: all of it is on the
+    /// disk when this returns Ok, none otherwise.
+    ///
+    /// # Errors
+    /// [`Error::NoWorkspace`], [`Error::NoKeys`]; what the database refuses.
     pub async fn apply(&mut self, write: &Write, now: UtcMillis) -> Result<(), Error> {
-        self.need_keys()?;
-        if write.is_empty() {
+        drop(self.take_client().await?);
+        self.keep(write, now, &[]).await?;
+        self.client().await?;
+        self.came(now).await?;
+        self.follow().await
+    }
+
+    /// Whether this process has the sync machine.
+    pub(crate) fn may_sync(&self) -> bool {
+        self.is_writer() && self.workspace.is_some() && self.secret.is_some()
+    }
+
+    /// Takes the sync machine out, to be put back once all that it wrote is on the disk: whoever stops half-way has it loaded
+    /// from there again. Also gives the number of its session.
+    pub(crate) async fn take_client(&mut self) -> Result<(Client, u64), Error> {
+        let Some(_) = self.workspace else { return Err(Error::NoWorkspace(self.home.clone())) };
+        if let Some(client) = self.client.take() {
+            return Ok((client, self.session));
+        }
+        let secret = match &self.secret {
+            Some(secret) if self.is_writer() => SecretKeys::of_seed(*secret.seed()),
+            _ => return Err(Error::NoKeys(self.home.clone())),
+        };
+        let stored = self.stored().await?;
+        let client = Client::load(Me { device: self.device, secret }, stored, self.time, entropy)?;
+        self.ring = client.keyring().clone();
+        self.session += 1;
+        self.pending = Step::default();
+        Ok((client, self.session))
+    }
+
+    /// Puts the sync machine back, unless something went from the disk meanwhile that it knows of.
+    pub(crate) fn put_back(&mut self, client: Client, session: u64) {
+        if session == self.session {
+            self.time = client.time();
+            self.client = Some(client);
+        }
+    }
+
+    /// A step whose sends and notices are kept for whoever asks next.
+    pub(crate) async fn take_step(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<(), Error> {
+        let (mut client, session) = self.take_client().await?;
+        let step = match work(&mut client) {
+            Ok(step) => step,
+            Err(e) => {
+                // These two come before anything is changed.
+                if matches!(e, SyncError::NoKey | SyncError::NotAMember) {
+                    self.put_back(client, session);
+                }
+                return Err(e.into());
+            }
+        };
+        let Step { write, send, notices } = step;
+        self.keep(&write, now, &[]).await?;
+        self.ring = client.keyring().clone();
+        self.put_back(client, session);
+        self.pending.send.extend(send);
+        self.pending.notices.extend(notices);
+        if !write.statements.is_empty() {
+            self.came(now).await?;
+        }
+        match write.chunks.is_empty()
+            && write.dropped.is_empty()
+            && write.counts.is_empty()
+            && write.statements.is_empty()
+        {
+            true => Ok(()),
+            false => self.follow().await,
+        }
+    }
+
+    /// A step that only writes.
+    pub(crate) async fn write(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Write, SyncError>,
+    ) -> Result<(), Error> {
+        self.take_step(now, |client| Ok(Step { write: work(client)?, ..Step::default() })).await
+    }
+
+    /// Statements have come, and perhaps keys with them: what rests in clear becomes chunks, and what was kept because a
+    /// snapshot could not be looked into is looked into.
+    pub(crate) async fn came(&mut self, now: UtcMillis) -> Result<(), Error> {
+        self.enchunk(now).await?;
+        let unreviewed = self.client().await?.unreviewed();
+        if unreviewed.is_empty() {
+            return Ok(());
+        }
+        let held = self.held(&unreviewed).await?;
+        let (mut client, session) = self.take_client().await?;
+        let Step { write, send, notices } = client.review(held);
+        self.keep(&write, now, &[]).await?;
+        self.put_back(client, session);
+        self.pending.send.extend(send);
+        self.pending.notices.extend(notices);
+        Ok(())
+    }
+
+    pub(crate) async fn held(&mut self, ids: &[ChunkId]) -> Result<Held, Error> {
+        Ok(self.chunks(ids).await?.into_iter().map(|chunk| (chunk.id(), chunk)).collect())
+    }
+
+    /// Writes all of a step, and marks, in one transaction.
+    pub(crate) async fn keep(&mut self, write: &Write, now: UtcMillis, marks: &[Mark]) -> Result<(), Error> {
+        if write.is_empty() && marks.is_empty() {
             return Ok(());
         }
         let time = write.time.unwrap_or(self.time);
         let retention = self.retention_after(&write.statements).await?;
         let first = retention.first_day(time.until.day());
-        let loses = self.loses(write, first).await?;
+        let Leaving { is_loss, expired } = self.leaving(write, first).await?;
         let (device, ring) = (self.device, self.ring.clone());
-        let expires = write.time.is_some() || retention != self.retention;
+        let expires = write.time.is_some() || retention != self.retention || expired;
         let rereading = self
             .transaction(async |db| {
-                keep(db, write, now).await?;
-                if loses {
+                store(db, write, now).await?;
+                marks::store(db, marks).await?;
+                if is_loss {
                     derived::clear(db).await?;
                 }
                 if !expires {
@@ -106,23 +262,23 @@ impl Replica {
                 }
                 meta::set_time(db, time).await?;
                 meta::set(db, "retention", &u64::from(retention.days()).to_le_bytes()).await?;
-                expire(db, device, Some(&ring), first).await
+                expire(db, device, Some(&ring), first, expired).await
             })
             .await?;
         self.rereading |= rereading;
         (self.time, self.retention) = (time, retention);
-        if !write.statements.is_empty()
-            && let Some(secret) = self.secret.take()
+        Ok(())
+    }
+
+    /// Brings the derived tables up to date and tells who waits for news. What is written is written: the tables can be made
+    /// again at any time.
+    pub(crate) async fn follow(&mut self) -> Result<(), Error> {
+        if let Err(e) = self.catch_up().await
+            && let Err(e) = self.mend(e).await
         {
-            let gathered = self.gather(&secret).await;
-            self.secret = Some(secret);
-            gathered?;
-        }
-        self.changed.send_modify(|n| *n += 1);
-        // What is written is written: the tables can be made again at any time.
-        if let Err(e) = self.catch_up().await {
             tracing::warn!("the derived tables are behind: {e}");
         }
+        self.changed.send_modify(|n| *n += 1);
         Ok(())
     }
 
@@ -134,19 +290,20 @@ impl Replica {
         Ok(statements::membership(workspace, all).map_or(self.retention, |set| set.standing().retention))
     }
 
-    /// Whether figures change by what leaves: a batch that was folded and that its segment does not hold any more. What
+    /// Whether figures change by what leaves: by a batch that was folded and that its segment does not hold any more. What
     /// a snapshot covers and contains is said by the snapshot; what expires has a way of its own.
-    async fn loses(&mut self, write: &Write, first: UtcDay) -> Result<bool, Error> {
+    async fn leaving(&mut self, write: &Write, first: UtcDay) -> Result<Leaving, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let aside = write.counts.iter().filter(|(_, counts)| !counts).map(|(id, _)| id);
         let leaving: BTreeSet<ChunkId> = write.dropped.iter().chain(aside).copied().collect();
         let mut said: BTreeMap<Place, Vec<Row>> = BTreeMap::new();
+        let mut found = Leaving::default();
         for id in &leaving {
-            if let Some(row) = changes::of_chunk(&mut self.db, id).await.map_err(fail)?
-                && row.place.day.is_none_or(|day| day >= first)
-            {
-                said.entry(row.place).or_default().push(row);
+            match changes::of_chunk(&mut self.db, id).await.map_err(fail)? {
+                Some(row) if row.place.day.is_some_and(|day| day < first) => found.expired = true,
+                Some(row) => said.entry(row.place).or_default().push(row),
+                None => {}
             }
         }
         for (place, rows) in said {
@@ -166,16 +323,25 @@ impl Replica {
                     Ok(values) if values.iter().all(|value| stays.contains(value)) => {}
                     // It has never been folded.
                     Err(Unread::Waits(_) | Unread::Broken(_)) => {}
-                    Ok(_) | Err(Unread::Damaged(_)) => return Ok(true),
+                    Ok(_) | Err(Unread::Damaged(_)) => found.is_loss = true,
                 }
             }
         }
-        Ok(false)
+        Ok(found)
     }
 }
 
+/// What goes with the chunks that leave.
+#[derive(Clone, Copy, Default)]
+struct Leaving {
+    /// Batches that figures were made of.
+    is_loss: bool,
+    /// Days that are not kept any more.
+    expired: bool,
+}
+
 /// Writes all of a step but what it says of the time.
-async fn keep(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -> Result<(), sqlx::Error> {
+async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -> Result<(), sqlx::Error> {
     statements::insert(db, &write.statements).await?;
     let dropped: BTreeSet<&ChunkId> = write.dropped.iter().collect();
     for chunk in write.chunks.iter().filter(|chunk| !dropped.contains(&chunk.id())) {
@@ -200,7 +366,7 @@ async fn keep(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) ->
         queue::refuse(db, id, code, now).await?;
     }
     if let Some(last) = write.last {
-        meta::set(db, "last", &last.0).await?;
+        meta::set(db, "last", &meta::previous(&last)).await?;
     }
     if let Some(cursor) = write.cursor {
         meta::set(db, "cursor", &cursor.to_le_bytes()).await?;

@@ -1,8 +1,7 @@
 //! Rows as chunks: put away as they travel, and put together again.
 
-use aimon_core::time::UtcDay;
-use aimon_ledger::chunk::{Chunk, Header, Place};
-use aimon_ledger::ids::{ChunkId, DeviceId};
+use aimon_ledger::chunk::{Chunk, Header};
+use aimon_ledger::ids::ChunkId;
 use aimon_ledger::signature::SIGNATURE_BYTES;
 use sqlx::SqliteConnection;
 
@@ -102,41 +101,64 @@ pub(crate) async fn count(db: &mut SqliteConnection, id: &ChunkId, counts: bool)
         .await
 }
 
-/// Rows behind `after` that are no chunks, some hundreds.
+/// Whether something rests in clear.
+pub(crate) async fn has_plain(db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM changes WHERE id IS NULL)").fetch_one(db).await
+}
+
+/// Some rows behind `after` that rest in clear.
 pub(crate) async fn plain(db: &mut SqliteConnection, after: i64) -> Result<Vec<Row>, sqlx::Error> {
-    let rows: Vec<Columns> = sqlx::query_as(
-        "SELECT seq, id, device, day, part, header, bytes, signature FROM changes WHERE id IS NULL AND seq > ? ORDER BY seq LIMIT 500",
-    )
-    .bind(after)
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<Columns> =
+        sqlx::query_as(rows!("id IS NULL AND seq > ?", "LIMIT 200")).bind(after).fetch_all(db).await?;
     Ok(rows.into_iter().map(Row::of).collect())
+}
+
+/// Some rows behind `after` that are chunks and count.
+pub(crate) async fn some_chunks(db: &mut SqliteConnection, after: i64) -> Result<Vec<Row>, sqlx::Error> {
+    let rows: Vec<Columns> =
+        sqlx::query_as(rows!("id IS NOT NULL AND seq > ?", "LIMIT 200")).bind(after).fetch_all(db).await?;
+    Ok(rows.into_iter().map(Row::of).collect())
+}
+
+/// Some rows behind `after`, up to `end`, that count.
+pub(crate) async fn some(db: &mut SqliteConnection, after: i64, end: i64) -> Result<Vec<Row>, sqlx::Error> {
+    let rows: Vec<Columns> =
+        sqlx::query_as(rows!("seq > ? AND seq <= ?", "LIMIT 200")).bind(after).bind(end).fetch_all(db).await?;
+    Ok(rows.into_iter().map(Row::of).collect())
+}
+
+/// The greatest number of a row.
+pub(crate) async fn last(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM changes").fetch_one(db).await
+}
+
+/// Puts a chunk's content in its place, in clear. The row keeps its number.
+pub(crate) async fn lay_open(db: &mut SqliteConnection, seq: i64, content: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE changes SET id = NULL, kind = NULL, header = NULL, signature = NULL, bytes = ? WHERE seq = ?")
+        .bind(content)
+        .bind(seq)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Takes a row away.
+pub(crate) async fn remove_row(db: &mut SqliteConnection, seq: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM changes WHERE seq = ?").bind(seq).execute(db).await.map(|_| ())
+}
+
+/// Takes all rows up to a number away.
+pub(crate) async fn remove_upto(db: &mut SqliteConnection, end: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM changes WHERE seq <= ?").bind(end).execute(db).await.map(|_| ())
+}
+
+/// Takes all chunks away.
+pub(crate) async fn remove_chunks(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM changes WHERE id IS NOT NULL").execute(db).await.map(|_| ())
 }
 
 /// How many chunks are set aside.
 pub(crate) async fn set_aside(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM changes WHERE counts = 0").fetch_one(db).await?;
     Ok(count.unsigned_abs())
-}
-
-/// The segments of a device of days before `day` that lie in several chunks that count.
-pub(crate) async fn several(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    day: UtcDay,
-) -> Result<Vec<Place>, sqlx::Error> {
-    let rows: Vec<(i32, i64)> = sqlx::query_as(
-        "SELECT day, part FROM changes WHERE id IS NOT NULL AND device = ? AND day < ? AND counts = 1 AND broken IS NULL
-         GROUP BY day, part HAVING COUNT(*) > 1 ORDER BY 1, 2",
-    )
-    .bind(device.0.as_slice())
-    .bind(day.0)
-    .fetch_all(db)
-    .await?;
-    let place = |(day, part): (i32, i64)| Place {
-        device,
-        day: Some(UtcDay(day)),
-        part: part as u16,
-    };
-    Ok(rows.into_iter().map(place).collect())
 }

@@ -3,6 +3,21 @@
 //! A row is a change or a saved document: as plaintext as long as there is no workspace, or its key is not held, else as a
 //! chunk, exactly as it travels. Rows that are set aside, and chunks that nobody can read, are kept and not read.
 
+/// Reads rows that count.
+macro_rules! rows {
+    ($which:literal) => {
+        rows!($which, "")
+    };
+    ($which:literal, $most:literal) => {
+        concat!(
+            "SELECT seq, id, device, day, part, header, bytes, signature FROM changes WHERE counts = 1 AND broken IS NULL AND ",
+            $which,
+            " ORDER BY seq ",
+            $most
+        )
+    };
+}
+
 mod chunks;
 mod row;
 
@@ -13,19 +28,11 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use row::Columns;
 
-pub(crate) use chunks::{any, count, headers, insert, plain, remove, set_aside, several, turn};
+pub(crate) use chunks::{
+    any, count, has_plain, headers, insert, last, lay_open, plain, remove, remove_chunks, remove_row, remove_upto,
+    set_aside, some, some_chunks, turn,
+};
 pub(crate) use row::{Row, Unread, values_of};
-
-/// Reads rows that count.
-macro_rules! rows {
-    ($which:literal) => {
-        concat!(
-            "SELECT seq, id, device, day, part, header, bytes, signature FROM changes WHERE counts = 1 AND broken IS NULL AND ",
-            $which,
-            " ORDER BY seq"
-        )
-    };
-}
 
 /// Appends changes as plaintext.
 pub(crate) async fn append(db: &mut SqliteConnection, new: &[(Place, Vec<u8>)]) -> Result<(), sqlx::Error> {
@@ -52,21 +59,17 @@ pub(crate) async fn after(db: &mut SqliteConnection, after: i64, most: i64) -> R
     .bind(most)
     .fetch_one(&mut *db)
     .await?;
-    let rows: Vec<Columns> = sqlx::query_as(rows!("seq > ? AND seq <= ?"))
-        .bind(after)
-        .bind(to.unwrap_or(i64::MAX))
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<Columns> =
+        sqlx::query_as(rows!("seq > ? AND seq <= ?")).bind(after).bind(to.unwrap_or(i64::MAX)).fetch_all(db).await?;
     Ok(rows.into_iter().map(Row::of).collect())
 }
 
 /// How many rows there are behind `after`.
 pub(crate) async fn behind(db: &mut SqliteConnection, after: i64) -> Result<u64, sqlx::Error> {
-    let count: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM changes WHERE counts = 1 AND broken IS NULL AND seq > ?")
-            .bind(after)
-            .fetch_one(db)
-            .await?;
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM changes WHERE counts = 1 AND broken IS NULL AND seq > ?")
+        .bind(after)
+        .fetch_one(db)
+        .await?;
     Ok(count.unsigned_abs())
 }
 
@@ -107,13 +110,12 @@ pub(crate) async fn dayless(db: &mut SqliteConnection) -> Result<Vec<Row>, sqlx:
 
 /// The days that have changes, ascending, within a range.
 pub(crate) async fn days(db: &mut SqliteConnection, (from, to): (UtcDay, UtcDay)) -> Result<Vec<UtcDay>, sqlx::Error> {
-    let days: Vec<i32> = sqlx::query_scalar(
-        "SELECT DISTINCT day FROM changes WHERE day BETWEEN ? AND ? AND counts = 1 ORDER BY day",
-    )
-    .bind(from.0)
-    .bind(to.0)
-    .fetch_all(db)
-    .await?;
+    let days: Vec<i32> =
+        sqlx::query_scalar("SELECT DISTINCT day FROM changes WHERE day BETWEEN ? AND ? AND counts = 1 ORDER BY day")
+            .bind(from.0)
+            .bind(to.0)
+            .fetch_all(db)
+            .await?;
     Ok(days.into_iter().map(UtcDay).collect())
 }
 
@@ -171,10 +173,9 @@ pub(crate) async fn quarantine(db: &mut SqliteConnection, row: &Row, reason: &st
     .bind(row.seq)
     .execute(&mut *db)
     .await?;
-    for sql in [
-        "DELETE FROM queue WHERE id = (SELECT id FROM changes WHERE seq = ?)",
-        "DELETE FROM changes WHERE seq = ?",
-    ] {
+    for sql in
+        ["DELETE FROM queue WHERE id = (SELECT id FROM changes WHERE seq = ?)", "DELETE FROM changes WHERE seq = ?"]
+    {
         sqlx::query(sql).bind(row.seq).execute(&mut *db).await?;
     }
     Ok(())
@@ -209,7 +210,9 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<b
         gone += sqlx::query(sql).bind(first.0).execute(&mut *db).await?.rows_affected();
     }
     if gone > 0 {
-        sqlx::query("DELETE FROM queue WHERE id NOT IN (SELECT id FROM changes WHERE id IS NOT NULL)").execute(db).await?;
+        sqlx::query("DELETE FROM queue WHERE id NOT IN (SELECT id FROM changes WHERE id IS NOT NULL)")
+            .execute(db)
+            .await?;
     }
     Ok(gone > 0)
 }

@@ -39,8 +39,7 @@ pub(crate) enum Unread {
 }
 
 /// seq, id, device, day, part, header, bytes, signature.
-pub(super) type Columns =
-    (i64, Option<Vec<u8>>, Vec<u8>, Option<i32>, i64, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>);
+pub(super) type Columns = (i64, Option<Vec<u8>>, Vec<u8>, Option<i32>, i64, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>);
 
 impl Row {
     pub(super) fn of((seq, id, device, day, part, header, bytes, signature): Columns) -> Self {

@@ -8,7 +8,7 @@ use aimon_ledger::frame::Code;
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::statement::What;
 
-use super::world::{B, World, arrival, secret, workspace};
+use super::world::{B, arrival, secret, workspace};
 use super::*;
 
 async fn held(replica: &mut Replica) -> Vec<ChunkId> {
@@ -97,7 +97,7 @@ async fn a_reader_with_keys_reads_what_waits() {
     sql(&home, "DELETE FROM derived WHERE key = 'days'").await;
     sql(&home, "INSERT INTO waiting VALUES (1, NULL)").await;
     let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
-    reader.unlock(secret(world.a)).await.unwrap();
+    reader.unlock(secret(world.a), NOW).await.unwrap();
     assert_eq!(figures(&mut reader).await, [(1, 7)]);
 }
 
@@ -118,14 +118,14 @@ async fn without_keys_the_figures_are_those_that_were_made_with_them() {
     assert_eq!((health.locked, health.waiting, health.quarantined.len()), (true, 1, 0));
     let error = locked.rebuild().await.unwrap_err();
     assert_eq!(error.code(), "no-keys");
-    locked.unlock(secret(world.a)).await.unwrap();
+    locked.unlock(secret(world.a), NOW).await.unwrap();
     assert_eq!((figures(&mut locked).await, locked.is_behind()), (vec![(1, 12)], false));
     drop(locked);
     // A table that is damaged can't be made again without keys, and is not taken for sound.
     sql(&home, "UPDATE cells SET bytes = x'00'").await;
     let mut locked = open(&home).await;
     assert_eq!((figures(&mut locked).await, locked.is_behind()), (vec![], true));
-    locked.unlock(secret(world.a)).await.unwrap();
+    locked.unlock(secret(world.a), NOW).await.unwrap();
     assert_eq!((figures(&mut locked).await, locked.is_behind()), (vec![(1, 12)], false));
 }
 
@@ -135,7 +135,7 @@ async fn other_keys_are_refused() {
     let (_, replica) = workspace(&home).await;
     drop(replica);
     let mut replica = open(&home).await;
-    assert_eq!(replica.unlock(secret(B)).await.unwrap_err().code(), "other-keys");
+    assert_eq!(replica.unlock(secret(B), NOW).await.unwrap_err().code(), "other-keys");
     assert!(replica.is_locked());
 }
 
@@ -160,7 +160,7 @@ async fn what_expires_without_keys_is_folded_with_them() {
     assert_eq!(held(&mut locked).await, [new.id()], "an expired day is gone all the same");
     let waits = locked.queue().await.unwrap();
     assert_eq!(waits.iter().map(|q| q.id).collect::<Vec<_>>(), [new.id()], "also from the queue");
-    locked.unlock(secret(world.a)).await.unwrap();
+    locked.unlock(secret(world.a), NOW).await.unwrap();
     assert_eq!(seen(locked.history(ALL, tomorrow.day(), Detail::Full).await.unwrap()), [7]);
     assert!(!locked.is_behind());
 }
@@ -371,4 +371,3 @@ async fn scrubbed_bytes_are_nowhere() {
     replica.scrub().await.unwrap();
     assert!(!found());
 }
-

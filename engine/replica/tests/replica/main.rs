@@ -15,7 +15,9 @@ use tempfile::TempDir;
 mod chunks;
 mod damage;
 mod documents;
+mod migration;
 mod time;
+mod workspaces;
 mod world;
 
 const DAY: i64 = 86_400_000;

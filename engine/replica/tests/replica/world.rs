@@ -134,7 +134,7 @@ impl World {
     /// Opens the replica in `home` with its keys.
     pub async fn open(&self, home: &TempDir) -> Replica {
         let mut replica = open(home).await;
-        replica.unlock(secret(self.a)).await.unwrap();
+        replica.unlock(secret(self.a), NOW).await.unwrap();
         replica
     }
 }
