@@ -222,7 +222,11 @@ pub(crate) async fn is_even(db: &mut SqliteConnection, upto: i64) -> Result<bool
 
 /// How many rows the tables have gone past for want of their key.
 pub(crate) async fn waiting(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM waiting WHERE key IS NOT NULL").fetch_one(db).await?;
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM waiting JOIN changes USING (seq) WHERE key IS NOT NULL AND counts = 1",
+    )
+    .fetch_one(db)
+    .await?;
     Ok(count.unsigned_abs())
 }
 

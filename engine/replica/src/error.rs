@@ -141,7 +141,7 @@ impl Error {
             }
             Self::Sync(SyncError::TooLarge) => "report it: this is a bug",
             Self::Sync(SyncError::Statements(_)) => {
-                "run `aimon sync`: a relay has the statements; without one `aimon workspace leave`, and join again"
+                "begin anew: `aimon workspace leave`, and join again; the other devices have what this one sent"
             }
             Self::Sync(SyncError::Damaged(_)) => "run `aimon doctor`: it sets damaged parts aside",
             Self::OtherKeys(_) => {

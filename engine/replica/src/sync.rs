@@ -160,7 +160,8 @@ impl Replica {
         let client = Client::load(Me { device: self.device, secret }, stored, self.time, entropy)?;
         self.ring = client.keyring().clone();
         self.session += 1;
-        self.pending = Step::default();
+        // What was to be sent was for a talk that is over.
+        self.pending.send.clear();
         Ok((client, self.session))
     }
 

@@ -121,8 +121,7 @@ impl Replica {
         let is_locked = self.is_locked();
         let lost = self
             .transaction(async |db| {
-                let mut lost = 0;
-                let mut after = 0;
+                let (mut lost, mut is_damaged, mut after) = (0, false, 0);
                 loop {
                     let rows = changes::some_chunks(db, after).await?;
                     let Some(last) = rows.last() else { break };
@@ -131,8 +130,9 @@ impl Replica {
                         match row.content(&ring) {
                             Ok(Some(content)) => changes::lay_open(db, row.seq, &content).await?,
                             Ok(None) => changes::remove_row(db, row.seq).await?,
-                            Err(_) => {
+                            Err(why) => {
                                 lost += 1;
+                                is_damaged |= matches!(why, Unread::Damaged(_));
                                 changes::remove_row(db, row.seq).await?;
                             }
                         }
@@ -144,7 +144,7 @@ impl Replica {
                 for key in ["workspace", "relay", "cursor", "last"] {
                     meta::unset(db, key).await?;
                 }
-                if is_locked {
+                if is_locked || is_damaged {
                     derived::clear(db).await?;
                 }
                 if lost > 0 {
@@ -242,7 +242,7 @@ async fn turn_plain(
                     for (n, chunk) in write.chunks.iter().enumerate() {
                         match n {
                             0 => changes::turn(db, row.seq, chunk).await?,
-                            _ => changes::insert(db, chunk).await.map(|_| ())?,
+                            _ => changes::insert(db, chunk).await?,
                         }
                     }
                     note(db, &write, now).await?;

@@ -7,8 +7,8 @@ use sqlx::SqliteConnection;
 
 use super::{Columns, Row};
 
-/// Puts a chunk away; `false` if it is held.
-pub(crate) async fn insert(db: &mut SqliteConnection, chunk: &Chunk) -> Result<bool, sqlx::Error> {
+/// Puts a chunk away; nothing if it is held.
+pub(crate) async fn insert(db: &mut SqliteConnection, chunk: &Chunk) -> Result<(), sqlx::Error> {
     let place = chunk.header().place;
     let done = sqlx::query(
         "INSERT INTO changes (id, device, day, part, kind, header, bytes, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -22,9 +22,13 @@ pub(crate) async fn insert(db: &mut SqliteConnection, chunk: &Chunk) -> Result<b
     .bind(chunk.header_bytes())
     .bind(chunk.ciphertext())
     .bind(chunk.signature().as_slice())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(done.rows_affected() > 0)
+    if done.rows_affected() > 0 {
+        // It may have been damaged, and has come again.
+        sqlx::query("DELETE FROM quarantine WHERE id = ?").bind(chunk.id().0.as_slice()).execute(db).await?;
+    }
+    Ok(())
 }
 
 /// Puts a chunk in the place of a row that says the same. The row keeps its number: to the derived tables nothing is new.

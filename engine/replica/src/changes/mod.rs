@@ -130,15 +130,18 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
 }
 
+/// device, day, part, rows, plain, bytes.
+type Counted = (Vec<u8>, Option<i32>, i64, i64, i64, i64);
+
 /// The segments.
 pub(crate) async fn segments(db: &mut SqliteConnection) -> Result<Vec<Segment>, sqlx::Error> {
-    let rows: Vec<(Vec<u8>, Option<i32>, i64, i64, i64, i64)> = sqlx::query_as(
+    let rows: Vec<Counted> = sqlx::query_as(
         "SELECT device, day, part, COUNT(*), SUM(id IS NULL), SUM(LENGTH(bytes)) FROM changes
          GROUP BY day, device, part ORDER BY 2, 1, 3",
     )
     .fetch_all(db)
     .await?;
-    let segment = |(device, day, part, rows, plain, bytes): (Vec<u8>, Option<i32>, i64, i64, i64, i64)| Segment {
+    let segment = |(device, day, part, rows, plain, bytes): Counted| Segment {
         place: Place {
             device: DeviceId(device.try_into().unwrap_or_default()),
             day: day.map(UtcDay),

@@ -304,7 +304,7 @@ async fn a_damaged_chunk_is_not_held_and_comes_again() {
             assert_eq!((figures(&mut replica).await, held(&mut replica).await), (vec![(1, 5)], vec![other.id()]));
             assert!(replica.queue().await.unwrap().is_empty());
             replica.apply(&arrival(&[&chunk]), NOW).await.unwrap();
-            assert_eq!(figures(&mut replica).await, [(1, 12)]);
+            assert_eq!((figures(&mut replica).await, replica.quarantined().await.unwrap()), (vec![(1, 12)], 0));
         }
     }
 }

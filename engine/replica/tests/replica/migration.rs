@@ -41,7 +41,8 @@ async fn a_database_of_version_1_goes_on_with_all_that_it_has() {
     let kept: i64 =
         sqlx::query_scalar("SELECT COUNT(*) FROM derived WHERE key = 'mark'").fetch_one(&mut db).await.unwrap();
     assert_eq!(kept, 1);
-    let rows: Vec<(i64, i32)> = sqlx::query_as("SELECT seq, day FROM changes ORDER BY seq").fetch_all(&mut db).await.unwrap();
+    let rows: Vec<(i64, i32)> =
+        sqlx::query_as("SELECT seq, day FROM changes ORDER BY seq").fetch_all(&mut db).await.unwrap();
     let today = NOW.day().0;
     assert_eq!(rows, [(1, today - 3), (3, today - 2), (4, today), (5, today - 1)], "numbers stay");
     drop(db);
