@@ -353,21 +353,31 @@ async fn settings_are_read_of_all_devices_and_enter_no_figure() {
     assert_eq!(replica.settings_batches().await.unwrap().len(), 2, "they have no day to expire by");
 }
 
-/// What is gone is gone from the file and its log.
+/// What is gone is gone from the file, once its log is emptied; and what was quarantined, once that is scrubbed.
 #[tokio::test]
-async fn scrubbed_bytes_are_nowhere() {
+async fn what_was_deleted_is_nowhere() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    record(&mut replica, &[Record { session: "a-needle-in-the-file".into(), ..call(1, 7, 179) }]).await;
-    replica.health().await.unwrap();
-    let found = || {
+    let named = |session: &str, days| Record { session: session.into(), ..call(1, 7, days) };
+    for n in 0..200_u8 {
+        record(&mut replica, &[Record { message: MessageId([n; 8]), ..named("a-needle-in-the-file", 179) }]).await;
+    }
+    figures(&mut replica).await;
+    let found = |needle: &[u8]| {
         std::fs::read_dir(home.path()).unwrap().any(|file| {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            bytes.windows(20).any(|w| w == b"a-needle-in-the-file")
+            bytes.windows(needle.len()).any(|w| w == needle)
         })
     };
-    assert!(found());
+    assert!(found(b"a-needle-in-the-file"));
     replica.vouch(UtcMillis(NOW.0 + DAY)).await.unwrap();
+    replica.settle().await;
+    assert!(!found(b"a-needle-in-the-file"));
+
+    record(&mut replica, &[named("another-needle-in-it", 1)]).await;
+    sql(&home, "UPDATE changes SET bytes = bytes || x'00'").await;
+    assert_eq!(replica.health().await.unwrap().quarantined.len(), 1);
+    assert!(found(b"another-needle-in-it"));
     replica.scrub().await.unwrap();
-    assert!(!found());
+    assert!(!found(b"another-needle-in-it"));
 }
