@@ -24,7 +24,8 @@ pub(crate) mod columns {
     pub(crate) use super::varint::{Reader, put};
 }
 
-use crate::event::{Answer, Event, Record, Setting, Unchanged};
+use crate::event::{AnswerKey, Answer, Event, Record, Setting, Unchanged};
+use crate::time::UtcMillis;
 use column::{Columns, Encoding, Writer};
 use names::{Dictionary, Names};
 use varint::{Reader, unzigzag, zigzag};
@@ -132,13 +133,14 @@ impl Batch {
             keep -= here;
             here
         };
-        let (records, answers, unchanged) =
-            (halve(self.records.len()), halve(self.answers.len()), halve(self.unchanged.len()));
+        let (records, answers) = (halve(self.records.len()), halve(self.answers.len()));
+        let (unchanged, settings) = (halve(self.unchanged.len()), halve(self.settings.len()));
         Some(Self {
             clock_offset_ms: self.clock_offset_ms,
             records: self.records.split_off(records),
             answers: self.answers.split_off(answers),
             unchanged: self.unchanged.split_off(unchanged),
+            settings: self.settings.split_off(settings),
             ..Self::default()
         })
     }
@@ -153,6 +155,17 @@ impl Batch {
         let kept: Vec<bool> = self.records.iter().map(&keep).collect();
         self.carried[0].iter_mut().for_each(|c| c.retain(|i| kept.get(i).copied().unwrap_or(false)));
         self.records.retain(keep);
+    }
+
+    /// Leaves answers out, and notes about answers, by their keys and the time at which they were observed.
+    pub fn retain_answers(&mut self, keep: impl Fn(&AnswerKey, UtcMillis) -> bool) {
+        fn sieve<T>(all: &mut Vec<T>, carried: &mut [Carried], keep: impl Fn(&T) -> bool) {
+            let kept: Vec<bool> = all.iter().map(&keep).collect();
+            carried.iter_mut().for_each(|c| c.retain(|i| kept.get(i).copied().unwrap_or(false)));
+            all.retain(keep);
+        }
+        sieve(&mut self.answers, &mut self.carried[1], |answer| keep(&answer.key, answer.observed));
+        sieve(&mut self.unchanged, &mut self.carried[2], |note| keep(&note.key, note.seen));
     }
 
     /// The batch's bytes.

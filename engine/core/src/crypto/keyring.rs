@@ -1,9 +1,9 @@
 //! The keys that a device gathers from statements, and the statements that carry keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_ledger::chunk::Chunk;
-use aimon_ledger::ids::{DeviceId, KeyId, StatementId, WorkspaceId};
+use aimon_ledger::ids::{DeviceId, KeyId, WorkspaceId};
 use aimon_ledger::membership::{Membership, Standing, key_of};
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::{Author, Body, Keys, NO_WORKSPACE, Recipient, Statement, StatementError, What};
@@ -13,7 +13,11 @@ use super::{CryptoError, Entropy, SecretKeys, WorkspaceKey};
 
 /// Workspace keys, by the rotates that brought them.
 #[derive(Clone, Default, Debug)]
-pub struct Keyring(BTreeMap<KeyId, WorkspaceKey>);
+pub struct Keyring {
+    keys: BTreeMap<KeyId, WorkspaceKey>,
+    /// Which keys each one seals: not all that its rotate follows, if whoever made it lacked one.
+    seals: BTreeMap<KeyId, BTreeSet<KeyId>>,
+}
 
 impl Keyring {
     /// All keys that the statements hold for whoever has `secret`: those wrapped for it, and those that these seal.
@@ -45,19 +49,23 @@ impl Keyring {
                 if let Some((check, _)) = rotates.get(&id)
                     && let Ok(key) = secret.unwrap(&workspace, check, wrapped)
                 {
-                    ring.0.insert(id, key);
+                    ring.keys.insert(id, key);
                 }
             }
         }
         // A key that was sealed may itself seal others.
-        let mut fresh: Vec<KeyId> = ring.0.keys().copied().collect();
+        let mut fresh: Vec<KeyId> = ring.keys.keys().copied().collect();
         while let Some(id) = fresh.pop() {
-            let (Some(key), Some((_, sealed))) = (ring.0.get(&id), rotates.get(&id)) else { continue };
+            let (Some(key), Some((_, sealed))) = (ring.keys.get(&id), rotates.get(&id)) else { continue };
             for (older, key) in key.open_keys(sealed).unwrap_or_default() {
                 // Whoever sealed it may have sealed another: its check value says so.
                 let is_right = rotates.get(&older).is_some_and(|(check, _)| key.check() == **check);
-                if is_right && !ring.0.contains_key(&older) {
-                    ring.0.insert(older, key);
+                if !is_right {
+                    continue;
+                }
+                ring.seals.entry(id).or_default().insert(older);
+                if !ring.keys.contains_key(&older) {
+                    ring.keys.insert(older, key);
                     fresh.push(older);
                 }
             }
@@ -67,23 +75,33 @@ impl Keyring {
 
     /// A key.
     pub fn get(&self, id: &KeyId) -> Option<&WorkspaceKey> {
-        self.0.get(id)
+        self.keys.get(id)
     }
 
     /// How many keys.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
     /// The key that new chunks are written under, as far as it is held.
     pub fn current(&self, standing: &Standing) -> Option<(KeyId, &WorkspaceKey)> {
         let id = key_of(&standing.rotate?);
         self.get(&id).map(|key| (id, key))
+    }
+
+    /// The held keys that somebody lacks who was given these.
+    pub fn beyond(&self, given: &BTreeSet<KeyId>) -> Vec<KeyId> {
+        let mut has = given.clone();
+        let mut open: Vec<KeyId> = given.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            open.extend(self.seals.get(&id).into_iter().flatten().filter(|older| has.insert(**older)));
+        }
+        self.keys.keys().filter(|id| !has.contains(id)).copied().collect()
     }
 
     /// Decrypts a chunk whose signature was checked.
@@ -158,7 +176,7 @@ pub fn rotate(
             wrapped.push((Recipient::Device(device), wrap_for(&workspace, keys, &key, entropy())?));
         }
     }
-    Ok(What::Rotate { check: key.check(), wrapped, sealed: key.seal_keys(&ring.0, entropy())? })
+    Ok(What::Rotate { check: key.check(), wrapped, sealed: key.seal_keys(&ring.keys, entropy())? })
 }
 
 /// What gives one rotate's key to a member that it missed.
@@ -168,12 +186,11 @@ pub fn rotate(
 pub fn wrap(
     membership: &Membership,
     ring: &Keyring,
-    rotate: &StatementId,
+    id: KeyId,
     device: DeviceId,
     keys: &Keys,
     entropy: Entropy,
 ) -> Result<What, CryptoError> {
-    let id = key_of(rotate);
     let key = ring.get(&id).ok_or(CryptoError::NoKey)?;
     Ok(What::Wrap { key: id, device, wrapped: wrap_for(&membership.workspace(), keys, key, entropy)? })
 }

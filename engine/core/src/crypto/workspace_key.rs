@@ -71,13 +71,13 @@ impl WorkspaceKey {
     }
 
     /// Encrypts a small thing beside the chunks: a nonce, then the ciphertext. `info` says what it is.
-    pub(super) fn seal(&self, info: &str, content: &[u8], entropy: Entropy) -> Result<Vec<u8>, CryptoError> {
+    pub(crate) fn seal(&self, info: &str, content: &[u8], entropy: Entropy) -> Result<Vec<u8>, CryptoError> {
         let nonce: [u8; NONCE] = entropy.stream().bytes();
         let sealed = self.cipher(info).encrypt(&XNonce::from(nonce), content);
         Ok([&nonce[..], &sealed.map_err(|_| CryptoError::TooLarge)?].concat())
     }
 
-    pub(super) fn open(&self, info: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    pub(crate) fn open(&self, info: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(CryptoError::Sealed)?;
         let opened = self.cipher(info).decrypt(&XNonce::from(*nonce), sealed);
         opened.map(Zeroizing::new).map_err(|_| CryptoError::Sealed)

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_ledger::chunk::{self, Chunk, Header, Kind, Place, Previous};
-use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::{ChunkId, DeviceId, Short, StatementId, WriterId};
+use aimon_ledger::ids::{ChunkId, DeviceId, KeyId, Short, WriterId};
 use aimon_ledger::live::{self, State};
 use aimon_ledger::membership::key_of;
 use aimon_ledger::retention::Retention;
@@ -12,7 +11,7 @@ use aimon_ledger::statement::{Author, Body, Keys, Listing, Recipient, Statement,
 use aimon_ledger::time::UtcDay;
 use automerge::Change;
 
-use super::{Client, Fault, Held, Send, Step, SyncError, Write};
+use super::{Client, Fault, Held, Step, SyncError, Write};
 use crate::batch::{Batch, BatchError};
 use crate::crypto;
 use crate::segment;
@@ -29,8 +28,11 @@ impl Client {
     pub fn record(&mut self, day: Option<UtcDay>, batches: Vec<Batch>, urgent: bool) -> Result<Write, SyncError> {
         self.may_write()?;
         let mut write = Write::default();
-        for batch in batches {
-            self.append(day, batch, urgent, &mut write)?;
+        for mut batch in batches {
+            self.obey(self.me.device, day, &mut batch);
+            if !batch.is_empty() {
+                self.append(day, batch, urgent, &mut write)?;
+            }
         }
         Ok(write)
     }
@@ -220,28 +222,33 @@ impl Client {
     ///
     /// # Errors
     /// [`SyncError::NotAMember`], [`SyncError::Statements`].
-    pub fn say(&mut self, what: What, held: &Held) -> Result<Step, SyncError> {
+    fn say(&mut self, what: What) -> Result<Step, SyncError> {
         if !self.is_member() {
             return Err(SyncError::NotAMember);
         }
         let body = Body { follows: self.membership.heads(), author: Author::Device(self.me.device), what };
         let statement = crypto::statement(&self.workspace(), &body, &self.me.secret)?;
         let mut step = Step::default();
-        self.hear(vec![statement], held, &mut step)?;
+        self.hear(vec![statement], &mut Held::new(), &BTreeSet::new(), &mut step)?;
         Ok(step)
     }
 
-    /// Takes in statements that somebody on this device made: its own, or the phrase's.
-    pub(super) fn hear(&mut self, statements: Vec<Statement>, held: &Held, step: &mut Step) -> Result<(), SyncError> {
+    /// Takes in statements that were made on this device; `mine` are chunks of others that it answers for.
+    pub(super) fn hear(
+        &mut self,
+        statements: Vec<Statement>,
+        held: &mut Held,
+        mine: &BTreeSet<ChunkId>,
+        step: &mut Step,
+    ) -> Result<(), SyncError> {
         for statement in &statements {
             self.membership.insert(statement.clone())?;
         }
-        let bytes = statements.iter().map(|statement| statement.bytes().to_vec()).collect();
         step.write.statements.extend(statements);
-        if self.session.is_open() {
-            step.send.push(Send::Frame(Box::new(Frame::Statements(bytes))));
-        }
-        self.stand(&mut held.clone(), step);
+        self.session.has_unsaid = true;
+        self.stand(held, mine, step);
+        self.say_lacking(step);
+        self.pump(step);
         Ok(())
     }
 
@@ -257,7 +264,7 @@ impl Client {
             let current = self.ring.current(&self.standing).map(|(id, _)| id);
             wrapped.retain(|(id, _)| Some(*id) == current);
         }
-        self.say(what, &Held::new())
+        self.say(what)
     }
 
     /// Takes a device out, lists what counts of what it wrote, and rotates the key.
@@ -273,7 +280,7 @@ impl Client {
                 theirs.push(*id);
             }
         }
-        let mut step = self.say(What::Revoke { device, listed: listed.into_iter().collect() }, &Held::new())?;
+        let mut step = self.say(What::Revoke { device, listed: listed.into_iter().collect() })?;
         // A relay may not have them: who lists them offers them.
         for id in theirs {
             if self.queue.push(id, true) {
@@ -281,7 +288,7 @@ impl Client {
             }
         }
         let rotate = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
-        step.join(self.say(rotate, &Held::new())?);
+        step.join(self.say(rotate)?);
         Ok(step)
     }
 
@@ -296,7 +303,7 @@ impl Client {
         if listed.is_empty() {
             return Ok(Step::default());
         }
-        let mut step = self.say(What::Vouch { device, listed: listed.into_iter().collect() }, &Held::new())?;
+        let mut step = self.say(What::Vouch { device, listed: listed.into_iter().collect() })?;
         for id in aside {
             if self.queue.push(id, true) {
                 step.write.queued.push(id);
@@ -311,7 +318,7 @@ impl Client {
     /// As [`Client::say`].
     pub fn rotate(&mut self) -> Result<Step, SyncError> {
         let what = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
-        self.say(what, &Held::new())
+        self.say(what)
     }
 
     /// Sets how many days are kept, for the whole workspace.
@@ -319,7 +326,7 @@ impl Client {
     /// # Errors
     /// As [`Client::say`].
     pub fn retain(&mut self, retention: Retention) -> Result<Step, SyncError> {
-        self.say(What::Retain(retention), &Held::new())
+        self.say(What::Retain(retention))
     }
 
     /// Gives keys to members that were missed by a rotate beside their admit.
@@ -331,16 +338,16 @@ impl Client {
         if self.has(Fault::LoseARotation) {
             return Ok(step);
         }
-        for (rotate, device, keys) in self.missed() {
+        for (key, device, keys) in self.missed() {
             let entropy = (self.entropy)();
-            let what = crypto::wrap(&self.membership, &self.ring, &rotate, device, &keys, entropy)?;
-            step.join(self.say(what, &Held::new())?);
+            let what = crypto::wrap(&self.membership, &self.ring, key, device, &keys, entropy)?;
+            step.join(self.say(what)?);
         }
         Ok(step)
     }
 
-    /// Which members lack which of the keys that no other one brings, as far as they are held here.
-    fn missed(&self) -> Vec<(StatementId, DeviceId, Keys)> {
+    /// Which members lack which of the keys that are held here.
+    fn missed(&self) -> Vec<(KeyId, DeviceId, Keys)> {
         let mut given: BTreeMap<DeviceId, BTreeSet<_>> = BTreeMap::new();
         for statement in self.membership.statements() {
             match &statement.body().what {
@@ -360,15 +367,11 @@ impl Client {
                 _ => {}
             }
         }
-        let wanted = self.standing.unsealed.iter().filter(|rotate| self.ring.get(&key_of(rotate)).is_some());
         let mut missed = Vec::new();
-        for rotate in wanted {
-            for (device, keys) in &self.standing.members {
-                let has = given.get(device).is_some_and(|keys| keys.contains(&key_of(rotate)));
-                if let Some(keys) = keys.iter().next().filter(|_| !has) {
-                    missed.push((*rotate, *device, *keys));
-                }
-            }
+        for (device, keys) in self.standing.members.iter().filter(|(device, _)| **device != self.me.device) {
+            let given = given.get(device).cloned().unwrap_or_default();
+            let keys = keys.iter().next().into_iter();
+            missed.extend(keys.flat_map(|keys| self.ring.beyond(&given).into_iter().map(|key| (key, *device, *keys))));
         }
         missed
     }

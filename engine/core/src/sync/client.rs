@@ -1,6 +1,6 @@
 //! What a device holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use aimon_ledger::chunk::{Chunk, Header, Place, Previous};
@@ -10,7 +10,7 @@ use aimon_ledger::live::State;
 use aimon_ledger::log::Log;
 use aimon_ledger::membership::{Membership, Standing};
 use aimon_ledger::retention::TrustedTime;
-use aimon_ledger::statement::{Recipient, StatementError};
+use aimon_ledger::statement::{Recipient, Statement, StatementError};
 use aimon_ledger::time::{UtcDay, UtcMillis};
 
 use super::session::{Queue, Session};
@@ -136,6 +136,12 @@ impl Client {
         self.faults.push(fault);
     }
 
+    /// Writes on as another one does: what a machine does that was resumed twice from one state of its memory.
+    pub fn resume(&mut self, other: &Self) {
+        self.pen = other.pen.clone();
+        self.last = other.last;
+    }
+
     pub(super) fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
@@ -218,7 +224,7 @@ impl Client {
         let mut step = Step::default();
         let before = self.time;
         self.time = if self.has(Fault::ExpireByClock) { TrustedTime::new(now) } else { time };
-        self.decide(&mut Held::new(), &mut step);
+        self.decide(&mut Held::new(), &BTreeSet::new(), &mut step);
         // A time within the same day changes nothing that is kept.
         let is_same = before.until.day() == time.until.day() && before.doubted == time.doubted;
         if !is_same || before.is_proven() != time.is_proven() {
@@ -253,6 +259,24 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Client");
         out.field("device", &self.me.device).field("cursor", &self.cursor).field("waiting", &self.queue.len());
-        out.finish_non_exhaustive()
+        out.field("session", &self.session).finish_non_exhaustive()
     }
+}
+
+/// What a device that was admitted needs of what it has heard: all that its admit follows back to the genesis, in order, and the
+/// rest as far as it hangs together. `None` as long as the admit, or something that it follows, has not come.
+pub fn entry(workspace: &WorkspaceId, me: &Me, heard: Vec<Statement>) -> Option<Vec<Statement>> {
+    let genesis = heard.iter().find(|statement| statement.id().0 == workspace.0)?;
+    let mut membership = Membership::begin(genesis.clone()).ok()?;
+    let mut waiting: Vec<Statement> = heard;
+    loop {
+        let before = waiting.len();
+        waiting.retain(|statement| matches!(membership.insert(statement.clone()), Err(StatementError::Missing(_))));
+        if waiting.len() == before {
+            break;
+        }
+    }
+    let own = me.secret.public();
+    let is_in = membership.standing().members.get(&me.device).is_some_and(|keys| keys.contains(&own));
+    is_in.then(|| membership.statements().cloned().collect())
 }

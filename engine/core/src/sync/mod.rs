@@ -13,6 +13,7 @@
 //! * `client`: what is held, and the time.
 //! * `author`: chunks and statements of this device.
 //! * `receive`: chunks and statements that come in, and what becomes of what is held.
+//! * `purge`: what is removed everywhere, and what remains.
 //! * `session`: the talk with a relay.
 //! * `repair`: what the two sides do where their sums differ.
 //! * `write`: steps as values.
@@ -20,11 +21,13 @@
 mod author;
 mod client;
 mod fault;
+mod purge;
 mod receive;
 mod repair;
 mod session;
 mod write;
 
-pub use client::{Client, Held, Me, SyncError};
+pub use client::{Client, Held, Me, SyncError, entry};
 pub use fault::Fault;
+pub use purge::{Purge, Selection};
 pub use write::{Notice, Send, Step, Stored, Write};

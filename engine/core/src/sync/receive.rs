@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_ledger::chunk::{Chunk, Kind, Place};
+use aimon_ledger::chunk::{Chunk, Header, Kind, Place};
 use aimon_ledger::frame::Frame;
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::live::State;
 use aimon_ledger::log::Change;
 use aimon_ledger::statement::{Recipient, Statement, StatementError};
-use aimon_ledger::time::UtcMillis;
+use aimon_ledger::time::{UtcDay, UtcMillis};
 
 use super::{Client, Fault, Held, Notice, Step};
 use crate::crypto::Keyring;
@@ -17,7 +17,11 @@ impl Client {
     /// The chunks that are held and have to be at hand where a frame is taken in: what its snapshots cover, and the snapshots
     /// that cover what it brings.
     pub fn needs(&self, frame: &Frame) -> Vec<ChunkId> {
-        let Frame::Deliver(chunks) = frame else { return Vec::new() };
+        let chunks = match frame {
+            Frame::Deliver(chunks) => chunks,
+            Frame::Statements(statements) => return self.needs_of_purges(statements),
+            _ => return Vec::new(),
+        };
         let mut needs = BTreeSet::new();
         for (_, bytes) in chunks {
             // Read twice, here and where it is taken in: reading a header costs a fiftieth of checking a signature.
@@ -45,8 +49,15 @@ impl Client {
         }
     }
 
-    /// Chunks that a snapshot covers and that are kept because it could not be looked into, with the snapshots.
+    /// Chunks that don't count and are kept because what follows from them could not be done yet, and what it takes to do it.
     pub fn unreviewed(&self) -> Vec<ChunkId> {
+        let void: BTreeSet<UtcDay> = self.void().iter().filter_map(|(_, place)| place.day).collect();
+        let of_days = |place: &Place| place.day.is_some_and(|day| void.contains(&day));
+        let mut needed: Vec<ChunkId> = Vec::new();
+        if !void.is_empty() {
+            needed.extend(self.log.all().filter(|(_, header, _)| of_days(&header.place)).map(|(id, _, _)| *id));
+        }
+
         let covered: BTreeSet<Place> = self
             .log
             .all()
@@ -54,10 +65,19 @@ impl Client {
             .map(|(_, header, _)| header.place)
             .collect();
         let segments = covered.iter().flat_map(|place| self.log.segment(place));
-        let is_needed = |(_, header, state): &(_, &aimon_ledger::chunk::Header, State)| {
+        let is_needed = |(_, header, state): &(_, &Header, State)| {
             *state == State::Covered || (header.kind == Kind::Snapshot && *state == State::Live)
         };
-        segments.filter(is_needed).map(|(id, _, _)| *id).collect()
+        needed.extend(segments.filter(is_needed).map(|(id, _, _)| *id));
+        needed
+    }
+
+    /// Own chunks that a purge has made void and that are still held.
+    fn void(&self) -> Vec<(ChunkId, Place)> {
+        let own = self.log.all().filter(|(_, header, state)| {
+            *state == State::Void && header.place.device == self.me.device
+        });
+        own.map(|(id, header, _)| (*id, header.place)).collect()
     }
 
     /// Looks again into what [`Client::unreviewed`] names.
@@ -66,6 +86,9 @@ impl Client {
         let covered = self.log.all().filter(|(_, _, state)| *state == State::Covered);
         let covered: Vec<ChunkId> = covered.map(|(id, _, _)| *id).collect();
         self.cover(covered, &mut held, &BTreeSet::new(), &mut step);
+        let void = self.void().into_iter().map(|(id, _)| id).collect();
+        self.let_go(void, &held, &mut step);
+        self.pump(&mut step);
         step
     }
 
@@ -87,12 +110,12 @@ impl Client {
             is_cloned |= place.device == self.me.device;
             let now = self.hold(&chunk);
             let own = now.iter().find(|change| change.id == id).map(|change| change.to);
+            new.insert(id);
             match own {
                 Some(State::Live | State::SetAside | State::Covered) => {
                     if own == Some(State::Live) && place.device != self.me.device {
                         newest = newest.max(place.day);
                     }
-                    new.insert(id);
                     held.insert(id, chunk);
                 }
                 _ => ignored += 1,
@@ -108,7 +131,7 @@ impl Client {
         if ignored > 0 {
             step.notices.push(Notice::Ignored(ignored));
         }
-        self.settle(changes, &mut held, &new, &mut step);
+        self.settle(changes, &mut held, &new, &BTreeSet::new(), &mut step);
         // Another device's day is a witness of the time.
         if let Some(day) = newest
             && day.start() > self.time.until
@@ -152,13 +175,14 @@ impl Client {
             step.notices.push(Notice::Ignored(ignored));
         }
         if !step.write.statements.is_empty() {
-            self.stand(&mut held, &mut step);
+            self.session.know(&step.write.statements);
+            self.stand(&mut held, &BTreeSet::new(), &mut step);
         }
         step
     }
 
     /// Goes by what the statements come to now.
-    pub(super) fn stand(&mut self, held: &mut Held, step: &mut Step) {
+    pub(super) fn stand(&mut self, held: &mut Held, mine: &BTreeSet<ChunkId>, step: &mut Step) {
         let was_member = self.is_member();
         self.standing = self.membership.standing();
         let ring = Keyring::gather(&self.membership, Recipient::Device(self.me.device), &self.me.secret);
@@ -166,14 +190,16 @@ impl Client {
             step.notices.push(Notice::Keys);
         }
         self.ring = ring;
-        self.decide(held, step);
+        self.decide(held, mine, step);
+        // What counts has changed on both sides, not at once: a chunk that one has let go may count again at the other.
+        self.session.is_due = true;
         if was_member && !self.is_member() {
             step.notices.push(Notice::Revoked);
         }
     }
 
     /// Goes by the rules as they are now.
-    pub(super) fn decide(&mut self, held: &mut Held, step: &mut Step) {
+    pub(super) fn decide(&mut self, held: &mut Held, mine: &BTreeSet<ChunkId>, step: &mut Step) {
         let rules = self.standing.rules(self.standing.retention.first_day(self.time.until.day()));
         let mut changes = self.log.obey(rules);
         // What has been decided at the start is told with the first change.
@@ -184,16 +210,24 @@ impl Client {
                 changes.push(Change { id: *id, from: Some(state), to: state });
             }
         }
-        self.settle(changes, held, &BTreeSet::new(), step);
+        self.settle(changes, held, &BTreeSet::new(), mine, step);
     }
 
     /// Does what follows from changes: `new` are the ids of chunks in `held` that are not written yet.
-    fn settle(&mut self, changes: Vec<Change>, held: &mut Held, new: &BTreeSet<ChunkId>, step: &mut Step) {
+    /// `mine` are chunks of others that this device answers for, beside its own.
+    fn settle(
+        &mut self,
+        changes: Vec<Change>,
+        held: &mut Held,
+        new: &BTreeSet<ChunkId>,
+        mine: &BTreeSet<ChunkId>,
+        step: &mut Step,
+    ) {
         // A chunk may have changed more than once: what it is now counts.
         let ids: BTreeSet<ChunkId> = changes.iter().map(|change| change.id).collect();
         let was_aside: BTreeSet<ChunkId> =
             changes.iter().filter(|c| c.from == Some(State::SetAside)).map(|c| c.id).collect();
-        let mut covered = Vec::new();
+        let (mut covered, mut void) = (Vec::new(), Vec::new());
         for id in ids {
             let is_new = new.contains(&id);
             if let Some(chunk) = held.get(&id).filter(|_| is_new)
@@ -214,18 +248,30 @@ impl Client {
                         step.write.chunks.extend(held.get(&id).cloned());
                         continue;
                     }
-                    self.log.remove(&id);
-                    self.sizes.remove(&id);
-                    if !is_new {
-                        step.write.dropped.push(id);
-                    }
-                    if self.queue.remove(&id) {
-                        step.write.acknowledged.push(id);
+                    let is_own = self.log.header(&id).is_some_and(|h| h.place.device == self.me.device);
+                    if is_new {
+                        self.log.remove(&id);
+                        self.sizes.remove(&id);
+                    } else if self.log.state(&id) == Some(State::Void) && (is_own || mine.contains(&id)) {
+                        void.push(id);
+                    } else {
+                        self.forget(&id, &mut step.write);
                     }
                 }
             }
         }
         self.cover(covered, held, new, step);
+        self.let_go(void, held, step);
+    }
+
+    /// Lets void chunks go, once what remains of them is written anew.
+    fn let_go(&mut self, void: Vec<ChunkId>, held: &Held, step: &mut Step) {
+        if void.is_empty() {
+            return;
+        }
+        for id in self.remains(&void, held, &mut step.write) {
+            self.forget(&id, &mut step.write);
+        }
     }
 
     /// Lets chunks go that snapshots cover, once it is seen that these contain them. What they don't contain is written anew: no

@@ -26,17 +26,12 @@ pub(super) enum Repair {
     Sums(BTreeMap<Place, Sum>),
     /// The ids in segments; those that have come.
     Ids(BTreeMap<Place, BTreeSet<ChunkId>>),
-    /// What is lacking; all of it has come when the ping behind it is answered.
-    Chunks,
 }
-
-/// The ping behind the chunks that are asked for.
-const ALL_DELIVERED: u64 = 0x61_696d_6f6e; // "aimon"
 
 impl Client {
     /// Whether both sides keep a segment, and this one wants it.
     pub(super) fn is_shared(&self, place: &Place) -> bool {
-        let first = self.session.first_day().map_or(self.first_day(), |theirs| theirs.max(self.first_day()));
+        let first = self.session.first_day(self.standing.retention).max(self.first_day());
         place.day.is_none_or(|day| day >= first && day >= self.wanted_from())
     }
 
@@ -125,19 +120,10 @@ impl Client {
         for some in wanted.chunks(MOST_IDS) {
             step.send.push(Send::Frame(Box::new(Frame::Wanted(some.to_vec()))));
         }
-        step.send.push(Send::Frame(Box::new(Frame::Ping(ALL_DELIVERED))));
-        self.session.repair = Repair::Chunks;
-        step
-    }
-
-    /// A ping is answered.
-    pub(super) fn answered(&mut self, n: u64) -> Step {
-        let mut step = Step::default();
-        if self.session.repair == Repair::Chunks && n == ALL_DELIVERED {
-            self.session.repair = Repair::Idle;
-            self.session.is_due = true;
-            self.pump(&mut step);
-        }
+        // A relay answers in order: what is asked next is answered once these have come.
+        self.session.repair = Repair::Idle;
+        self.session.is_due = true;
+        self.pump(&mut step);
         step
     }
 }

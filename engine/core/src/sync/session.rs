@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
 use aimon_ledger::frame::{self, Code, Frame, Hello, KeyInUse, Outcome, Want, Welcome};
-use aimon_ledger::ids::ChunkId;
+use aimon_ledger::ids::{ChunkId, StatementId};
 use aimon_ledger::live::State;
+use aimon_ledger::retention::Retention;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::{UtcDay, UtcMillis};
-
-use aimon_ledger::chunk::Chunk;
 
 use super::repair::Repair;
 use super::{Client, Fault, Held, Notice, Send, Step};
@@ -75,6 +75,11 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Those that may still be taken: not refused.
+    pub(super) fn waiting_ids(&self) -> impl Iterator<Item = &ChunkId> {
+        self.waiting.values().filter(|waiting| waiting.refused.is_none()).map(|waiting| &waiting.id)
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = &ChunkId> {
         self.waiting.values().map(|waiting| &waiting.id)
     }
@@ -113,7 +118,13 @@ pub(super) struct Session {
     pub(super) offers: VecDeque<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
+    /// The relay has said that it keeps no day before this one.
+    refused_before: Option<UtcDay>,
     retry_at: Option<UtcMillis>,
+    /// Statements that the relay has, or was told.
+    said: HashSet<StatementId>,
+    /// Whether there may be others.
+    pub(super) has_unsaid: bool,
     /// The greatest number under which something of this device's was taken.
     accepted: u64,
     pub(super) repair: Repair,
@@ -129,21 +140,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Whether frames can be sent.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Welcomed | Stage::Live)
+    /// The relay has these.
+    pub(super) fn know(&mut self, statements: &[Statement]) {
+        self.said.extend(statements.iter().map(Statement::id));
     }
 
-    /// The first day that the relay keeps.
-    pub(super) fn first_day(&self) -> Option<UtcDay> {
-        self.welcome.as_ref().map(|welcome| welcome.first_day)
-    }
-
-    /// What the relay keeps no more.
-    pub(super) fn keeps_from(&mut self, day: UtcDay) {
-        if let Some(welcome) = &mut self.welcome {
-            welcome.first_day = welcome.first_day.max(day);
-        }
+    /// The first day that the relay keeps under a retention: it hears the same statements, and has its own clock.
+    pub(super) fn first_day(&self, retention: Retention) -> UtcDay {
+        let by_clock = self.welcome.as_ref().map(|welcome| retention.first_day(welcome.time.day()));
+        by_clock.max(self.refused_before).unwrap_or(UtcDay(i32::MIN))
     }
 }
 
@@ -234,9 +239,10 @@ impl Client {
             }
             Frame::Failed { code, text } => Step { notices: vec![Notice::Failed(code, text)], ..Step::default() },
             Frame::Ping(n) => Step { send: vec![Send::Frame(Box::new(Frame::Pong(n)))], ..Step::default() },
-            Frame::Pong(n) => self.answered(n),
             // What only a device says, what comes out of turn, and what a newer version knows.
-            Frame::Hello(_) | Frame::Push(_) | Frame::Welcome(_) | Frame::Live | Frame::Unknown(_) => Step::default(),
+            Frame::Hello(_) | Frame::Push(_) | Frame::Welcome(_) | Frame::Live | Frame::Pong(_) | Frame::Unknown(_) => {
+                Step::default()
+            }
         }
     }
 
@@ -247,13 +253,37 @@ impl Client {
             self.cursor = welcome.head;
             step.write.cursor = Some(self.cursor);
         }
-        let lacking = self.membership.lacking(&welcome.heads).into_iter().map(|statement| statement.bytes().to_vec());
-        for some in frames(lacking.collect(), Vec::len) {
-            step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
-        }
         self.session.stage = Stage::Welcomed;
         self.session.welcome = Some(welcome);
+        self.session.has_unsaid = true;
+        self.say_lacking(&mut step);
         step
+    }
+
+    /// Says what the relay has not heard. A purge waits until what remains of what it takes has been taken by the relay.
+    pub(super) fn say_lacking(&mut self, step: &mut Step) {
+        let Some(welcome) = self.session.welcome.as_ref().filter(|_| self.session.has_unsaid) else { return };
+        let mut withheld = self.withheld();
+        let mut lacking = Vec::new();
+        for statement in self.membership.lacking(&welcome.heads) {
+            if self.session.said.contains(&statement.id()) {
+                continue;
+            }
+            // What follows something that is withheld can't be understood without it.
+            if statement.body().follows.iter().any(|id| withheld.contains(id)) {
+                withheld.insert(statement.id());
+            }
+            if !withheld.contains(&statement.id()) {
+                lacking.push((statement.id(), statement.bytes().to_vec()));
+            }
+        }
+        self.session.has_unsaid = !withheld.is_empty();
+        // What counts at the relay changes with what it hears.
+        self.session.is_due |= !lacking.is_empty();
+        self.session.said.extend(lacking.iter().map(|(id, _)| *id));
+        for some in frames(lacking.into_iter().map(|(_, bytes)| bytes).collect(), Vec::len) {
+            step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
+        }
     }
 
     fn delivered(&mut self, chunks: Vec<(u64, Vec<u8>)>, held: Held, now: UtcMillis) -> Step {
@@ -273,12 +303,16 @@ impl Client {
         self.session.stage = Stage::Live;
         self.session.compared = Some(now.day());
         self.queue.hurry();
-        let theirs = self.session.welcome.as_ref().map(|welcome| welcome.digest);
-        if theirs == Some(self.total()) || self.has(Fault::TrustTheCursor) {
-            self.session.is_even = true;
-        } else {
-            self.session.is_due = true;
+        // What has a lower number and was not delivered does not count any more, or is not wanted.
+        let head = self.session.welcome.as_ref().map_or(0, |welcome| welcome.head);
+        if head > self.cursor {
+            self.cursor = head;
+            step.write.cursor = Some(head);
         }
+        let welcome = self.session.welcome.as_ref();
+        let is_same = welcome.is_some_and(|welcome| welcome.digest == self.total(welcome.first_day));
+        self.session.is_even = is_same || self.has(Fault::TrustTheCursor);
+        self.session.is_due |= !self.session.is_even;
         if let Ok(given) = self.give_keys() {
             step.join(given);
         }
@@ -286,11 +320,12 @@ impl Client {
         step
     }
 
-    /// The sum of what both sides keep, without what the relay has not taken yet.
-    fn total(&self) -> Sum {
-        let mut total = self.log.digest().total(|place| self.is_shared(place));
+    /// The sum of what is kept from a day on, without what the relay has not taken yet.
+    fn total(&self, first: UtcDay) -> Sum {
+        let is_shared = |place: &Place| place.day.is_none_or(|day| day >= first);
+        let mut total = self.log.digest().total(is_shared);
         for id in self.queue.ids().filter(|id| self.log.state(id) == Some(State::Live)) {
-            if self.log.header(id).is_some_and(|header| self.is_shared(&header.place)) {
+            if self.log.header(id).is_some_and(|header| is_shared(&header.place)) {
                 total.remove(id);
             }
         }
@@ -333,7 +368,7 @@ impl Client {
         if code == Code::Expired
             && let Some(day) = self.log.header(&id).and_then(|header| header.place.day)
         {
-            self.session.keeps_from(day.plus(1));
+            self.session.refused_before = self.session.refused_before.max(Some(day.plus(1)));
         }
         if matches!(code, Code::Quota | Code::Rate | Code::Unavailable) {
             self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
@@ -388,7 +423,8 @@ impl Client {
             step.send.push(Send::Push(push));
         }
         if self.session.flying.is_empty() && self.next_push().is_none() {
-            if self.session.is_due {
+            self.say_lacking(step);
+            if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
             } else if self.session.is_even && !self.session.told {
                 self.session.told = true;

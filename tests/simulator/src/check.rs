@@ -1,0 +1,176 @@
+//! What must hold once everything is quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use aimon_core::event::Event;
+use aimon_core::sync::{Client, Purge};
+use aimon_ledger::chunk::Place;
+use aimon_ledger::frame::Frame;
+use aimon_ledger::ids::{ChunkId, StatementId};
+use aimon_ledger::live::State;
+use aimon_ledger::statement::Statement;
+use aimon_ledger::time::UtcDay;
+
+use crate::node::Node;
+use crate::world::World;
+
+/// What does not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Broken {
+    /// It never gets quiet.
+    Restless { what: String },
+    /// Two devices, or a device and the relay, hold different chunks.
+    Apart { what: String },
+    /// Two devices show different events.
+    Different { first: usize, second: usize, events: BTreeSet<u64> },
+    /// Events that were durable are gone.
+    Lost { node: usize, events: BTreeSet<u64> },
+    /// A device shows what it does not keep.
+    Risen { node: usize, days: BTreeSet<UtcDay> },
+    /// A device shows what was purged.
+    Unpurged { node: usize, events: BTreeSet<u64> },
+    /// A fresh exchange is not empty.
+    Busy { node: usize, said: String },
+    /// Something can't be read, or still waits.
+    Waiting { node: usize, what: String },
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// All of it.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn all(world: &mut World) -> Result<(), Broken> {
+    let members: Vec<usize> = world.members();
+    let members: Vec<(usize, &Node)> = members.into_iter().filter_map(|n| Some((n, world.nodes.get(n)?))).collect();
+    let Some((_, any)) = members.first() else { return Ok(()) };
+    let Some(client) = &any.client else { return Ok(()) };
+    let first = members.iter().filter_map(|(_, node)| node.client.as_ref()).map(Client::first_day).max();
+    let Some(first) = first else { return Ok(()) };
+    let is_kept = |place: &Place| place.day.is_none_or(|day| day >= first);
+
+    let relays: BTreeSet<ChunkId> = world
+        .server
+        .relay
+        .storage()
+        .live(&world.workspace)
+        .filter(|chunk| is_kept(&chunk.header().place))
+        .map(|chunk| chunk.id())
+        .collect();
+    let mut shown: Vec<(usize, BTreeSet<u64>)> = Vec::new();
+    for (n, node) in &members {
+        let Some(client) = &node.client else { continue };
+        let live: BTreeSet<ChunkId> = client
+            .log()
+            .all()
+            .filter(|(_, header, state)| *state == State::Live && is_kept(&header.place))
+            .map(|(id, _, _)| *id)
+            .collect();
+        if live != relays {
+            let (more, less) = (live.difference(&relays).count(), relays.difference(&live).count());
+            let (own, days) = (client.first_day(), client.standing().retention.days());
+            let what =
+                format!("device {n} and the relay: {more} more here, {less} less; kept from {own} ({days} days) here");
+            return Err(Broken::Apart { what: format!("{what}; {client:?}") });
+        }
+        let on_disk: BTreeSet<ChunkId> = node.disk.chunks.keys().copied().collect();
+        let known: BTreeSet<ChunkId> = client.log().all().map(|(id, _, _)| *id).collect();
+        if on_disk != known {
+            let states: Vec<_> = known.difference(&on_disk).map(|id| (*id, client.state(id))).collect();
+            let more: Vec<_> = on_disk.difference(&known).collect();
+            let what = format!("device {n}'s disk and what it knows: only there {more:?}, only known {states:?}");
+            return Err(Broken::Apart { what });
+        }
+        if !node.disk.queue.is_empty() || !node.disk.plain.is_empty() {
+            let what = format!("{} queued, {} in plain text", node.disk.queue.len(), node.disk.plain.len());
+            return Err(Broken::Waiting { node: *n, what });
+        }
+        for chunk in node.disk.chunks.values().filter(|chunk| live.contains(&chunk.id())) {
+            if client.keyring().open(chunk).is_err() {
+                return Err(Broken::Waiting { node: *n, what: "a chunk whose key is not here".to_owned() });
+            }
+        }
+        let states = client.log().all().filter(|(_, _, state)| !matches!(state, State::Live | State::SetAside));
+        if let Some((id, _, state)) = states.last() {
+            return Err(Broken::Waiting { node: *n, what: format!("chunk {id}, which is {state:?}") });
+        }
+        let events = node.disk.events(client);
+        let risen: BTreeSet<UtcDay> =
+            events.keys().filter_map(|day| *day).filter(|day| *day < client.first_day()).collect();
+        if !risen.is_empty() {
+            return Err(Broken::Risen { node: *n, days: risen });
+        }
+        let kept = events.into_iter().filter(|(day, _)| day.is_none_or(|day| day >= first));
+        shown.push((*n, kept.flat_map(|(_, events)| events).collect()));
+    }
+    for pair in shown.windows(2) {
+        if let [(first, a), (second, b)] = pair
+            && a != b
+        {
+            let events = a.symmetric_difference(b).copied().collect();
+            return Err(Broken::Different { first: *first, second: *second, events });
+        }
+    }
+    // What a purge takes shows nowhere; what one takes that does not count any more may be gone.
+    let statements: Vec<&Statement> = client.membership().statements().collect();
+    let said: Vec<Purge> = statements.iter().filter_map(|statement| client.read_purge(statement)).collect();
+    let counting: BTreeSet<StatementId> = client.purges().iter().map(|purge| purge.id).collect();
+    let is_taken = |event: &u64, counts_only: bool| {
+        let day = world.days.get(event).copied();
+        let record = day.map(|day| crate::world::event(*event, day));
+        let takes = |purge: &&Purge| match &record {
+            Some(Event::Record(record)) => purge.takes_record(record),
+            _ => false,
+        };
+        said.iter().filter(|purge| !counts_only || counting.contains(&purge.id)).any(|purge| takes(&purge))
+    };
+    for (n, events) in &shown {
+        let purged: BTreeSet<u64> = events.iter().filter(|event| is_taken(event, true)).copied().collect();
+        if !purged.is_empty() {
+            return Err(Broken::Unpurged { node: *n, events: purged });
+        }
+    }
+    let former = &client.standing().former;
+    let all: BTreeMap<u64, UtcDay> =
+        members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
+    let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, *world.days.get(event)?)));
+    let acknowledged = acknowledged.filter(|(_, day)| *day >= world.first_ever);
+    let mut expected: BTreeMap<u64, UtcDay> = all;
+    // What a revoked device has pushed counts as far as it is listed.
+    if former.is_empty() {
+        expected.extend(acknowledged);
+    }
+    for (n, events) in &shown {
+        let lost = expected.iter().filter(|(event, day)| **day >= first && !events.contains(event)).map(|(e, _)| *e);
+        let lost: BTreeSet<u64> = lost.filter(|event| !is_taken(event, false)).collect();
+        if !lost.is_empty() {
+            return Err(Broken::Lost { node: *n, events: lost });
+        }
+    }
+
+    let last = members.last().map(|(n, _)| *n);
+    if let Some(n) = last {
+        let said = world.exchange(n);
+        // Where a device whose clock was ahead has let a day go that the relay still keeps, their totals differ, and they look.
+        let own = world.nodes.get(n).and_then(|node| node.client.as_ref()).map(Client::first_day);
+        let theirs = said.iter().find_map(|frame| match frame {
+            Frame::Welcome(welcome) => Some(welcome.first_day),
+            _ => None,
+        });
+        let is_more = |frame: &&Frame| match frame {
+            Frame::Hello(_) | Frame::Welcome(_) | Frame::Live => false,
+            Frame::Digest { .. } => own == theirs,
+            _ => true,
+        };
+        if let Some(frame) = said.iter().find(is_more) {
+            return Err(Broken::Busy { node: n, said: format!("{frame:?}").chars().take(200).collect() });
+        }
+    }
+    Ok(())
+}

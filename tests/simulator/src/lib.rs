@@ -1,0 +1,59 @@
+//! A world of devices and a relay in which everything happens that can, from a seed: the same seed, the same world.
+//!
+//! ```text
+//! seed ─► Plan (a list of actions, values) ─► World ─► heal ─► what must hold
+//!              ▲                                               │ broken
+//!              └────────────── shrink: fewer actions ◄─────────┘
+//! ```
+//!
+//! The devices run `aimon-core`'s client, the relay runs `aimon-relay-core`: the code that ships, with disks, clocks and a network
+//! that are made of memory. A fault ([`aimon_core::sync::Fault`]) can be planted into a device to see that it is found.
+
+#[allow(missing_docs)]
+mod check;
+mod disk;
+mod node;
+#[allow(missing_docs)]
+mod plan;
+mod server;
+mod world;
+
+pub use check::Broken;
+pub use plan::{Action, Plan};
+pub use server::RelayFault;
+pub use world::{Faults, World};
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// What does not hold.
+pub fn run(plan: &Plan, faults: &Faults) -> Result<(), Broken> {
+    let mut world = World::new(plan, faults);
+    for action in &plan.actions {
+        world.act(action)?;
+    }
+    world.heal()?;
+    check::all(&mut world)
+}
+
+/// A shorter plan that breaks the same.
+pub fn shrink(plan: &Plan, faults: &Faults) -> Plan {
+    let mut best = plan.clone();
+    let mut size = best.actions.len().div_ceil(2).max(1);
+    loop {
+        let mut at = 0;
+        while at < best.actions.len() {
+            let mut fewer = best.clone();
+            fewer.actions.drain(at..(at + size).min(best.actions.len()));
+            if run(&fewer, faults).is_err() {
+                best = fewer;
+            } else {
+                at += size;
+            }
+        }
+        if size == 1 {
+            return best;
+        }
+        size = size.div_ceil(2);
+    }
+}
