@@ -135,10 +135,20 @@ pub const CODES: &[&str] = &[
     "no-home",
     "disk-full",
     "database-newer",
+    "database-older",
     "database-damaged",
     "database-busy",
     "database-error",
     "bad-events",
+    "no-workspace",
+    "in-workspace",
+    "no-keys",
+    "other-keys",
+    "key-not-here",
+    "not-a-member",
+    "event-too-large",
+    "statements-damaged",
+    "segment-damaged",
     "agent-not-answering",
     "bad-usage",
     "bad-retention",
@@ -262,7 +272,7 @@ impl Error {
         match self {
             Self::Pipe => exit::OK,
             Self::Ended(code) => *code,
-            Self::Replica(R::Locked(_) | R::Busy(_)) | Self::NoAnswer { .. } => exit::LOCKED,
+            Self::Replica(R::Locked(_) | R::Busy(_) | R::Older { .. }) | Self::NoAnswer { .. } => exit::LOCKED,
             Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
             Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,
             Self::Replica(R::Retention(_))
@@ -290,6 +300,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 mod tests {
     use std::path::PathBuf;
 
+    use aimon_core::sync::SyncError as S;
     use aimon_replica::Error as R;
 
     use super::*;
@@ -305,6 +316,15 @@ mod tests {
             (R::Full(path()), exit::NOT_WRITABLE),
             (R::Newer { path: path(), found: 2, known: 1 }, exit::DATABASE),
             (R::Damaged { path: path(), detail: String::new() }, exit::DATABASE),
+            (R::Older { path: path(), found: 1 }, exit::LOCKED),
+            (R::NoKeys(path()), exit::FAILURE),
+            (R::OtherKeys(path()), exit::FAILURE),
+            (R::NoWorkspace(path()), exit::FAILURE),
+            (R::InWorkspace(path()), exit::FAILURE),
+            (R::Sync(S::NoKey), exit::FAILURE),
+            (R::Sync(S::NotAMember), exit::FAILURE),
+            (R::Sync(S::TooLarge), exit::FAILURE),
+            (R::Sync(S::Damaged(String::new())), exit::FAILURE),
             (R::Empty(path()), exit::FAILURE),
             (R::Retention(1), exit::USAGE),
             (R::Events(String::new()), exit::FAILURE),

@@ -38,7 +38,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn number(self) -> u64 {
+    /// Its number in the header.
+    pub fn number(self) -> u64 {
         match self {
             Self::Change => 0,
             Self::Snapshot => 1,
@@ -288,6 +289,11 @@ impl Chunk {
     /// The encrypted part.
     pub fn ciphertext(&self) -> &[u8] {
         &self.bytes[self.ciphertext_at.clone()]
+    }
+
+    /// The author's signature.
+    pub fn signature(&self) -> &[u8; SIGNATURE_BYTES] {
+        &self.signature
     }
 
     /// All of it, as it travels and rests.

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aimon_core::sync::SyncError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::{Error, home};
 
 /// The database's newest version.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -61,6 +62,8 @@ pub(crate) async fn connect(home: &Path, access: Access) -> Result<SqliteConnect
     let options = match access {
         Access::Write => options
             .journal_mode(SqliteJournalMode::Wal)
+            // What is deleted is overwritten. It costs a cold scan of 108,000 calls nothing that could be measured.
+            .pragma("secure_delete", "ON")
             // An event is on the disk before anything else sees it, also after a power cut.
             .synchronous(SqliteSynchronous::Full),
         // A reader must not change the journal mode; the database says its own.
@@ -102,6 +105,11 @@ pub(crate) async fn migrate(home: &Path, db: &mut SqliteConnection) -> Result<()
 /// Sorts SQLite's errors by what the user can do about them (https://sqlite.org/rescode.html).
 pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
     let path = home.to_owned();
+    if let sqlx::Error::Encode(e) = &source
+        && let Some(e) = e.downcast_ref::<SyncError>()
+    {
+        return Error::Sync(e.clone());
+    }
     if let sqlx::Error::Io(source) = source {
         return Error::Home { path: home::database(home), source };
     }

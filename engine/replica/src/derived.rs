@@ -2,18 +2,24 @@
 //! changes, and can be thrown away and made again at any time.
 //!
 //! `upto` is the last change that they hold. A writer moves it; a reader beside a writer that is
-//! behind computes the same in memory and stores nothing.
+//! behind computes the same in memory and stores nothing. What they have gone past without holding it
+//! stands in `waiting`: chunks whose key is not held, and such as have come to count again.
+//!
+//! To fold a day takes the keys of all that it holds. Without them the tables stay as they are: a day whose figures would
+//! change by what expires is noted as stale, and folded anew once the keys are there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use aimon_core::crypto::Keyring;
 use aimon_core::event::MessageId;
 use aimon_core::history::index::{FRESH, FRESH_PAIRS, PAGES, Page, page_of};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges};
 use aimon_core::time::UtcDay;
+use aimon_ledger::ids::KeyId;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::changes::{self, Stored};
-use crate::{checked, replica};
+use crate::changes::{self, Row, Unread};
+use crate::checked;
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
@@ -23,7 +29,7 @@ const VERSION: i64 = 4 + 256 * aimon_core::batch::VERSION as i64;
 pub(crate) const STEP: i64 = 8 << 20;
 
 /// What a row that cannot be read is called by.
-pub(crate) type Damaged = Vec<(Stored, String)>;
+pub(crate) type Damaged = Vec<(Row, Unread)>;
 
 /// Whether the derived tables are read, or everything is made of the events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,10 +38,35 @@ pub(crate) enum Tables {
     Ignored,
 }
 
+/// How changes are read.
+pub(crate) struct Reading<'k> {
+    pub(crate) ring: &'k Keyring,
+    /// Days before it are left out of the set.
+    pub(crate) first: UtcDay,
+    /// How many bytes of changes one step takes in.
+    pub(crate) most: i64,
+    pub(crate) tables: Tables,
+}
+
+/// What is to be taken in beside the changes behind `upto`.
+#[derive(Default)]
+pub(crate) struct Pending {
+    /// Rows that waited.
+    rows: Vec<i64>,
+    /// Days that are to be folded anew.
+    stale: BTreeSet<UtcDay>,
+}
+
 /// What one step found out, before it is written.
 #[derive(Default)]
 pub(crate) struct Step {
     upto: i64,
+    /// Rows that waited, and wait no more.
+    waited: Vec<i64>,
+    /// Rows whose key is not held.
+    waiting: Vec<(i64, KeyId)>,
+    /// Whether days were stale, and are not any more.
+    refolded: bool,
     pages: BTreeMap<u16, Page>,
     /// Pairs of messages that several days hold.
     pub(crate) crossing: BTreeSet<(MessageId, UtcDay)>,
@@ -66,11 +97,13 @@ const UPTO: i64 = 1;
 const GAUGES: i64 = 2;
 const DAYS: i64 = 3;
 const PAGE_LIST: i64 = 4;
+const STALE: i64 = 5;
 
 /// Looks at every checksum.
 pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     upto(db).await?;
     read_gauges(db).await?;
+    get_days(db, "stale", STALE).await?;
     for detail in [Detail::Full, Detail::Hours] {
         cells(db, (UtcDay(i32::MIN), UtcDay(i32::MAX)), detail).await?;
     }
@@ -81,15 +114,28 @@ pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> 
 /// The days that `cells` and `hours` have. A row that is not found is no damage that its checksum could show: one flipped
 /// bit further up in a table's tree hides rows.
 async fn listed_days(db: &mut SqliteConnection) -> Result<BTreeSet<UtcDay>, sqlx::Error> {
-    let bytes = get(db, "days", DAYS).await?;
+    get_days(db, "days", DAYS).await
+}
+
+async fn list_days(db: &mut SqliteConnection, days: &BTreeSet<UtcDay>) -> Result<(), sqlx::Error> {
+    put_days(db, "days", DAYS, days).await
+}
+
+async fn get_days(db: &mut SqliteConnection, key: &str, number: i64) -> Result<BTreeSet<UtcDay>, sqlx::Error> {
+    let bytes = get(db, key, number).await?;
     let number = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes);
     let (ends, _) = bytes.as_chunks::<4>();
     let (ranges, _) = ends.as_chunks::<2>();
     Ok(ranges.iter().flat_map(|[from, to]| number(from)..=number(to)).map(UtcDay).collect())
 }
 
-/// Writes the list as ranges: days follow each other.
-async fn list_days(db: &mut SqliteConnection, days: &BTreeSet<UtcDay>) -> Result<(), sqlx::Error> {
+/// Writes a list of days as ranges: days follow each other.
+async fn put_days(
+    db: &mut SqliteConnection,
+    key: &str,
+    number: i64,
+    days: &BTreeSet<UtcDay>,
+) -> Result<(), sqlx::Error> {
     let mut ranges: Vec<(i32, i32)> = Vec::new();
     for day in days {
         match ranges.last_mut() {
@@ -98,7 +144,7 @@ async fn list_days(db: &mut SqliteConnection, days: &BTreeSet<UtcDay>) -> Result
         }
     }
     let bytes = ranges.into_iter().flat_map(|(from, to)| [from.to_le_bytes(), to.to_le_bytes()].concat()).collect();
-    put(db, "days", &checked::seal(DAYS, bytes)).await
+    put(db, key, &checked::seal(number, bytes)).await
 }
 
 /// The pages that there are, a bit each.
@@ -135,9 +181,14 @@ async fn put(db: &mut SqliteConnection, key: &str, value: &[u8]) -> Result<(), s
 
 /// Throws everything derived away.
 pub(crate) async fn clear(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    for sql in
-        ["DELETE FROM derived", "DELETE FROM cells", "DELETE FROM hours", "DELETE FROM pages", "DELETE FROM crossing"]
-    {
+    for sql in [
+        "DELETE FROM derived",
+        "DELETE FROM cells",
+        "DELETE FROM hours",
+        "DELETE FROM pages",
+        "DELETE FROM crossing",
+        "DELETE FROM waiting",
+    ] {
         sqlx::query(sql).execute(&mut *db).await?;
     }
     put(db, "version", &VERSION.to_le_bytes()).await
@@ -148,24 +199,80 @@ pub(crate) async fn is_current(db: &mut SqliteConnection) -> Result<bool, sqlx::
     Ok(number(db, "version").await? == Some(VERSION))
 }
 
-/// Looks at the changes behind `upto`; `None` when there are none.
+/// What waits and can be taken in with these keys.
+pub(crate) async fn pending(db: &mut SqliteConnection, ring: &Keyring) -> Result<Pending, sqlx::Error> {
+    let rows: Vec<(i64, Option<Vec<u8>>)> =
+        sqlx::query_as("SELECT seq, key FROM waiting ORDER BY seq DESC").fetch_all(&mut *db).await?;
+    let is_ready = |key: &Option<Vec<u8>>| match key {
+        None => true,
+        Some(key) => key.as_slice().try_into().is_ok_and(|key| ring.get(&KeyId(key)).is_some()),
+    };
+    Ok(Pending {
+        rows: rows.into_iter().filter(|(_, key)| is_ready(key)).map(|(seq, _)| seq).collect(),
+        stale: get_days(db, "stale", STALE).await?,
+    })
+}
+
+/// Whether the tables hold all that there is, when `upto` is the last change that they hold.
+pub(crate) async fn is_even(db: &mut SqliteConnection, upto: i64) -> Result<bool, sqlx::Error> {
+    Ok(changes::behind(db, upto).await? == 0
+        && waiting(db).await? == 0
+        && get_days(db, "stale", STALE).await?.is_empty())
+}
+
+/// How many rows the tables have gone past for want of their key.
+pub(crate) async fn waiting(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM waiting JOIN changes USING (seq) WHERE key IS NOT NULL AND counts = 1",
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(count.unsigned_abs())
+}
+
+/// Has a row taken in that the tables have gone past: it counts again.
+pub(crate) async fn take_in(db: &mut SqliteConnection, seq: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO waiting (seq, key) VALUES (?, NULL)").bind(seq).execute(db).await.map(|_| ())
+}
+
+/// Looks at what waited, and at the changes behind `upto`; `None` when there is nothing.
 pub(crate) async fn step(
     db: &mut SqliteConnection,
+    reading: &Reading<'_>,
     upto: i64,
-    first: UtcDay,
-    most: i64,
-    tables: Tables,
+    pending: &mut Pending,
 ) -> Result<Option<Step>, sqlx::Error> {
-    let new = changes::after(db, upto, most).await?;
-    let Some(last) = new.last() else { return Ok(None) };
-    let mut step = Step { upto: last.seq, ..Step::default() };
+    let Reading { ring, first, most, tables } = *reading;
+    let mut step = Step { upto, ..Step::default() };
+    let (mut new, mut bytes) = (Vec::new(), 0);
+    while bytes < most
+        && let Some(seq) = pending.rows.pop()
+    {
+        step.waited.push(seq);
+        // What has gone since waits no more either.
+        let row = changes::one(db, seq).await?;
+        bytes = bytes.saturating_add(row.as_ref().map_or(0, |row| row.len() as i64));
+        new.extend(row);
+    }
+    if pending.rows.is_empty() {
+        let behind = changes::after(db, upto, most).await?;
+        step.upto = behind.last().map_or(upto, |row| row.seq);
+        new.extend(behind);
+    }
+    let stale = std::mem::take(&mut pending.stale);
+    step.refolded = !stale.is_empty();
+    if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
+        return Ok(None);
+    }
     let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
     let mut gauges: Option<Gauges> = None;
     for row in new {
-        match row.batches() {
+        match row.batches(ring) {
             Ok(batches) => {
                 for batch in batches {
-                    pairs.extend(batch.records.iter().map(|r| (r.message, row.segment.day)));
+                    if let Some(day) = row.place.day {
+                        pairs.extend(batch.records.iter().map(|r| (r.message, day)));
+                    }
                     if !batch.answers.is_empty() || !batch.unchanged.is_empty() {
                         let held = match gauges.take() {
                             Some(held) => held,
@@ -176,18 +283,19 @@ pub(crate) async fn step(
                     }
                 }
             }
-            Err(reason) => step.damaged.push((row, reason)),
+            Err(Unread::Waits(key)) => step.waiting.push((row.seq, key)),
+            Err(why) => step.damaged.push((row, why)),
         }
     }
     step.gauges = gauges;
     pairs.sort_unstable();
     pairs.dedup();
-    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).collect();
+    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale).collect();
     index(db, &mut step, &pairs, first, tables).await?;
     dirty.extend(step.crossing.iter().map(|c| c.1));
     dirty.retain(|d| *d >= first);
     let known: BTreeSet<_> = step.crossing.clone();
-    step.cells = fold(db, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
+    step.cells = fold(db, ring, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
     Ok(Some(step))
 }
 
@@ -269,6 +377,7 @@ async fn pages(
 /// the set.
 pub(crate) async fn fold<T>(
     db: &mut SqliteConnection,
+    ring: &Keyring,
     days: &BTreeSet<UtcDay>,
     known: &BTreeSet<(MessageId, UtcDay)>,
     first: UtcDay,
@@ -296,7 +405,7 @@ pub(crate) async fn fold<T>(
     let others: BTreeSet<UtcDay> = crossing.values().flatten().copied().filter(|d| *d >= first).collect();
     let mut shared: HashMap<MessageId, Vec<(UtcDay, Copy)>> = HashMap::new();
     for day in others {
-        for copy in copies(db, day, damaged).await? {
+        for copy in copies(db, ring, day, damaged).await? {
             if crossing.get(&copy.record.message).is_some_and(|d| d.contains(&day)) {
                 shared.entry(copy.record.message).or_default().push((day, copy));
             }
@@ -304,7 +413,7 @@ pub(crate) async fn fold<T>(
     }
     let mut out = BTreeMap::new();
     for day in days {
-        let mut all = copies(db, *day, damaged).await?;
+        let mut all = copies(db, ring, *day, damaged).await?;
         let mut taken: HashSet<MessageId> = HashSet::new();
         for i in 0..all.len() {
             let message = all[i].record.message;
@@ -319,20 +428,22 @@ pub(crate) async fn fold<T>(
     Ok(out)
 }
 
-/// Everything that one day's segments hold of records.
+/// Everything that one day's segments hold of records, as far as its keys are held.
 pub(crate) async fn copies(
     db: &mut SqliteConnection,
+    ring: &Keyring,
     day: UtcDay,
     damaged: &mut Damaged,
 ) -> Result<Vec<Copy>, sqlx::Error> {
     let mut out = Vec::new();
     for row in changes::of_day(db, day).await? {
-        match row.batches() {
+        match row.batches(ring) {
             Ok(batches) => {
                 let records = batches.into_iter().flat_map(|b| b.records);
-                out.extend(records.map(|r| Copy::new(row.segment.device, r)));
+                out.extend(records.map(|r| Copy::new(row.place.device, r)));
             }
-            Err(reason) if !damaged.iter().any(|(d, _)| d.seq == row.seq) => damaged.push((row, reason)),
+            Err(Unread::Waits(_)) => {}
+            Err(why) if !damaged.iter().any(|(d, _)| d.seq == row.seq) => damaged.push((row, why)),
             Err(_) => {}
         }
     }
@@ -342,6 +453,16 @@ pub(crate) async fn copies(
 /// Writes what a step found out.
 pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), sqlx::Error> {
     put(db, "upto", &checked::seal(UPTO, step.upto.to_le_bytes().to_vec())).await?;
+    if step.refolded {
+        put_days(db, "stale", STALE, &BTreeSet::new()).await?;
+    }
+    for seq in &step.waited {
+        sqlx::query("DELETE FROM waiting WHERE seq = ?").bind(seq).execute(&mut *db).await?;
+    }
+    for (seq, key) in &step.waiting {
+        let sql = "INSERT OR REPLACE INTO waiting (seq, key) VALUES (?, ?)";
+        sqlx::query(sql).bind(seq).bind(key.0.as_slice()).execute(&mut *db).await?;
+    }
     if let Some(gauges) = &step.gauges {
         put(db, "gauges", &checked::seal(GAUGES, gauges.encode())).await?;
     }
@@ -375,16 +496,21 @@ async fn upsert(db: &mut SqliteConnection, head: &str, rows: &[(i64, Vec<u8>)]) 
     Ok(())
 }
 
-/// Takes expired days out, and folds the days again of whose messages a copy has left the set. Says whether damaged rows
-/// were found and quarantined on the way.
-pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<bool, sqlx::Error> {
+/// Takes expired days out, and folds the days again of whose messages a copy has left the set; without a ring they are noted
+/// as stale. Gives back damaged rows that were found on the way.
+pub(crate) async fn expire(
+    db: &mut SqliteConnection,
+    ring: Option<&Keyring>,
+    first: UtcDay,
+) -> Result<Damaged, sqlx::Error> {
     let again = crossed_by(db, first).await?;
     for sql in ["DELETE FROM cells WHERE day < ?", "DELETE FROM crossing WHERE day < ?"] {
         sqlx::query(sql).bind(first.0).execute(&mut *db).await?;
     }
+    sqlx::query("DELETE FROM waiting WHERE seq NOT IN (SELECT seq FROM changes)").execute(&mut *db).await?;
     let Ok(mut listed) = listed_days(db).await else {
         clear(db).await?;
-        return Ok(false);
+        return Ok(Damaged::new());
     };
     listed.retain(|day| *day >= first);
     list_days(db, &listed).await?;
@@ -395,7 +521,7 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<b
     for (number, bytes) in rows {
         let Ok(bytes) = checked::open(number, &bytes) else {
             clear(db).await?;
-            return Ok(false);
+            return Ok(Damaged::new());
         };
         let mut span = Span::decode(bytes);
         span.0.retain(|day, _| *day >= first);
@@ -403,16 +529,28 @@ pub(crate) async fn expire(db: &mut SqliteConnection, first: UtcDay) -> Result<b
     }
     let Ok(mut gauges) = read_gauges(db).await else {
         clear(db).await?;
-        return Ok(false);
+        return Ok(Damaged::new());
     };
     if gauges.expire(first) {
         put(db, "gauges", &checked::seal(GAUGES, gauges.encode())).await?;
     }
     let mut damaged = Damaged::new();
-    let cells = fold(db, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
-    store(db, &cells).await?;
-    replica::quarantine(db, &damaged).await?;
-    Ok(!damaged.is_empty())
+    match ring {
+        Some(ring) => {
+            let cells = fold(db, ring, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
+            store(db, &cells).await?;
+        }
+        None => {
+            let Ok(mut stale) = get_days(db, "stale", STALE).await else {
+                clear(db).await?;
+                return Ok(Damaged::new());
+            };
+            stale.extend(again);
+            stale.retain(|day| *day >= first);
+            put_days(db, "stale", STALE, &stale).await?;
+        }
+    }
+    Ok(damaged)
 }
 
 /// Writes days' cells in both details.

@@ -1,5 +1,8 @@
 use std::path::PathBuf;
 
+use aimon_core::segment::SegmentError;
+use aimon_core::sync::SyncError;
+
 /// What can go wrong with a replica. Each has a stable code, listed in `docs/errors.md`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -27,6 +30,29 @@ pub enum Error {
         /// The newest version known here.
         known: i64,
     },
+    /// An older version of the product wrote the database, and nobody who may write has brought it up to date.
+    #[error("the database in {path} has version {found}: an older aimon holds it, or it can't be written to")]
+    Older {
+        /// Which folder.
+        path: PathBuf,
+        /// The database's version.
+        found: i64,
+    },
+    /// This is a workspace, and its keys are not there.
+    #[error("the keys of the workspace in {0} are not there")]
+    NoKeys(PathBuf),
+    /// No workspace was created or joined.
+    #[error("there is no workspace in {0}")]
+    NoWorkspace(PathBuf),
+    /// There is a workspace already.
+    #[error("{0} belongs to a workspace")]
+    InWorkspace(PathBuf),
+    /// The sync machine can't go on.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The keys that were given are another device's.
+    #[error("the keys that were given are not those of the device in {0}")]
+    OtherKeys(PathBuf),
     /// The database's file is damaged.
     #[error("the database in {path} is damaged: {detail}")]
     Damaged {
@@ -57,6 +83,12 @@ pub enum Error {
     Events(String),
 }
 
+impl From<SegmentError> for Error {
+    fn from(error: SegmentError) -> Self {
+        Self::Events(error.to_string())
+    }
+}
+
 impl Error {
     /// The stable code.
     pub fn code(&self) -> &'static str {
@@ -65,6 +97,16 @@ impl Error {
             Self::Home { .. } => "home-not-writable",
             Self::Empty(_) => "home-empty",
             Self::Newer { .. } => "database-newer",
+            Self::Older { .. } => "database-older",
+            Self::NoKeys(_) => "no-keys",
+            Self::OtherKeys(_) => "other-keys",
+            Self::NoWorkspace(_) => "no-workspace",
+            Self::InWorkspace(_) => "in-workspace",
+            Self::Sync(SyncError::NoKey) => "key-not-here",
+            Self::Sync(SyncError::NotAMember) => "not-a-member",
+            Self::Sync(SyncError::TooLarge) => "event-too-large",
+            Self::Sync(SyncError::Statements(_)) => "statements-damaged",
+            Self::Sync(SyncError::Damaged(_)) => "segment-damaged",
             Self::Damaged { .. } => "database-damaged",
             Self::Full(_) => "disk-full",
             Self::Busy(_) => "database-busy",
@@ -81,6 +123,30 @@ impl Error {
             Self::Home { .. } => "make the folder writable for you, or set AIMON_HOME to one that is",
             Self::Empty(_) => "run `aimon scan` first",
             Self::Newer { .. } => "install the newer aimon again, or set AIMON_HOME to another folder",
+            Self::Older { .. } => {
+                "end the older aimon (`aimon up`), and run this again where the folder can be written to"
+            }
+            Self::NoKeys(_) => {
+                "unlock the system's keychain, or set AIMON_SECRET_STORE as it was when the workspace began"
+            }
+            Self::NoWorkspace(_) => "`aimon workspace create` makes one, `aimon join CODE` joins another device's",
+            Self::InWorkspace(_) => {
+                "`aimon workspace show` shows it; to begin another one: `aimon workspace leave` first"
+            }
+            Self::Sync(SyncError::NoKey) => {
+                "let a device sync that is in step, then this one: it is given the key; nothing that was recorded is lost"
+            }
+            Self::Sync(SyncError::NotAMember) => {
+                "have another device take this one in again: `aimon pair` there, `aimon join CODE` here; what this device recorded stays"
+            }
+            Self::Sync(SyncError::TooLarge) => "report it: this is a bug",
+            Self::Sync(SyncError::Statements(_)) => {
+                "begin anew: `aimon workspace leave`, and join again; the other devices have what this one sent"
+            }
+            Self::Sync(SyncError::Damaged(_)) => "run `aimon doctor`: it sets damaged parts aside",
+            Self::OtherKeys(_) => {
+                "put the keys of this device back into the secret store; without them: `aimon workspace leave`, and join again"
+            }
             Self::Damaged { .. } => {
                 "move the folder away and run `aimon scan`: it is read again from the logs that still exist"
             }

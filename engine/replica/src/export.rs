@@ -12,8 +12,9 @@ impl Replica {
     /// Makes `dir` and writes one `.automerge` file per segment into it. Returns how many.
     ///
     /// # Errors
-    /// [`Error::Home`] with the path that could not be written.
+    /// [`Error::Home`] with the path that could not be written, [`Error::NoKeys`] in a workspace whose keys are not there.
     pub async fn export(&mut self, dir: &Path) -> Result<u64, Error> {
+        self.need_keys()?;
         let home = self.home.clone();
         let fail = |e| database::error(&home, e);
         std::fs::create_dir_all(dir).map_err(|source| Error::Home { path: dir.to_owned(), source })?;
@@ -22,13 +23,15 @@ impl Replica {
             let mut segments: BTreeMap<_, Vec<_>> = BTreeMap::new();
             for row in changes::of_day(&mut self.db, day).await.map_err(fail)? {
                 // A row that cannot be read is no part of any document; `doctor` shows it.
-                if let Ok(changes) = segment::changes(&row.bytes) {
-                    segments.entry(row.segment).or_default().push(changes);
+                if let Ok(Some(content)) = row.content(&self.ring)
+                    && let Ok(changes) = segment::changes(&content)
+                {
+                    segments.entry((row.place.device, row.place.part)).or_default().push(changes);
                 }
             }
-            for (id, rows) in segments {
+            for ((device, part), rows) in segments {
                 let document = segment::whole(rows).map_err(|e| Error::Events(e.to_string()))?;
-                let path = dir.join(format!("{}_{}_{}.automerge", id.day, id.device, id.part));
+                let path = dir.join(format!("{day}_{device}_{part}.automerge"));
                 std::fs::write(&path, document).map_err(|source| Error::Home { path: path.clone(), source })?;
                 files += 1;
             }

@@ -2,13 +2,14 @@
 
 use aimon_core::time::{UtcDay, UtcMillis};
 
-use crate::{Error, Replica, changes, database, derived, replica};
+use crate::changes::Unread;
+use crate::{Error, Replica, changes, database, derived};
 
 /// A part of a segment that cannot be read, kept as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Its day.
-    pub day: UtcDay,
+    /// Its day; settings have none.
+    pub day: Option<UtcDay>,
     /// Its size in bytes.
     pub bytes: u64,
     /// Why it cannot be read.
@@ -30,6 +31,12 @@ pub struct Health {
     pub records: u64,
     /// Answers that are held.
     pub answers: u64,
+    /// Whether there is a workspace, and this process was not given the device's keys.
+    pub locked: bool,
+    /// Chunks whose key is not held: they show nothing until it is.
+    pub waiting: u64,
+    /// Chunks of devices that were revoked, and that nobody has listed: kept, and counted nowhere.
+    pub set_aside: u64,
     /// What cannot be read.
     pub quarantined: Vec<Quarantined>,
     /// Whether damaged segments wait for their logs to be read again.
@@ -46,7 +53,7 @@ impl Replica {
     pub async fn health(&mut self) -> Result<Health, Error> {
         let home = self.home.clone();
         let fail = |e| database::error(&home, e);
-        if self.is_writer()
+        if self.may_fold()
             && let Err(e) = self.sound_tables().await
         {
             self.mend(e).await?;
@@ -56,46 +63,43 @@ impl Replica {
         let check: Vec<String> =
             sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut self.db).await.map_err(fail)?;
         health.database = check.into_iter().filter(|line| line != "ok").collect();
-        for (id, rows, bytes) in changes::segments(&mut self.db).await.map_err(fail)? {
+        for segment in changes::segments(&mut self.db).await.map_err(fail)? {
             health.segments += 1;
-            health.rows += rows.unsigned_abs();
-            health.bytes += bytes.unsigned_abs();
-            health.days = Some(health.days.map_or((id.day, id.day), |(a, b)| (a.min(id.day), b.max(id.day))));
+            health.rows += segment.rows;
+            health.bytes += segment.bytes;
+            let ends = |day: UtcDay| health.days.map_or((day, day), |(a, b)| (day.min(a), day.max(b)));
+            health.days = segment.place.day.map(ends).or(health.days);
         }
+        health.locked = self.is_locked();
+        health.set_aside = changes::set_aside(&mut self.db).await.map_err(fail)?;
         let mut damaged = Vec::new();
-        if let Some((from, to)) = health.days {
-            for day in changes::days(&mut self.db, (from, to)).await.map_err(fail)? {
-                for row in changes::of_day(&mut self.db, day).await.map_err(fail)? {
-                    match row.batches() {
-                        Ok(batches) => {
-                            health.records += batches.iter().map(|b| b.records.len() as u64).sum::<u64>();
-                            health.answers += batches.iter().map(|b| b.answers.len() as u64).sum::<u64>();
-                        }
-                        Err(reason) => damaged.push((row, reason)),
+        let mut rows = changes::dayless(&mut self.db).await.map_err(fail)?;
+        let mut days = match health.days {
+            Some(range) => changes::days(&mut self.db, range).await.map_err(fail)?,
+            None => Vec::new(),
+        };
+        loop {
+            for row in rows {
+                match row.batches(&self.ring) {
+                    Ok(batches) => {
+                        health.records += batches.iter().map(|b| b.records.len() as u64).sum::<u64>();
+                        health.answers += batches.iter().map(|b| b.answers.len() as u64).sum::<u64>();
                     }
+                    Err(Unread::Waits(_)) => health.waiting += 1,
+                    Err(why) => damaged.push((row, why)),
                 }
             }
+            let Some(day) = days.pop() else { break };
+            rows = changes::of_day(&mut self.db, day).await.map_err(fail)?;
         }
-        if self.is_writer() && !damaged.is_empty() {
-            self.transaction(async |db| replica::quarantine(db, &damaged).await).await?;
-            self.rereading = true;
+        if self.may_fold() && !damaged.is_empty() {
+            self.set_aside(&damaged).await?;
+            damaged.clear();
         }
-        let rows: Vec<(i32, i64, String)> =
-            sqlx::query_as("SELECT day, LENGTH(bytes), reason FROM quarantine ORDER BY day, seq")
-                .fetch_all(&mut self.db)
-                .await
-                .map_err(fail)?;
-        health.quarantined = rows
-            .into_iter()
-            .map(|(day, bytes, reason)| Quarantined { day: UtcDay(day), bytes: bytes.unsigned_abs(), reason })
-            .collect();
-        if !self.is_writer() {
-            health.quarantined.extend(damaged.into_iter().map(|(row, reason)| Quarantined {
-                day: row.segment.day,
-                bytes: row.bytes.len() as u64,
-                reason,
-            }));
-        }
+        let rows = changes::unreadable(&mut self.db).await.map_err(fail)?;
+        let found = damaged.into_iter().map(|(row, why)| (row.place.day, row.len() as u64, why.to_string()));
+        health.quarantined =
+            rows.into_iter().chain(found).map(|(day, bytes, reason)| Quarantined { day, bytes, reason }).collect();
         health.rereading = crate::meta::get(&mut self.db, "rereading").await.map_err(fail)?.is_some();
         health.doubted_clock = self.time.doubted.map(|d| (d, self.time.until));
         Ok(health)

@@ -20,6 +20,29 @@
 //! changes.changed().await.ok();
 //! # Ok(()) }
 //! ```
+//!
+//! In a workspace the same events rest as chunks, exactly as they travel, and the sync machine of the core decides what comes
+//! and goes. Whoever carries frames lets it take steps; what a step changes is on the disk before anything of it is sent.
+//!
+//! ```no_run
+//! use aimon_core::crypto::SecretKeys;
+//! use aimon_core::sync::Send;
+//! use aimon_core::time::UtcMillis;
+//! use aimon_ledger::frame::Frame;
+//! use aimon_replica::{Error, Replica};
+//!
+//! # async fn carry(_: Send) {}
+//! # async fn example(replica: &mut Replica, secret: SecretKeys, frame: Frame, now: UtcMillis) -> Result<(), Error> {
+//! // Until the keys are given, reading shows what was made of the chunks when they were there.
+//! replica.unlock(secret, now).await?;
+//! // A connection is there: hello. Then each frame, and a tick every five seconds.
+//! let hello = replica.step(now, |client| Ok(client.opened(now))).await?;
+//! let step = replica.frame(frame, now).await?;
+//! for send in hello.send.into_iter().chain(step.send) {
+//!     carry(send).await; // a push names chunks: `Replica::chunks` has their bytes
+//! }
+//! # Ok(()) }
+//! ```
 
 mod changes;
 mod checked;
@@ -29,13 +52,24 @@ mod error;
 mod export;
 mod health;
 mod home;
+mod keys;
 mod marks;
 mod meta;
 mod quarantine;
+mod queue;
 mod read;
+mod record;
 mod replica;
+mod scrub;
 mod seal;
+mod statements;
+mod sync;
+mod time;
+mod workspace;
 
 pub use error::Error;
 pub use health::{Health, Quarantined};
-pub use replica::{Commit, Mark, Options, Recorded, Replica};
+pub use queue::Queued;
+pub use record::{Commit, Mark, Recorded};
+pub use replica::{Options, Replica};
+pub use workspace::{Brought, Enrolment};

@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::replica::Mark;
+use crate::record::Mark;
 
 /// The (digest, stamp) of all marks of all sources.
 pub(crate) async fn stamps(db: &mut SqliteConnection) -> Result<Vec<(String, Vec<(u64, u64)>)>, sqlx::Error> {

@@ -2,7 +2,9 @@
 
 use aimon_core::ids::DeviceId;
 use aimon_core::retention::{Retention, TrustedTime};
-use aimon_core::time::UtcMillis;
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Previous;
+use aimon_ledger::ids::{Short, WorkspaceId};
 use sqlx::SqliteConnection;
 
 /// Reads a fact.
@@ -30,12 +32,13 @@ pub(crate) struct Identity {
     pub(crate) device: DeviceId,
     pub(crate) retention: Retention,
     pub(crate) time: TrustedTime,
+    pub(crate) workspace: Option<WorkspaceId>,
 }
 
 /// Reads the identity; `None` in a database that nobody has written to.
 pub(crate) async fn identity(db: &mut SqliteConnection) -> Result<Option<Identity>, sqlx::Error> {
     let rows: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT key, value FROM meta WHERE key IN ('device', 'retention', 'time')")
+        sqlx::query_as("SELECT key, value FROM meta WHERE key IN ('device', 'retention', 'time', 'workspace')")
             .fetch_all(db)
             .await?;
     let value = |key: &str| rows.iter().find(|r| r.0 == key).map(|r| r.1.as_slice());
@@ -48,7 +51,8 @@ pub(crate) async fn identity(db: &mut SqliteConnection) -> Result<Option<Identit
         value("time").and_then(|v| v.get(at..at + 8)).and_then(|v| v.try_into().ok()).map(i64::from_le_bytes)
     };
     let time = TrustedTime { until: UtcMillis(number(0).unwrap_or_default()), doubted: number(8).map(UtcMillis) };
-    Ok(Some(Identity { device, retention, time }))
+    let workspace = value("workspace").and_then(|v| v.try_into().ok()).map(WorkspaceId);
+    Ok(Some(Identity { device, retention, time, workspace }))
 }
 
 /// Writes what is trusted of the time.
@@ -56,4 +60,18 @@ pub(crate) async fn set_time(db: &mut SqliteConnection, time: TrustedTime) -> Re
     let mut value = time.until.0.to_le_bytes().to_vec();
     value.extend(time.doubted.iter().flat_map(|t| t.0.to_le_bytes()));
     set(db, "time", &value).await
+}
+
+/// The chunk that this device wrote last: four bytes of its id, then its day, if it has one.
+pub(crate) fn previous(last: &Previous) -> Vec<u8> {
+    let mut bytes = last.id.0.to_vec();
+    bytes.extend(last.day.iter().flat_map(|day| day.0.to_le_bytes()));
+    bytes
+}
+
+/// Reads what [`previous`] wrote.
+pub(crate) fn read_previous(bytes: &[u8]) -> Option<Previous> {
+    let (id, day) = bytes.split_first_chunk::<4>()?;
+    let day = day.try_into().ok().map(i32::from_le_bytes).map(UtcDay);
+    Some(Previous { day, id: Short(*id) })
 }

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use aimon_core::batch::BatchHash;
 use aimon_core::event::MessageId;
 use aimon_core::history::answers::{self, Standing};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::time::UtcDay;
 
+use crate::changes::Unread;
 use crate::database::error;
-use crate::derived::{Damaged, Tables};
+use crate::derived::{Damaged, Reading, Tables};
 use crate::replica::quarantine;
-use crate::{Error, Replica, changes, checked, derived};
+use crate::{Error, Replica, changes, checked, derived, meta};
 
 /// What is newer than the derived tables, to a reader that may not write them.
 #[derive(Default)]
@@ -92,9 +94,11 @@ impl Replica {
         cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
         // Days that share a call with a day that is held but not kept as of `as_of`.
         again.retain(|d| *d >= range.0 && *d <= range.1);
-        if !again.is_empty() {
+        if !again.is_empty() && self.is_locked() {
+            self.behind = true;
+        } else if !again.is_empty() {
             let known = &overlay.crossing;
-            let folded = derived::fold(&mut self.db, &again, known, first, damaged, DayCells::fold).await;
+            let folded = derived::fold(&mut self.db, &self.ring, &again, known, first, damaged, DayCells::fold).await;
             cells.extend(folded.map_err(fail)?);
         }
         Ok(cells.into_values().filter(|c| !c.cells.is_empty()).collect())
@@ -118,7 +122,8 @@ impl Replica {
         let range = (days.0.max(first), days.1);
         let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
         let known = &overlay.crossing;
-        let folded = derived::fold(&mut self.db, &held, known, first, damaged, |day, copies: &[Copy]| {
+        self.behind |= self.is_locked();
+        let folded = derived::fold(&mut self.db, &self.ring, &held, known, first, damaged, |day, copies: &[Copy]| {
             let mut stands: Vec<Copy> =
                 standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
             stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
@@ -141,13 +146,15 @@ impl Replica {
     async fn answers_of(&mut self, day: UtcDay, damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
         let rows = changes::of_day(&mut self.db, day).await.map_err(|e| error(&self.home, e))?;
         let (mut answers, mut notes) = (Vec::new(), Vec::new());
+        self.behind = false;
         for row in rows {
-            match row.batches() {
+            match row.batches(&self.ring) {
                 Ok(batches) => batches.into_iter().for_each(|batch| {
                     answers.extend(batch.answers);
                     notes.extend(batch.unchanged);
                 }),
-                Err(reason) => damaged.push((row, reason)),
+                Err(Unread::Waits(_)) => self.behind = true,
+                Err(why) => damaged.push((row, why)),
             }
         }
         Ok(answers::standing(answers, notes).0.into_values().collect())
@@ -179,10 +186,7 @@ impl Replica {
         match done {
             Err(e) if is_last => return Err(e),
             Err(e) => self.mend(e).await?,
-            Ok(_) if !is_last && self.is_writer() && !damaged.is_empty() => {
-                self.transaction(async |db| quarantine(db, &damaged).await).await?;
-                self.rereading = true;
-            }
+            Ok(_) if !is_last && self.may_fold() && !damaged.is_empty() => self.set_aside(&damaged).await?,
             Ok(found) => {
                 self.snapshot(false).await?;
                 return Ok(Some(found));
@@ -191,15 +195,27 @@ impl Replica {
         Ok(None)
     }
 
-    /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader goes
-    /// on without them. Any other error is given back.
+    /// Quarantines damaged rows.
+    pub(crate) async fn set_aside(&mut self, damaged: &Damaged) -> Result<(), Error> {
+        let device = self.device;
+        self.rereading |= self.transaction(async |db| quarantine(db, device, damaged).await).await?;
+        if damaged.iter().any(|(row, why)| row.id().is_some() && matches!(why, Unread::Damaged(_))) {
+            // The sync machine takes it for held.
+            self.client = None;
+            self.session += 1;
+        }
+        Ok(())
+    }
+
+    /// Where an error says that a derived table is damaged: a writer throws them all away, to be made again, a reader, and
+    /// who has no keys to make them again with, goes on without them. Any other error is given back.
     pub(crate) async fn mend(&mut self, error: Error) -> Result<(), Error> {
         if !checked::is_broken(&error) {
             return Err(error);
         }
         tracing::warn!("a derived table is damaged; it is made again from the events");
         self.snapshot(false).await?;
-        match self.is_writer() {
+        match self.may_fold() {
             true => self.transaction(async |db| derived::clear(db).await).await?,
             false => self.tables = Tables::Ignored,
         }
@@ -219,33 +235,51 @@ impl Replica {
         }
     }
 
-    /// Brings the derived tables up to date. A reader stores nothing and gets what
-    /// is new back.
+    /// Brings the derived tables up to date. A reader stores nothing and gets what is new back. Without the keys of a
+    /// workspace the tables are what they are.
     pub(crate) async fn catch_up(&mut self) -> Result<Overlay, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
-        let first = self.first_day();
+        if !self.is_writer() {
+            // Whoever writes may have made a workspace since.
+            let workspace = meta::get(&mut self.db, "workspace").await.map_err(fail)?;
+            self.workspace = workspace.and_then(|id| id.try_into().ok()).map(aimon_ledger::ids::WorkspaceId);
+        }
         let mut overlay = Overlay::default();
         if !derived::is_current(&mut self.db).await.map_err(fail)? {
-            match self.is_writer() {
+            match self.may_fold() {
                 true => self.transaction(async |db| derived::clear(db).await).await?,
                 // Another version's tables say nothing to this one.
                 false => self.tables = Tables::Ignored,
             }
         }
-        let mut upto = match self.tables {
+        let from = match self.tables {
             Tables::Used => derived::upto(&mut self.db).await.map_err(fail)?,
             Tables::Ignored => 0,
         };
+        if self.is_locked() {
+            self.behind = !derived::is_even(&mut self.db, from).await.map_err(fail)?;
+            return Ok(overlay);
+        }
+        self.behind = false;
         // What a step adds to the index the next one finds in the tables: a reader, who stores nothing,
         // takes all at once.
         let most = if self.is_writer() { derived::STEP } else { i64::MAX };
-        while let Some(step) = derived::step(&mut self.db, upto, first, most, self.tables).await.map_err(fail)? {
+        let (first, tables) = (self.first_day(), self.tables);
+        let (mut upto, mut pending) = (from, derived::Pending::default());
+        if tables == Tables::Used {
+            pending = derived::pending(&mut self.db, &self.ring).await.map_err(fail)?;
+        }
+        loop {
+            let reading = Reading { ring: &self.ring, first, most, tables };
+            let Some(step) = derived::step(&mut self.db, &reading, upto, &mut pending).await.map_err(fail)? else {
+                break;
+            };
             upto = step.upto();
             if self.is_writer() && !step.damaged.is_empty() {
-                self.transaction(async |db| quarantine(db, &step.damaged).await).await?;
-                self.rereading = true;
-                upto = 0;
+                self.set_aside(&step.damaged).await?;
+                upto = derived::upto(&mut self.db).await.map_err(fail)?;
+                pending = derived::pending(&mut self.db, &self.ring).await.map_err(fail)?;
             } else if self.is_writer() {
                 self.transaction(async |db| derived::write(db, &step).await).await?;
             } else {
@@ -255,5 +289,23 @@ impl Replica {
             }
         }
         Ok(overlay)
+    }
+
+    /// The batches of all devices' settings that can be read, each with its hash, in no particular order.
+    pub async fn settings_batches(&mut self) -> Result<Vec<(BatchHash, Vec<u8>)>, Error> {
+        soundly!(self, damaged => self.settings_of(damaged))
+    }
+
+    async fn settings_of(&mut self, damaged: &mut Damaged) -> Result<Vec<(BatchHash, Vec<u8>)>, Error> {
+        self.behind = false;
+        let mut batches = Vec::new();
+        for row in changes::dayless(&mut self.db).await.map_err(|e| error(&self.home, e))? {
+            match row.values(&self.ring) {
+                Ok(values) => batches.extend(values.into_iter().map(|batch| (BatchHash::of(&batch), batch))),
+                Err(Unread::Waits(_)) => self.behind = true,
+                Err(why) => damaged.push((row, why)),
+            }
+        }
+        Ok(batches)
     }
 }

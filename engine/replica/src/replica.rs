@@ -1,24 +1,21 @@
-//! Opening, recording, reading.
+//! Opening, and what all else stands on: transactions, the derived tables, quarantine.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use aimon_core::batch::Batch;
-use aimon_core::event::Event;
-use aimon_core::ids::{DeviceId, SegmentId, WriterId};
-use aimon_core::name::Name;
+use aimon_core::crypto::{Keyring, SecretKeys};
+use aimon_core::ids::DeviceId;
 use aimon_core::retention::{Retention, TrustedTime};
-use aimon_core::segment::Chain;
+use aimon_core::segment::Pen;
+use aimon_core::sync::{Client, Step};
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::ids::WorkspaceId;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::watch;
 
+use crate::changes::Unread;
 use crate::database::{self, error};
 use crate::derived::{Damaged, Tables};
 use crate::{Error, changes, derived, home, marks, meta};
-
-/// The most events in one batch: a batch must fit a chunk.
-const BATCH_EVENTS: usize = 4096;
 
 /// How to open a replica.
 #[derive(Clone, Debug)]
@@ -29,92 +26,31 @@ pub struct Options {
     pub retention_days: Option<u64>,
 }
 
-/// What a collector wants to find again: how far a log was read.
-#[derive(Clone, Debug)]
-pub struct Mark {
-    /// The agent's kind.
-    pub source: Name,
-    /// Which log.
-    pub key: Vec<u8>,
-    /// Tells keys apart: a hash.
-    pub digest: u64,
-    /// Tells whether the log has changed since: a hash, or 0 where that needs the whole mark.
-    pub stamp: u64,
-    /// What to store; `None` forgets the log.
-    pub value: Option<Vec<u8>>,
-}
-
-/// What is recorded at once: all of it or nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Commit {
-    /// New events.
-    pub events: Vec<Event>,
-    /// How far the logs that they come from were read.
-    pub marks: Vec<Mark>,
-    /// What time it is.
-    pub now: UtcMillis,
-}
-
-/// What became of a commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// Events that are on the disk now.
-    pub events: u64,
-    /// Of them: records of calls.
-    pub records: u64,
-    /// Events of days that are not kept.
-    pub expired: u64,
-    /// Events that were held already (only looked for while damaged segments are re-read).
-    pub held: u64,
-}
-
-/// Where a process goes on writing: its writer, drawn at the first write, and each day's chain.
-#[derive(Default, Debug)]
-struct Pen {
-    writer: Option<WriterId>,
-    chains: HashMap<UtcDay, (u16, Chain)>,
-}
-
-impl Pen {
-    /// A batch as the next change of its day, and the segment that it belongs to.
-    fn append(
-        &mut self,
-        home: &Path,
-        device: DeviceId,
-        day: UtcDay,
-        batch: &Batch,
-    ) -> Result<(SegmentId, Vec<u8>), Error> {
-        let writer = match self.writer {
-            Some(writer) => writer,
-            None => {
-                let mut bytes = [0; 8];
-                random(home, &mut bytes)?;
-                *self.writer.insert(WriterId(bytes))
-            }
-        };
-        let begin = || Chain::new(writer).map_err(|e| Error::Events(e.to_string()));
-        let (part, chain) = match self.chains.entry(day) {
-            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
-            std::collections::hash_map::Entry::Vacant(e) => e.insert((0, begin()?)),
-        };
-        if chain.is_full() {
-            (*part, *chain) = (part.saturating_add(1), begin()?);
-        }
-        Ok((SegmentId { device, day, part: *part }, chain.append(batch.encode())))
-    }
-}
-
 /// A durable replica.
 #[derive(Debug)]
 pub struct Replica {
     pub(crate) home: PathBuf,
     pub(crate) db: SqliteConnection,
     lock: Option<home::Lock>,
-    device: DeviceId,
+    pub(crate) device: DeviceId,
     pub(crate) retention: Retention,
     pub(crate) time: TrustedTime,
-    pen: Pen,
-    changed: watch::Sender<u64>,
+    pub(crate) workspace: Option<WorkspaceId>,
+    /// This device's keys, once they are there.
+    pub(crate) secret: Option<SecretKeys>,
+    /// The keys of the workspace, as far as they are held.
+    pub(crate) ring: Keyring,
+    /// The sync machine, as far as the disk has what it knows.
+    pub(crate) client: Option<Client>,
+    /// Grows when it is loaded anew.
+    pub(crate) session: u64,
+    /// What it has to send and to tell since somebody asked last.
+    pub(crate) pending: Step,
+    /// Whether the last reading would have shown more with keys that are not held.
+    pub(crate) behind: bool,
+    /// Where plaintext is written on.
+    pub(crate) pen: Pen,
+    pub(crate) changed: watch::Sender<u64>,
     /// Whether damaged segments are being re-read: events that are held already are left out.
     pub(crate) rereading: bool,
     /// Ignored by a reader that has found them damaged.
@@ -160,8 +96,10 @@ impl Replica {
         if version > database::VERSION {
             return Err(Error::Newer { path: home.to_owned(), found: version, known: database::VERSION });
         }
-        if version < database::VERSION {
-            return Err(Error::Empty(home.to_owned()));
+        match version {
+            0 => return Err(Error::Empty(home.to_owned())),
+            found if found < database::VERSION => return Err(Error::Older { path: home.to_owned(), found }),
+            _ => {}
         }
         let identity = meta::identity(&mut db).await.map_err(fail)?.ok_or_else(|| Error::Empty(home.to_owned()))?;
         Ok(Self::new(home, db, None, identity))
@@ -175,6 +113,13 @@ impl Replica {
             device: identity.device,
             retention: identity.retention,
             time: identity.time,
+            workspace: identity.workspace,
+            secret: None,
+            ring: Keyring::default(),
+            client: None,
+            session: 0,
+            pending: Step::default(),
+            behind: false,
             pen: Pen::default(),
             changed: watch::Sender::new(0),
             rereading: false,
@@ -207,59 +152,6 @@ impl Replica {
         self.retention.first_day(self.time.until.day())
     }
 
-    /// Looks at the clock: lets days expire, unless the clock has jumped.
-    pub async fn observe(&mut self, now: UtcMillis) -> Result<(), Error> {
-        let mut time = self.time;
-        time.observe(now);
-        self.trust(time).await
-    }
-
-    /// Before the first calls are recorded no time is proven: the newest of them is the witness.
-    async fn witness(&mut self, commit: &Commit) -> Result<(), Error> {
-        let calls = commit.events.iter().filter_map(|event| match event {
-            Event::Record(record) => Some(record.time),
-            Event::Answer(_) | Event::Unchanged(_) | Event::Setting(_) => None,
-        });
-        let Some(newest) = calls.max().filter(|_| !self.time.is_proven()) else { return Ok(()) };
-        let mut time = self.time;
-        time.witness(newest, commit.now);
-        self.trust(time).await
-    }
-
-    /// The last day that counts for expiry; `None` as long as nothing proves the clock.
-    pub fn trusted_day(&self) -> Option<UtcDay> {
-        self.time.is_proven().then(|| self.time.until.day())
-    }
-
-    /// Takes the clock as right after a jump, because somebody says so: days expire by it.
-    pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
-        let mut time = self.time;
-        time.vouch(now, now);
-        self.trust(time).await
-    }
-
-    /// Goes by another time, and lets days expire by it. Memory follows the disk: whoever stops this half-way has changed
-    /// neither.
-    async fn trust(&mut self, time: TrustedTime) -> Result<(), Error> {
-        let first = self.retention.first_day(time.until.day());
-        // A time within the same day changes nothing that is kept.
-        let is_same = first == self.first_day() && time.doubted == self.time.doubted;
-        if self.is_writer() && (!is_same || time.is_proven() != self.time.is_proven()) {
-            let damaged = self
-                .transaction(async |db| {
-                    meta::set_time(db, time).await?;
-                    match changes::expire(db, first).await? {
-                        true => derived::expire(db, first).await,
-                        false => Ok(false),
-                    }
-                })
-                .await?;
-            self.rereading |= damaged;
-        }
-        self.time = time;
-        Ok(())
-    }
-
     /// The (digest, stamp) of all marks, by source: what it takes to see that no log has changed.
     pub async fn mark_stamps(&mut self) -> Result<Vec<(String, Vec<(u64, u64)>)>, Error> {
         marks::stamps(&mut self.db).await.map_err(|e| error(&self.home, e))
@@ -275,85 +167,17 @@ impl Replica {
         marks::one(&mut self.db, source, key).await.map_err(|e| error(&self.home, e))
     }
 
-    /// Records events and marks. When this returns they are on the disk.
-    pub async fn record(&mut self, commit: Commit) -> Result<Recorded, Error> {
-        self.witness(&commit).await?;
-        self.observe(commit.now).await?;
-        let mut recorded = Recorded::default();
-        let first = self.first_day();
-        let mut days: BTreeMap<UtcDay, Vec<Batch>> = BTreeMap::new();
-        for event in commit.events {
-            let day = event.day().ok_or_else(|| Error::Events("settings, which have no day".to_owned()))?;
-            if day < first {
-                recorded.expired += 1;
-                continue;
-            }
-            let batches = days.entry(day).or_default();
-            match batches.last_mut().filter(|batch| batch.len() < BATCH_EVENTS) {
-                Some(batch) => batch.push(event),
-                None => batches.push(Batch::new([event])),
-            }
-        }
-        if self.rereading {
-            self.leave_out_held(&mut days, &mut recorded).await?;
-        }
-        // Ours again only once all is on the disk: what follows must not depend on what was lost, also when whoever waits
-        // for this goes away.
-        let mut pen = std::mem::take(&mut self.pen);
-        let mut new = Vec::new();
-        for (day, batches) in &days {
-            for batch in batches.iter().filter(|batch| !batch.is_empty()) {
-                recorded.events += batch.len() as u64;
-                recorded.records += batch.records.len() as u64;
-                new.push(pen.append(&self.home, self.device, *day, batch)?);
-            }
-        }
+    /// Throws the derived tables away and makes them again, which takes the keys.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] in a workspace whose keys are not there.
+    pub async fn rebuild(&mut self) -> Result<(), Error> {
+        self.need_keys()?;
         self.transaction(async |db| {
-            changes::append(db, &new).await?;
-            marks::store(db, &commit.marks).await
+            changes::read_again(db).await?;
+            derived::clear(db).await
         })
         .await?;
-        self.pen = pen;
-        if recorded.events > 0 {
-            self.changed.send_modify(|n| *n += 1);
-        }
-        Ok(recorded)
-    }
-
-    /// Says that all logs have been read through: a re-reading of damaged segments is over.
-    pub async fn read_through(&mut self) -> Result<(), Error> {
-        if self.rereading {
-            self.transaction(async |db| meta::unset(db, "rereading").await).await?;
-            self.rereading = false;
-        }
-        Ok(())
-    }
-
-    async fn leave_out_held(
-        &mut self,
-        days: &mut BTreeMap<UtcDay, Vec<Batch>>,
-        recorded: &mut Recorded,
-    ) -> Result<(), Error> {
-        for (day, batches) in days.iter_mut() {
-            let mut held = HashSet::new();
-            for row in changes::of_day(&mut self.db, *day).await.map_err(|e| error(&self.home, e))? {
-                // What cannot be read holds nothing: its events come in again.
-                for batch in row.batches().unwrap_or_default() {
-                    held.extend(batch.records.iter().map(|r| (r.message, r.request, r.sidechain, r.time, r.tokens)));
-                }
-            }
-            for batch in batches {
-                let before = batch.len();
-                batch.retain_records(|r| !held.contains(&(r.message, r.request, r.sidechain, r.time, r.tokens)));
-                recorded.held += (before - batch.len()) as u64;
-            }
-        }
-        Ok(())
-    }
-
-    /// Throws the derived tables away and makes them again.
-    pub async fn rebuild(&mut self) -> Result<(), Error> {
-        self.transaction(async |db| derived::clear(db).await).await?;
         self.catch_up().await.map(|_| ())
     }
 
@@ -401,19 +225,39 @@ impl Replica {
     }
 }
 
-/// Quarantines damaged rows, and has the logs read again from their start. What was derived of the rows is made anew
-/// without them.
-pub(crate) async fn quarantine(db: &mut SqliteConnection, damaged: &Damaged) -> Result<(), sqlx::Error> {
-    if damaged.is_empty() {
-        return Ok(());
+/// Quarantines damaged rows. What was derived of them is made anew without them, and where they may have come from this
+/// device's logs, these are read again from their start: says so. A chunk that is what its author wrote, and nothing
+/// that anybody can read, has never been in a derived table: it is kept, and not read again.
+pub(crate) async fn quarantine(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    damaged: &Damaged,
+) -> Result<bool, sqlx::Error> {
+    let (mut is_lost, mut rereading) = (false, false);
+    for (row, why) in damaged {
+        let day = row.place.day;
+        match why {
+            Unread::Waits(_) => {}
+            Unread::Damaged(reason) => {
+                tracing::warn!(?day, reason, "a damaged part of a segment is quarantined");
+                changes::quarantine(db, row, reason).await?;
+                is_lost = true;
+                rereading |= row.id().is_none() || row.place.device == device;
+            }
+            Unread::Broken(reason) => {
+                tracing::warn!(?day, reason, author = %row.place.device, "a chunk holds nothing that can be read");
+                changes::give_up(db, row, reason).await?;
+            }
+        }
     }
-    for (row, reason) in damaged {
-        tracing::warn!(day = %row.segment.day, reason, "a damaged segment is quarantined");
-        changes::quarantine(db, row, reason).await?;
+    if is_lost {
+        derived::clear(db).await?;
     }
-    marks::clear(db).await?;
-    derived::clear(db).await?;
-    meta::set(db, "rereading", &[1]).await
+    if rereading {
+        marks::clear(db).await?;
+        meta::set(db, "rereading", &[1]).await?;
+    }
+    Ok(rereading)
 }
 
 /// First start: a device id, the retention, the time.
@@ -435,10 +279,10 @@ async fn begin(
     // The first start writes most of the history; it should not do the next day's work as well.
     meta::set(&mut tx, "sealed", &now.day().0.to_le_bytes()).await.map_err(fail)?;
     tx.commit().await.map_err(fail)?;
-    Ok(meta::Identity { device, retention, time })
+    Ok(meta::Identity { device, retention, time, workspace: None })
 }
 
-fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn random(home: &Path, bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes)
         .map_err(|e| Error::Home { path: home.to_owned(), source: std::io::Error::other(e.to_string()) })
 }

@@ -30,7 +30,10 @@ async fn a_damaged_segment_is_set_aside_and_read_again() {
     let mut replica = open(&home).await;
     assert_eq!(figures(&mut replica).await, [(0, 7), (3, 2)]);
     let health = replica.health().await.unwrap();
-    assert_eq!((health.quarantined.len(), health.quarantined[0].day, health.rereading), (1, NOW.day().plus(-3), true));
+    assert_eq!(
+        (health.quarantined.len(), health.quarantined[0].day, health.rereading),
+        (1, Some(NOW.day().plus(-3)), true)
+    );
     assert_eq!(replica.mark_stamps().await.unwrap().len(), 0, "every log is read from its start");
     drop(replica);
 

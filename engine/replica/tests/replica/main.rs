@@ -12,9 +12,13 @@ use aimon_replica::{Commit, Error, Mark, Options, Replica};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
+mod chunks;
 mod damage;
 mod documents;
+mod migration;
 mod time;
+mod workspaces;
+mod world;
 
 const DAY: i64 = 86_400_000;
 const NOW: UtcMillis = UtcMillis(20_700 * DAY + 5_000);

@@ -239,7 +239,7 @@ impl Checkup {
 impl Database {
     fn of(health: Health) -> Self {
         let quarantined = health.quarantined.into_iter().map(|q| Quarantined {
-            day: q.day.to_string(),
+            day: q.day.map_or_else(|| "settings".to_owned(), |day| day.to_string()),
             bytes: q.bytes,
             reason: q.reason,
         });

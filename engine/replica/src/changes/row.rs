@@ -1,0 +1,141 @@
+//! One row, and what it says.
+
+use std::borrow::Cow;
+
+use aimon_core::batch::{Batch, BatchError};
+use aimon_core::crypto::{CryptoError, Keyring};
+use aimon_core::segment;
+use aimon_core::time::UtcDay;
+use aimon_ledger::chunk::{Chunk, Kind, Place};
+use aimon_ledger::ids::{ChunkId, DeviceId, KeyId};
+
+/// One row: a change, or a saved document of a finished segment; as plaintext, or as a chunk.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) seq: i64,
+    pub(crate) place: Place,
+    rest: Rest,
+}
+
+/// How a row rests.
+#[derive(Debug)]
+enum Rest {
+    Plain(Vec<u8>),
+    Chunk { id: ChunkId, parts: [Vec<u8>; 3] },
+}
+
+/// Why a row says nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    /// Its key is not held. It is no damage, and is read once the key is there.
+    #[error("it waits for its key")]
+    Waits(KeyId),
+    /// It is not what was written.
+    #[error("{0}")]
+    Damaged(String),
+    /// It is what its author wrote, and that is nothing that anybody can read.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// seq, id, device, day, part, header, bytes, signature.
+pub(super) type Columns = (i64, Option<Vec<u8>>, Vec<u8>, Option<i32>, i64, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>);
+
+impl Row {
+    pub(super) fn of((seq, id, device, day, part, header, bytes, signature): Columns) -> Self {
+        // A device that is no id reads as nobody's: the row is still read, and shown.
+        let device = DeviceId(device.try_into().unwrap_or_default());
+        let rest = match id {
+            None => Rest::Plain(bytes),
+            Some(id) => Rest::Chunk {
+                id: ChunkId(id.try_into().unwrap_or_default()),
+                parts: [header.unwrap_or_default(), bytes, signature.unwrap_or_default()],
+            },
+        };
+        Self { seq, place: Place { device, day: day.map(UtcDay), part: part as u16 }, rest }
+    }
+
+    /// The chunk that it is, if it is one.
+    pub(crate) fn id(&self) -> Option<ChunkId> {
+        match &self.rest {
+            Rest::Plain(_) => None,
+            Rest::Chunk { id, .. } => Some(*id),
+        }
+    }
+
+    /// How many bytes it says it in.
+    pub(crate) fn len(&self) -> usize {
+        match &self.rest {
+            Rest::Plain(bytes) => bytes.len(),
+            Rest::Chunk { parts, .. } => parts.iter().map(Vec::len).sum(),
+        }
+    }
+
+    /// The chunk as it travels, put together again.
+    pub(crate) fn chunk(&self) -> Result<Option<Chunk>, Unread> {
+        let Rest::Chunk { id, parts: [header, ciphertext, signature] } = &self.rest else { return Ok(None) };
+        let damaged = || Unread::Damaged("the chunk is not the one that was stored".to_owned());
+        let signature = signature.as_slice().try_into().map_err(|_| damaged())?;
+        let chunk = Chunk::assemble(header, ciphertext, signature).map_err(|_| damaged())?;
+        if chunk.id() == *id && chunk.header().place == self.place { Ok(Some(chunk)) } else { Err(damaged()) }
+    }
+
+    /// The change or the document, as Automerge reads it; `None` for a chunk of another kind.
+    pub(crate) fn content(&self, ring: &Keyring) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        let Some(chunk) = self.chunk()? else {
+            return Ok(match &self.rest {
+                Rest::Plain(bytes) => Some(Cow::Borrowed(bytes)),
+                Rest::Chunk { .. } => None,
+            });
+        };
+        content(&chunk, ring).map(|content| content.map(Cow::Owned))
+    }
+
+    /// The bytes of its batches.
+    pub(crate) fn values(&self, ring: &Keyring) -> Result<Vec<Vec<u8>>, Unread> {
+        let Some(content) = self.content(ring)? else { return Ok(Vec::new()) };
+        segment::batches(&content).map_err(|e| self.unreadable(e.to_string()))
+    }
+
+    /// Its batches, or why there are none. One in a format that only a newer version reads is held like any other, and
+    /// shows nothing until then.
+    pub(crate) fn batches(&self, ring: &Keyring) -> Result<Vec<Batch>, Unread> {
+        let mut batches = Vec::new();
+        for bytes in self.values(ring)? {
+            match Batch::decode(&bytes) {
+                Ok(batch) => batches.push(batch),
+                Err(BatchError::Version(format)) => {
+                    tracing::debug!(format, day = ?self.place.day, "a batch of a newer version is held, and not read");
+                }
+                Err(e) => return Err(self.unreadable(e.to_string())),
+            }
+        }
+        Ok(batches)
+    }
+
+    /// What was decrypted is what its author wrote: plaintext alone can have changed since.
+    fn unreadable(&self, why: String) -> Unread {
+        match self.rest {
+            Rest::Plain(_) => Unread::Damaged(why),
+            Rest::Chunk { .. } => Unread::Broken(why),
+        }
+    }
+}
+
+/// What a chunk's author wrote; `None` for a chunk that holds no part of a segment.
+fn content(chunk: &Chunk, ring: &Keyring) -> Result<Option<Vec<u8>>, Unread> {
+    if !matches!(chunk.header().kind, Kind::Change | Kind::Snapshot) {
+        return Ok(None);
+    }
+    match ring.open(chunk) {
+        Ok(content) => Ok(Some(content)),
+        Err(CryptoError::NoKey) => Err(Unread::Waits(chunk.header().key)),
+        Err(e) => Err(Unread::Broken(e.to_string())),
+    }
+}
+
+/// The bytes of a chunk's batches; none of one that can't be read.
+pub(crate) fn values_of(chunk: &Chunk, ring: &Keyring) -> Vec<Vec<u8>> {
+    let content = content(chunk, ring).ok().flatten();
+    content.and_then(|content| segment::batches(&content).ok()).unwrap_or_default()
+}

@@ -1,0 +1,376 @@
+//! What syncing asks of a replica, and has it keep: each writing call is one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aimon_core::crypto::SecretKeys;
+use aimon_core::retention::Retention;
+use aimon_core::sync::{Client, Held, Me, Step, Stored, SyncError, Write};
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::{Chunk, Place};
+use aimon_ledger::frame::Frame;
+use aimon_ledger::ids::{ChunkId, WorkspaceId};
+use aimon_ledger::statement::Statement;
+
+use crate::changes::{self, Row, Unread};
+use crate::database::error;
+use crate::derived::Damaged;
+use crate::keys::entropy;
+use crate::time::expire;
+use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statements};
+
+impl Replica {
+    /// The workspace, once one was created or joined.
+    pub fn workspace(&self) -> Option<WorkspaceId> {
+        self.workspace
+    }
+
+    /// The relay's address.
+    pub async fn relay(&mut self) -> Result<Option<String>, Error> {
+        let address = meta::get(&mut self.db, "relay").await.map_err(|e| error(&self.home, e))?;
+        Ok(address.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// Goes by another relay. Nothing is known of what it holds: what it was delivered is forgotten.
+    pub async fn set_relay(&mut self, address: Option<&str>) -> Result<(), Error> {
+        self.transaction(async |db| {
+            meta::unset(db, "cursor").await?;
+            match address {
+                Some(address) => meta::set(db, "relay", address.as_bytes()).await,
+                None => meta::unset(db, "relay").await,
+            }
+        })
+        .await
+    }
+
+    /// All that the sync machine begins with. Reads headers, and no chunk's content.
+    pub async fn stored(&mut self) -> Result<Stored, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let Some(workspace) = self.workspace else { return Ok(Stored::default()) };
+        let all = statements::all(&mut self.db).await.map_err(fail)?;
+        let set = statements::membership(workspace, all);
+        let queued = queue::all(&mut self.db).await.map_err(fail)?;
+        let last = meta::get(&mut self.db, "last").await.map_err(fail)?;
+        let cursor = meta::get(&mut self.db, "cursor").await.map_err(fail)?;
+        Ok(Stored {
+            statements: set.iter().flat_map(|set| set.statements()).cloned().collect(),
+            chunks: changes::headers(&mut self.db).await.map_err(fail)?,
+            queue: queued.into_iter().map(|q| (q.id, q.refused.map(|(code, _)| code))).collect(),
+            last: last.and_then(|bytes| meta::read_previous(&bytes)),
+            cursor: cursor.and_then(|n| n.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default(),
+        })
+    }
+
+    /// Chunks as they travel, those that are held, in the order asked for. One that is not what was stored is quarantined,
+    /// and as if it were not held.
+    pub async fn chunks(&mut self, ids: &[ChunkId]) -> Result<Vec<Chunk>, Error> {
+        let (mut chunks, mut damaged) = (Vec::with_capacity(ids.len()), Damaged::new());
+        for id in ids {
+            let Some(row) = changes::any(&mut self.db, id).await.map_err(|e| error(&self.home, e))? else { continue };
+            match row.chunk() {
+                Ok(chunk) => chunks.extend(chunk),
+                Err(why) => damaged.push((row, why)),
+            }
+        }
+        if self.may_fold() && !damaged.is_empty() {
+            self.set_aside(&damaged).await?;
+        }
+        Ok(chunks)
+    }
+
+    /// What no relay has acknowledged yet, oldest first, with the reason where it was refused.
+    pub async fn queue(&mut self) -> Result<Vec<Queued>, Error> {
+        queue::all(&mut self.db).await.map_err(|e| error(&self.home, e))
+    }
+
+    /// The sync machine, as it stands.
+    ///
+    /// # Errors
+    /// [`Error::NoWorkspace`], [`Error::NoKeys`].
+    pub async fn client(&mut self) -> Result<&Client, Error> {
+        let (client, session) = self.take_client().await?;
+        self.session = session;
+        Ok(self.client.insert(client))
+    }
+
+    /// Grows when the sync machine was loaded anew: a talk with a relay that was begun before is over.
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Lets the sync machine take a step. What it changes is on the disk when this returns, all of it or nothing; what is then
+    /// to be sent and told comes back, with what other calls have left to be sent and told.
+    ///
+    /// # Errors
+    /// Those of the step; what the database refuses. The machine is then loaded anew: it is never ahead of the disk.
+    pub async fn step(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<Step, Error> {
+        self.take_step(now, work).await?;
+        Ok(std::mem::take(&mut self.pending))
+    }
+
+    /// Lets the sync machine take in a frame from a relay: as [`Replica::step`].
+    pub async fn frame(&mut self, frame: Frame, now: UtcMillis) -> Result<Step, Error> {
+        let needs = self.client().await?.needs(&frame);
+        let held = self.held(&needs).await?;
+        self.step(now, |client| Ok(client.frame(frame, held, now))).await
+    }
+
+    /// Lets the sync machine take in chunks that a folder holds: as [`Replica::step`].
+    pub async fn take(&mut self, chunks: Vec<Chunk>, now: UtcMillis) -> Result<Step, Error> {
+        let frame = Frame::Deliver(chunks.iter().map(|chunk| (0, chunk.bytes().to_vec())).collect());
+        let needs = self.client().await?.needs(&frame);
+        let held = self.held(&needs).await?;
+        self.step(now, |client| Ok(client.take(chunks, held, now))).await
+    }
+
+    /// Makes something durable that was not made by this replica's own sync machine, which is loaded anew: all of it is on the
+    /// disk when this returns Ok, none otherwise.
+    ///
+    /// # Errors
+    /// [`Error::NoWorkspace`], [`Error::NoKeys`]; what the database refuses.
+    pub async fn apply(&mut self, write: &Write, now: UtcMillis) -> Result<(), Error> {
+        drop(self.take_client().await?);
+        self.keep(write, now, &[]).await?;
+        self.client().await?;
+        self.came(now).await?;
+        self.follow().await
+    }
+
+    /// Whether this process has the sync machine.
+    pub(crate) fn may_sync(&self) -> bool {
+        self.is_writer() && self.workspace.is_some() && self.secret.is_some()
+    }
+
+    /// Takes the sync machine out, to be put back once all that it wrote is on the disk: whoever stops half-way has it loaded
+    /// from there again. Also gives the number of its session.
+    pub(crate) async fn take_client(&mut self) -> Result<(Client, u64), Error> {
+        let Some(_) = self.workspace else { return Err(Error::NoWorkspace(self.home.clone())) };
+        if let Some(client) = self.client.take() {
+            return Ok((client, self.session));
+        }
+        let secret = match &self.secret {
+            Some(secret) if self.is_writer() => SecretKeys::of_seed(*secret.seed()),
+            _ => return Err(Error::NoKeys(self.home.clone())),
+        };
+        let stored = self.stored().await?;
+        let client = Client::load(Me { device: self.device, secret }, stored, self.time, entropy)?;
+        self.ring = client.keyring().clone();
+        self.session += 1;
+        // What was to be sent was for a talk that is over.
+        self.pending.send.clear();
+        Ok((client, self.session))
+    }
+
+    /// Puts the sync machine back, unless something went from the disk meanwhile that it knows of.
+    pub(crate) fn put_back(&mut self, client: Client, session: u64) {
+        if session == self.session {
+            self.time = client.time();
+            self.client = Some(client);
+        }
+    }
+
+    /// A step whose sends and notices are kept for whoever asks next.
+    pub(crate) async fn take_step(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<(), Error> {
+        let (mut client, session) = self.take_client().await?;
+        let step = match work(&mut client) {
+            Ok(step) => step,
+            Err(e) => {
+                // These two come before anything is changed.
+                if matches!(e, SyncError::NoKey | SyncError::NotAMember) {
+                    self.put_back(client, session);
+                }
+                return Err(e.into());
+            }
+        };
+        let Step { write, send, notices } = step;
+        self.keep(&write, now, &[]).await?;
+        self.ring = client.keyring().clone();
+        self.put_back(client, session);
+        self.pending.send.extend(send);
+        self.pending.notices.extend(notices);
+        if !write.statements.is_empty() {
+            self.came(now).await?;
+        }
+        match write.chunks.is_empty()
+            && write.dropped.is_empty()
+            && write.counts.is_empty()
+            && write.statements.is_empty()
+        {
+            true => Ok(()),
+            false => self.follow().await,
+        }
+    }
+
+    /// A step that only writes.
+    pub(crate) async fn write(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Write, SyncError>,
+    ) -> Result<(), Error> {
+        self.take_step(now, |client| Ok(Step { write: work(client)?, ..Step::default() })).await
+    }
+
+    /// Statements have come, and perhaps keys with them: what rests in clear becomes chunks, and what was kept because a
+    /// snapshot could not be looked into is looked into.
+    pub(crate) async fn came(&mut self, now: UtcMillis) -> Result<(), Error> {
+        self.enchunk(now).await?;
+        let unreviewed = self.client().await?.unreviewed();
+        if unreviewed.is_empty() {
+            return Ok(());
+        }
+        let held = self.held(&unreviewed).await?;
+        let (mut client, session) = self.take_client().await?;
+        let Step { write, send, notices } = client.review(held);
+        self.keep(&write, now, &[]).await?;
+        self.put_back(client, session);
+        self.pending.send.extend(send);
+        self.pending.notices.extend(notices);
+        Ok(())
+    }
+
+    pub(crate) async fn held(&mut self, ids: &[ChunkId]) -> Result<Held, Error> {
+        Ok(self.chunks(ids).await?.into_iter().map(|chunk| (chunk.id(), chunk)).collect())
+    }
+
+    /// Writes all of a step, and marks, in one transaction.
+    pub(crate) async fn keep(&mut self, write: &Write, now: UtcMillis, marks: &[Mark]) -> Result<(), Error> {
+        if write.is_empty() && marks.is_empty() {
+            return Ok(());
+        }
+        let time = write.time.unwrap_or(self.time);
+        let retention = self.retention_after(&write.statements).await?;
+        let first = retention.first_day(time.until.day());
+        let Leaving { is_loss, expired } = self.leaving(write, first).await?;
+        let (device, ring) = (self.device, self.ring.clone());
+        let expires = write.time.is_some() || retention != self.retention || expired;
+        let rereading = self
+            .transaction(async |db| {
+                store(db, write, now).await?;
+                marks::store(db, marks).await?;
+                if is_loss {
+                    derived::clear(db).await?;
+                }
+                if !expires {
+                    return Ok(false);
+                }
+                meta::set_time(db, time).await?;
+                meta::set(db, "retention", &u64::from(retention.days()).to_le_bytes()).await?;
+                expire(db, device, Some(&ring), first, expired).await
+            })
+            .await?;
+        self.rereading |= rereading;
+        (self.time, self.retention) = (time, retention);
+        Ok(())
+    }
+
+    /// Brings the derived tables up to date and tells who waits for news. What is written is written: the tables can be made
+    /// again at any time.
+    pub(crate) async fn follow(&mut self) -> Result<(), Error> {
+        if let Err(e) = self.catch_up().await
+            && let Err(e) = self.mend(e).await
+        {
+            tracing::warn!("the derived tables are behind: {e}");
+        }
+        self.changed.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// The retention that counts once these statements are held.
+    async fn retention_after(&mut self, new: &[Statement]) -> Result<Retention, Error> {
+        let Some(workspace) = self.workspace.filter(|_| !new.is_empty()) else { return Ok(self.retention) };
+        let mut all = statements::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
+        all.extend_from_slice(new);
+        Ok(statements::membership(workspace, all).map_or(self.retention, |set| set.standing().retention))
+    }
+
+    /// Whether figures change by what leaves: by a batch that was folded and that its segment does not hold any more. What
+    /// a snapshot covers and contains is said by the snapshot; what expires has a way of its own.
+    async fn leaving(&mut self, write: &Write, first: UtcDay) -> Result<Leaving, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let aside = write.counts.iter().filter(|(_, counts)| !counts).map(|(id, _)| id);
+        let leaving: BTreeSet<ChunkId> = write.dropped.iter().chain(aside).copied().collect();
+        let mut said: BTreeMap<Place, Vec<Row>> = BTreeMap::new();
+        let mut found = Leaving::default();
+        for id in &leaving {
+            match changes::of_chunk(&mut self.db, id).await.map_err(fail)? {
+                Some(row) if row.place.day.is_some_and(|day| day < first) => found.expired = true,
+                Some(row) => said.entry(row.place).or_default().push(row),
+                None => {}
+            }
+        }
+        for (place, rows) in said {
+            let mut stays: BTreeSet<Vec<u8>> = BTreeSet::new();
+            for row in changes::of_place(&mut self.db, place).await.map_err(fail)? {
+                if row.id().is_none_or(|id| !leaving.contains(&id)) {
+                    stays.extend(row.values(&self.ring).unwrap_or_default());
+                }
+            }
+            for chunk in &write.chunks {
+                if chunk.header().place == place && !leaving.contains(&chunk.id()) {
+                    stays.extend(changes::values_of(chunk, &self.ring));
+                }
+            }
+            for row in rows {
+                match row.values(&self.ring) {
+                    Ok(values) if values.iter().all(|value| stays.contains(value)) => {}
+                    // It has never been folded.
+                    Err(Unread::Waits(_) | Unread::Broken(_)) => {}
+                    Ok(_) | Err(Unread::Damaged(_)) => found.is_loss = true,
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What goes with the chunks that leave.
+#[derive(Clone, Copy, Default)]
+struct Leaving {
+    /// Batches that figures were made of.
+    is_loss: bool,
+    /// Days that are not kept any more.
+    expired: bool,
+}
+
+/// Writes all of a step but what it says of the time.
+async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -> Result<(), sqlx::Error> {
+    statements::insert(db, &write.statements).await?;
+    let dropped: BTreeSet<&ChunkId> = write.dropped.iter().collect();
+    for chunk in write.chunks.iter().filter(|chunk| !dropped.contains(&chunk.id())) {
+        changes::insert(db, chunk).await?;
+    }
+    for id in dropped {
+        changes::remove(db, id).await?;
+        queue::remove(db, id).await?;
+    }
+    for (id, counts) in &write.counts {
+        if let Some(seq) = changes::count(db, id, *counts).await?
+            && *counts
+        {
+            derived::take_in(db, seq).await?;
+        }
+    }
+    queue::push(db, &write.queued, now).await?;
+    for id in &write.acknowledged {
+        queue::remove(db, id).await?;
+    }
+    for (id, code) in &write.refused {
+        queue::refuse(db, id, code, now).await?;
+    }
+    if let Some(last) = write.last {
+        meta::set(db, "last", &meta::previous(&last)).await?;
+    }
+    if let Some(cursor) = write.cursor {
+        meta::set(db, "cursor", &cursor.to_le_bytes()).await?;
+    }
+    Ok(())
+}
