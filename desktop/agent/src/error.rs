@@ -10,6 +10,9 @@ pub enum Error {
     /// The replica's own.
     #[error(transparent)]
     Replica(#[from] aimon_replica::Error),
+    /// Between this device and its relay.
+    #[error(transparent)]
+    Transport(#[from] aimon_replica::transport::Error),
     /// Neither AIMON_HOME nor a home folder is known.
     #[error("there is no folder for aimon's data: neither AIMON_HOME nor a home folder is set")]
     NoHome,
@@ -197,6 +200,38 @@ pub const CODES: &[&str] = &[
     "secret-file",
     "secret-damaged",
     "secret-missing",
+    "bad-relay-address",
+    "relay-not-encrypted",
+    "bad-ca-file",
+    "relay-unreachable",
+    "relay-not-trusted",
+    "not-a-relay",
+    "relay-protocol",
+    "relay-challenge",
+    "no-shared-folder",
+    "not-a-shared-folder",
+    "shared-folder-newer",
+    "shared-folder-failed",
+    "malformed",
+    "too-large",
+    "version",
+    "wrong-key",
+    "unknown-workspace",
+    "not-a-member",
+    "signature",
+    "void",
+    "expired",
+    "missing",
+    "quota",
+    "rate",
+    "unavailable",
+    "wrong-origin",
+    "bad-challenge",
+    "challenge-spent",
+    "registration-closed",
+    "unknown-session",
+    "invitation-spent",
+    "unknown-invitation",
     "port-in-use",
     "ccusage-failed",
     "demo-not-comparable",
@@ -237,6 +272,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::Replica(e) => e.code(),
+            Self::Transport(e) => e.code(),
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
             Self::BadZone(_) => "bad-timezone",
@@ -276,6 +312,7 @@ impl Error {
     pub fn help(&self) -> String {
         match self {
             Self::Replica(e) => e.help().to_owned(),
+            Self::Transport(e) => e.help().to_owned(),
             Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),
             Self::BadRetention(_) => {
                 "set AIMON_RETENTION_DAYS to how many days to keep, 7 to 3650, or leave it out for 180".to_owned()
@@ -334,6 +371,7 @@ impl Error {
     /// The process's exit code.
     pub fn exit(&self) -> u8 {
         use aimon_replica::Error as R;
+        use aimon_replica::transport::Error as T;
         match self {
             Self::Pipe => exit::OK,
             Self::Ended(code) => *code,
@@ -341,6 +379,7 @@ impl Error {
             Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
             Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,
             Self::Replica(R::Retention(_))
+            | Self::Transport(T::Address { .. } | T::NotEncrypted(_) | T::CaFile { .. })
             | Self::NoHome
             | Self::BadRetention(_)
             | Self::BadZone(_)
@@ -368,6 +407,7 @@ mod tests {
     use std::path::PathBuf;
 
     use aimon_replica::Error as R;
+    use aimon_replica::transport::Error as T;
 
     use super::*;
 
@@ -386,6 +426,27 @@ mod tests {
             (R::Retention(1), exit::USAGE),
             (R::Events(String::new()), exit::FAILURE),
         ];
+        let relay = || "https://relay.example".to_owned();
+        let transport = [
+            (T::Address { text: relay(), why: "" }, exit::USAGE),
+            (T::NotEncrypted(relay()), exit::USAGE),
+            (T::CaFile { path: path(), why: String::new() }, exit::USAGE),
+            (T::Unreachable { relay: relay(), why: String::new() }, exit::FAILURE),
+            (T::Ended, exit::FAILURE),
+            (T::Tls { relay: relay(), why: String::new() }, exit::FAILURE),
+            (T::NotARelay { address: relay(), why: String::new() }, exit::FAILURE),
+            (T::Protocol(String::new()), exit::FAILURE),
+            (T::Challenge(String::new()), exit::FAILURE),
+            (T::NoFolder(path()), exit::FAILURE),
+            (T::NotAFolder(path()), exit::FAILURE),
+            (T::NewerFolder(path()), exit::FAILURE),
+            (T::Folder { path: path(), source: io() }, exit::FAILURE),
+        ];
+        for (e, code) in transport {
+            let e = Error::from(e);
+            assert_eq!(e.exit(), code, "{e}");
+            assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
+        }
         for (e, code) in replica {
             let e = Error::from(e);
             assert_eq!(e.exit(), code, "{e}");

@@ -35,6 +35,7 @@ mod quarantine;
 mod read;
 mod replica;
 mod seal;
+pub mod transport;
 
 pub use error::Error;
 pub use health::{Health, Quarantined};

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod damage;
 mod documents;
 mod time;
+mod transport;
 
 const DAY: i64 = 86_400_000;
 const NOW: UtcMillis = UtcMillis(20_700 * DAY + 5_000);
