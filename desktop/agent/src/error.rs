@@ -10,6 +10,9 @@ pub enum Error {
     /// The replica's own.
     #[error(transparent)]
     Replica(#[from] aimon_replica::Error),
+    /// Between this device and its relay.
+    #[error(transparent)]
+    Transport(#[from] aimon_replica::transport::Error),
     /// Neither AIMON_HOME nor a home folder is known.
     #[error("there is no folder for aimon's data: neither AIMON_HOME nor a home folder is set")]
     NoHome,
@@ -90,6 +93,45 @@ pub enum Error {
         /// What it could be.
         found: String,
     },
+    /// There is no keychain, and nobody said that a file will do.
+    #[error("there is no keychain for this device's secret key: {0}")]
+    NoSecretStore(String),
+    /// The keychain does not do what it is asked; its own words.
+    #[error("the keychain does not answer as it should: {0}")]
+    Keychain(String),
+    /// AIMON_SECRET_STORE names no store.
+    #[error("AIMON_SECRET_STORE is `{0}`, which is neither file nor keychain")]
+    BadSecretStore(String),
+    /// The folder's secrets lie in another store than the one that is asked for.
+    #[error("AIMON_SECRET_STORE is `{asked}`, but this folder's secrets are in the other store ({used})")]
+    SecretStoreDiffers {
+        /// Where they lie.
+        used: &'static str,
+        /// What the variable says.
+        asked: &'static str,
+    },
+    /// Others may read a secret.
+    #[error("{0} holds a secret, and others than you may read it")]
+    SecretReadable(PathBuf),
+    /// A file that holds a secret, or says where they are, can't be read or removed.
+    #[error("cannot use {path}: {source}")]
+    SecretFile {
+        /// Which one.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The store gives back something else than it was given.
+    #[error("the secret `{0}` is not as it was stored")]
+    SecretDamaged(String),
+    /// The store knows nothing of the device's key.
+    #[error("the secret key of this device, whose data is in {home}, is not in the {store}")]
+    SecretMissing {
+        /// The folder.
+        home: PathBuf,
+        /// Which store.
+        store: &'static str,
+    },
     /// The demo's logs can't be made.
     #[error("the demo's logs cannot be made: {0}")]
     Demo(String),
@@ -160,6 +202,46 @@ pub const CODES: &[&str] = &[
     "bad-prices",
     "nothing-to-explain",
     "ambiguous-session",
+    "no-secret-store",
+    "keychain-failed",
+    "bad-secret-store",
+    "secret-store-differs",
+    "secret-readable",
+    "secret-file",
+    "secret-damaged",
+    "secret-missing",
+    "bad-relay-address",
+    "relay-not-encrypted",
+    "bad-ca-file",
+    "relay-unreachable",
+    "relay-not-trusted",
+    "not-a-relay",
+    "relay-protocol",
+    "relay-challenge",
+    "no-shared-folder",
+    "not-a-shared-folder",
+    "shared-folder-newer",
+    "shared-folder-failed",
+    "malformed",
+    "too-large",
+    "version",
+    "wrong-key",
+    "unknown-workspace",
+    "not-a-member",
+    "signature",
+    "void",
+    "expired",
+    "missing",
+    "quota",
+    "rate",
+    "unavailable",
+    "wrong-origin",
+    "bad-challenge",
+    "challenge-spent",
+    "registration-closed",
+    "unknown-session",
+    "invitation-spent",
+    "unknown-invitation",
     "port-in-use",
     "ccusage-failed",
     "demo-not-comparable",
@@ -200,6 +282,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::Replica(e) => e.code(),
+            Self::Transport(e) => e.code(),
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
             Self::BadZone(_) => "bad-timezone",
@@ -215,6 +298,14 @@ impl Error {
             Self::Write { .. } => "not-writable",
             Self::NothingToExplain(_) => "nothing-to-explain",
             Self::AmbiguousSession { .. } => "ambiguous-session",
+            Self::NoSecretStore(_) => "no-secret-store",
+            Self::Keychain(_) => "keychain-failed",
+            Self::BadSecretStore(_) => "bad-secret-store",
+            Self::SecretStoreDiffers { .. } => "secret-store-differs",
+            Self::SecretReadable(_) => "secret-readable",
+            Self::SecretFile { .. } => "secret-file",
+            Self::SecretDamaged(_) => "secret-damaged",
+            Self::SecretMissing { .. } => "secret-missing",
             Self::Demo(_) => "demo-failed",
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
@@ -231,6 +322,7 @@ impl Error {
     pub fn help(&self) -> String {
         match self {
             Self::Replica(e) => e.help().to_owned(),
+            Self::Transport(e) => e.help().to_owned(),
             Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),
             Self::BadRetention(_) => {
                 "set AIMON_RETENTION_DAYS to how many days to keep, 7 to 3650, or leave it out for 180".to_owned()
@@ -254,6 +346,26 @@ impl Error {
                 "`aimon report` shows which days, models, sources and sessions there are".to_owned()
             }
             Self::AmbiguousSession { .. } => "give more of its id, or all of it".to_owned(),
+            Self::NoSecretStore(_) => "set AIMON_SECRET_STORE=file to keep it in a file in AIMON_HOME that only you can \
+                                       read, or start a keychain (on Linux a Secret Service, such as gnome-keyring)"
+                .to_owned(),
+            Self::Keychain(_) => "unlock it, or start it, and try again".to_owned(),
+            Self::BadSecretStore(_) => {
+                "set AIMON_SECRET_STORE to file or keychain, or leave it out to use the keychain if there is one".to_owned()
+            }
+            Self::SecretStoreDiffers { used, .. } => {
+                format!("set AIMON_SECRET_STORE={used}, or leave it out; the choice is made once for each folder")
+            }
+            Self::SecretReadable(path) => {
+                format!("if nobody has read it: chmod 600 '{}'; else leave the workspace and join again", path.display())
+            }
+            Self::SecretFile { .. } => "make the file readable and writable for you, or bring it back".to_owned(),
+            Self::SecretDamaged(_) => "try again; if it stays, leave the workspace and join again".to_owned(),
+            Self::SecretMissing { .. } => {
+                "run aimon as the user, and on the machine, that it was set up for; where that is gone, `aimon workspace \
+                 leave` and join again: what was recorded stays"
+                    .to_owned()
+            }
             Self::Demo(_) => "free some space, or set AIMON_HOME to a folder whose parent is yours to write".to_owned(),
             Self::NoAnswer { .. } => {
                 "wait for it to finish, or end it (Ctrl-C in its terminal) and try again".to_owned()
@@ -269,6 +381,7 @@ impl Error {
     /// The process's exit code.
     pub fn exit(&self) -> u8 {
         use aimon_replica::Error as R;
+        use aimon_replica::transport::Error as T;
         match self {
             Self::Pipe => exit::OK,
             Self::Ended(code) => *code,
@@ -276,6 +389,7 @@ impl Error {
             Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
             Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,
             Self::Replica(R::Retention(_))
+            | Self::Transport(T::Address { .. } | T::NotEncrypted(_) | T::CaFile { .. })
             | Self::NoHome
             | Self::BadRetention(_)
             | Self::BadZone(_)
@@ -284,6 +398,8 @@ impl Error {
             | Self::BadTemplate { .. }
             | Self::BadPort(_)
             | Self::BadPrices { .. }
+            | Self::BadSecretStore(_)
+            | Self::SecretStoreDiffers { .. }
             | Self::AmbiguousSession { .. }
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
@@ -302,6 +418,7 @@ mod tests {
 
     use aimon_core::sync::SyncError as S;
     use aimon_replica::Error as R;
+    use aimon_replica::transport::Error as T;
 
     use super::*;
 
@@ -329,6 +446,27 @@ mod tests {
             (R::Retention(1), exit::USAGE),
             (R::Events(String::new()), exit::FAILURE),
         ];
+        let relay = || "https://relay.example".to_owned();
+        let transport = [
+            (T::Address { text: relay(), why: "" }, exit::USAGE),
+            (T::NotEncrypted(relay()), exit::USAGE),
+            (T::CaFile { path: path(), why: String::new() }, exit::USAGE),
+            (T::Unreachable { relay: relay(), why: String::new() }, exit::FAILURE),
+            (T::Ended, exit::FAILURE),
+            (T::Tls { relay: relay(), why: String::new() }, exit::FAILURE),
+            (T::NotARelay { address: relay(), why: String::new() }, exit::FAILURE),
+            (T::Protocol(String::new()), exit::FAILURE),
+            (T::Challenge(String::new()), exit::FAILURE),
+            (T::NoFolder(path()), exit::FAILURE),
+            (T::NotAFolder(path()), exit::FAILURE),
+            (T::NewerFolder(path()), exit::FAILURE),
+            (T::Folder { path: path(), source: io() }, exit::FAILURE),
+        ];
+        for (e, code) in transport {
+            let e = Error::from(e);
+            assert_eq!(e.exit(), code, "{e}");
+            assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
+        }
         for (e, code) in replica {
             let e = Error::from(e);
             assert_eq!(e.exit(), code, "{e}");
@@ -342,6 +480,14 @@ mod tests {
             (Error::Output(std::io::ErrorKind::StorageFull.into()), exit::NOT_WRITABLE),
             (Error::Output(io()), exit::NOT_WRITABLE),
             (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
+            (Error::NoSecretStore(String::new()), exit::FAILURE),
+            (Error::Keychain(String::new()), exit::FAILURE),
+            (Error::BadSecretStore(String::new()), exit::USAGE),
+            (Error::SecretStoreDiffers { used: "file", asked: "keychain" }, exit::USAGE),
+            (Error::SecretReadable(path()), exit::FAILURE),
+            (Error::SecretFile { path: path(), source: io() }, exit::FAILURE),
+            (Error::SecretDamaged(String::new()), exit::FAILURE),
+            (Error::SecretMissing { home: path(), store: "file" }, exit::FAILURE),
             (Error::Demo(String::new()), exit::FAILURE),
             (Error::DemoAgainst(path()), exit::FAILURE),
         ];

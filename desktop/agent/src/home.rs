@@ -67,17 +67,29 @@ pub fn unwritable(home: &Path) -> Option<String> {
     written.err().map(|e| e.to_string())
 }
 
-/// Writes a file that only its owner may read; whole, or not at all.
+/// Writes a file that only its owner may read; whole, or not at all. It is durable when this returns.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let failed = |source| Error::Write { path: path.to_owned(), source };
     let part = path.with_extension("part");
+    // What a crash has left may be somebody else's to read: rights are given where a file is made.
+    match std::fs::remove_file(&part) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&part).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     drop(file);
-    std::fs::rename(&part, path).map_err(failed)
+    std::fs::rename(&part, path).map_err(failed)?;
+    path.parent().map_or(Ok(()), sync_folder).map_err(failed)
+}
+
+/// Makes durable which files a folder holds.
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // Windows keeps no such promise, and opens no folder.
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }

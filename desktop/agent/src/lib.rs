@@ -6,6 +6,7 @@
 //! * [`render`]: figures as tables, JSON, CSV and templates.
 //! * [`agent`]: what `aimon up` runs (watching, the local HTTP API), and how the other commands
 //!   talk to it.
+//! * [`secrets`]: the device's keys, in the operating system's keychain or a file.
 //! * [`error`]: every error with its code, its help and its exit code.
 
 pub mod agent;
@@ -25,6 +26,7 @@ pub mod place;
 pub mod pricing;
 pub mod render;
 pub mod scan;
+pub mod secrets;
 pub mod status;
 pub mod statusline;
 pub mod view;

@@ -43,6 +43,17 @@ pub fn error(e: &Error) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Asks a person something that is answered by yes or no; `None` where nobody is there to be asked.
+pub fn ask(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !stderr_is_terminal() {
+        return None;
+    }
+    write!(anstream::stderr().lock(), "{} [y/N] ", visible_lines(question)).ok()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Whether people read what is said beside it.
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()

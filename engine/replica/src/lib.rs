@@ -65,6 +65,7 @@ mod seal;
 mod statements;
 mod sync;
 mod time;
+pub mod transport;
 mod workspace;
 
 pub use error::Error;

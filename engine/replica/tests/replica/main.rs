@@ -17,6 +17,7 @@ mod damage;
 mod documents;
 mod migration;
 mod time;
+mod transport;
 mod workspaces;
 mod world;
 

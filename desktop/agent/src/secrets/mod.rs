@@ -1,0 +1,209 @@
+//! Where this device's secrets lie: the seed of its keys, and later API keys.
+//!
+//! ```text
+//! AIMON_HOME/secrets.json     which store the folder uses, and the random id by which the store knows the folder
+//!   "keychain"                the operating system's: Keychain, Credential Manager, Secret Service
+//!   "file"                    AIMON_HOME/secrets/NAME, which only its owner can read
+//! ```
+//!
+//! The keychain is used if it answers. Where none does, a person at a terminal is asked whether a file will do; without a
+//! terminal, `AIMON_SECRET_STORE=file` says so. What was chosen once stays: secrets that lie in two places are secrets
+//! that are found in neither.
+//!
+//! Calls block, on a keychain until a person has unlocked it.
+
+mod choice;
+mod file;
+mod keychain;
+
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretBox, SecretSlice};
+
+use choice::Chosen;
+pub use choice::{Kind, STORE, Surroundings};
+use file::Folder;
+use keychain::Keychain;
+
+use crate::error::{Error, Result};
+
+/// What a secret is called: part of a file's name and of the keychain's entry.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Label(String);
+
+impl Label {
+    /// The seed of the device's keys.
+    pub fn device() -> Self {
+        Self("device".to_owned())
+    }
+
+    /// Another one: 1 to 64 lower-case letters, digits and hyphens.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        (matches!(text.len(), 1..=64) && text.bytes().all(fits)).then(|| Self(text.to_owned()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+enum Store {
+    File(Folder),
+    Keychain(Keychain),
+}
+
+impl Store {
+    fn of(home: &Path, chosen: &Chosen, around: &Surroundings<'_>) -> Result<Self> {
+        Ok(match chosen.store {
+            Kind::File => Self::File(Folder::new(home)),
+            Kind::Keychain => Self::Keychain(Keychain::open(around.keychain, &chosen.id).map_err(Error::Keychain)?),
+        })
+    }
+}
+
+/// The secrets of one data folder.
+pub struct Secrets {
+    home: PathBuf,
+    store: Store,
+    chosen: Chosen,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").field("home", &self.home).field("store", &self.chosen.store).finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// Opens the folder's store; chooses one where none was chosen yet. The folder exists.
+    ///
+    /// # Errors
+    /// There is no store, `AIMON_SECRET_STORE` names another one than the folder uses, or the store does not answer.
+    pub fn open(home: &Path, around: &Surroundings<'_>) -> Result<Self> {
+        let chosen = match Chosen::read(home)? {
+            Some(chosen) => match around.forced {
+                Some(forced) if forced != chosen.store => {
+                    return Err(Error::SecretStoreDiffers { used: chosen.store.word(), asked: forced.word() });
+                }
+                _ => chosen,
+            },
+            None => Chosen::choose(home, around)?,
+        };
+        Ok(Self { home: home.to_owned(), store: Store::of(home, &chosen, around)?, chosen })
+    }
+
+    /// The same, if a store was chosen before: what is only read leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`Secrets::open`].
+    pub fn open_if_chosen(home: &Path, around: &Surroundings<'_>) -> Result<Option<Self>> {
+        match Chosen::read(home)? {
+            Some(_) => Self::open(home, around).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Which store it is.
+    pub fn kind(&self) -> Kind {
+        self.chosen.store
+    }
+
+    /// A secret, if there is one under this label.
+    ///
+    /// # Errors
+    /// The store does not answer, or others may read the file.
+    pub fn get(&self, label: &Label) -> Result<Option<SecretSlice<u8>>> {
+        match &self.store {
+            Store::File(folder) => folder.get(label),
+            Store::Keychain(keychain) => keychain.get(label).map_err(Error::Keychain),
+        }
+    }
+
+    /// Keeps a secret; it is durable, and reads back, when this returns.
+    ///
+    /// # Errors
+    /// The store does not take it, or gives something else back.
+    pub fn put(&mut self, label: &Label, secret: &[u8]) -> Result<()> {
+        // First what there will be to remove, then the secret: a crash in between leaves no secret that nobody knows of.
+        if self.chosen.labels.insert(label.as_str().to_owned()) {
+            self.chosen.write(&self.home)?;
+        }
+        match &self.store {
+            Store::File(folder) => folder.put(label, secret)?,
+            Store::Keychain(keychain) => keychain.put(label, secret).map_err(Error::Keychain)?,
+        }
+        match self.get(label)? {
+            Some(kept) if kept.expose_secret() == secret => Ok(()),
+            _ => Err(Error::SecretDamaged(label.as_str().to_owned())),
+        }
+    }
+
+    /// Removes a secret; it is no error if there is none.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub fn remove(&mut self, label: &Label) -> Result<()> {
+        match &self.store {
+            Store::File(folder) => folder.remove(label)?,
+            Store::Keychain(keychain) => keychain.remove(label).map_err(Error::Keychain)?,
+        }
+        if self.chosen.labels.remove(label.as_str()) {
+            self.chosen.write(&self.home)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all secrets, and that there ever were any.
+    ///
+    /// # Errors
+    /// The store does not answer; what is left is still known of.
+    pub fn remove_all(mut self) -> Result<()> {
+        for label in std::mem::take(&mut self.chosen.labels).into_iter().filter_map(|text| Label::new(&text)) {
+            match &self.store {
+                Store::File(folder) => folder.remove(&label)?,
+                Store::Keychain(keychain) => keychain.remove(&label).map_err(Error::Keychain)?,
+            }
+        }
+        if let Store::File(folder) = &self.store {
+            folder.remove_all()?;
+        }
+        Chosen::remove(&self.home)
+    }
+
+    /// The seed of the device's keys, if it has any yet.
+    ///
+    /// # Errors
+    /// As [`Secrets::get`], or what lies there is no seed.
+    pub fn device_seed(&self) -> Result<Option<SecretBox<[u8; 32]>>> {
+        let label = Label::device();
+        let Some(secret) = self.get(&label)? else { return Ok(None) };
+        let seed = Zeroizing::new(
+            <[u8; 32]>::try_from(secret.expose_secret())
+                .map_err(|_| Error::SecretDamaged(label.as_str().to_owned()))?,
+        );
+        Ok(Some(SecretBox::new(Box::new(*seed))))
+    }
+
+    /// The seed of a device that has keys: one without was cut off from its store.
+    ///
+    /// # Errors
+    /// As [`Secrets::device_seed`], or there is none.
+    pub fn need_device_seed(&self) -> Result<SecretBox<[u8; 32]>> {
+        let store = self.chosen.store.word();
+        self.device_seed()?.ok_or(Error::SecretMissing { home: self.home.clone(), store })
+    }
+
+    /// Keeps the seed of the device's keys.
+    ///
+    /// # Errors
+    /// As [`Secrets::put`].
+    pub fn put_device_seed(&mut self, seed: &[u8; 32]) -> Result<()> {
+        self.put(&Label::device(), seed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! A folder as relay: one file for each chunk and statement, which something else keeps in step between machines (Syncthing,
+//! Dropbox, a NAS), or somebody carries about on a stick.
+//!
+//! ```text
+//! aimon.folder                                "1"
+//! WORKSPACE/statements/ID
+//! WORKSPACE/chunks/DAY/ID                     DAY is 2026-11-24, or "settings" for what has none
+//! invitations/INVITATION.request, .answer
+//! ```
+//!
+//! Whoever shares the folder can put anything into it. So a file counts only if its bytes hash to its name; other names are
+//! passed over, and counted; and nothing outside of the folder is ever reached: all is opened relative to it, and a link that
+//! leads out of it is refused.
+//!
+//! Calls block. A file is written under another name, synced, renamed, and then its folder is synced.
+
+mod files;
+mod invitation;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use aimon_ledger::ids::{ChunkId, StatementId, WorkspaceId};
+use aimon_ledger::time::UtcDay;
+use aimon_ledger::{chunk, statement};
+use files::Files;
+
+use super::Error;
+
+/// The file by which a folder is known as one, and how it is laid out.
+const MARKER: &str = "aimon.folder";
+
+/// The layout that this is.
+const LAYOUT: &str = "1";
+
+/// What a crash has left half-written lies there for at least so long before it is removed: nobody writes a file for an hour.
+const LEFT: Duration = Duration::from_secs(3600);
+
+/// What lies in a folder, by its names.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Listing {
+    /// Chunks, by their day.
+    pub chunks: BTreeMap<Option<UtcDay>, BTreeSet<ChunkId>>,
+    /// Statements.
+    pub statements: BTreeSet<StatementId>,
+    /// Names that are no chunk's and no statement's: conflict copies, files that are just arriving, what others have put there.
+    pub ignored: u64,
+}
+
+/// What became of reading a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Its bytes, which hash to its name.
+    Whole(Vec<u8>),
+    /// Other bytes: it is still arriving, or damaged.
+    Damaged,
+    /// It is not there, or not any more.
+    Gone,
+}
+
+/// A shared folder.
+#[derive(Debug)]
+pub struct Folder {
+    files: Files,
+}
+
+impl Folder {
+    /// Begins to use a folder, which exists, as a relay. One that is used already stays as it is.
+    ///
+    /// # Errors
+    /// The folder is not there, can't be written, or a newer version has laid it out.
+    pub fn begin(path: &Path) -> Result<Self, Error> {
+        let folder = Self { files: Files::open(path)? };
+        if !folder.is_laid_out()? {
+            folder.files.put(Path::new(""), MARKER, LAYOUT.as_bytes())?;
+            folder.files.sync(Path::new(""))?;
+        }
+        Ok(folder)
+    }
+
+    /// Opens a folder that is used as a relay.
+    ///
+    /// # Errors
+    /// The folder is not there, is not used as a relay, or a newer version has laid it out.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let folder = Self { files: Files::open(path)? };
+        if folder.is_laid_out()? { Ok(folder) } else { Err(Error::NotAFolder(path.to_owned())) }
+    }
+
+    /// Whether the folder is laid out, in the way that is known here.
+    fn is_laid_out(&self) -> Result<bool, Error> {
+        match self.files.read(Path::new(MARKER), 64)? {
+            Some(text) if text.trim_ascii() == LAYOUT.as_bytes() => Ok(true),
+            // An empty one is just arriving.
+            Some(text) if !text.is_empty() => Err(Error::NewerFolder(self.files.path().to_owned())),
+            _ => Ok(false),
+        }
+    }
+
+    /// What lies in it of a workspace.
+    pub fn workspace(self, workspace: &WorkspaceId) -> FolderLog {
+        FolderLog { folder: self, workspace: workspace.to_string() }
+    }
+}
+
+/// A workspace's chunks and statements in a shared folder.
+#[derive(Debug)]
+pub struct FolderLog {
+    folder: Folder,
+    workspace: String,
+}
+
+impl FolderLog {
+    /// The folder itself, for invitations.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// What lies there. Names only: whether a file is what its name says, reading it tells.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn list(&self) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
+        for name in self.files().names(&self.statements())? {
+            match names::id(&name) {
+                Some(id) => drop(listing.statements.insert(StatementId(id))),
+                None => listing.ignored += 1,
+            }
+        }
+        for name in self.files().names(&self.chunks())? {
+            let Some(day) = names::day(&name) else {
+                listing.ignored += 1;
+                continue;
+            };
+            let mut ids = BTreeSet::new();
+            for name in self.files().names(&self.day(day))? {
+                match names::id(&name) {
+                    Some(id) => drop(ids.insert(ChunkId(id))),
+                    None => listing.ignored += 1,
+                }
+            }
+            if !ids.is_empty() {
+                listing.chunks.insert(day, ids);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Reads a chunk.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn chunk(&self, day: Option<UtcDay>, id: &ChunkId) -> Result<Found, Error> {
+        let path = self.day(day).join(id.to_string());
+        self.found(&path, chunk::MOST_BYTES, |bytes| ChunkId::of(bytes) == *id)
+    }
+
+    /// Reads a statement.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn statement(&self, id: &StatementId) -> Result<Found, Error> {
+        let path = self.statements().join(id.to_string());
+        self.found(&path, statement::MOST_BYTES, |bytes| StatementId::of(bytes) == *id)
+    }
+
+    fn found(&self, path: &Path, most: usize, is_whole: impl Fn(&[u8]) -> bool) -> Result<Found, Error> {
+        Ok(match self.files().read(path, most)? {
+            Some(bytes) if is_whole(&bytes) => Found::Whole(bytes),
+            Some(_) => Found::Damaged,
+            None => Found::Gone,
+        })
+    }
+
+    /// Writes chunks, each with its segment's day. They are durable when this returns. One that is there already stays; one that
+    /// is damaged is written anew.
+    ///
+    /// # Errors
+    /// The folder can't be written. What was written before counts.
+    pub fn put_chunks<'c>(&self, chunks: impl IntoIterator<Item = (Option<UtcDay>, &'c [u8])>) -> Result<(), Error> {
+        let mut touched = BTreeSet::new();
+        for (day, bytes) in chunks {
+            let id = ChunkId::of(bytes);
+            if !matches!(self.chunk(day, &id)?, Found::Whole(_)) {
+                let folder = self.day(day);
+                self.files().make(&folder)?;
+                self.files().put(&folder, &id.to_string(), bytes)?;
+                touched.insert(folder);
+            }
+        }
+        touched.iter().try_for_each(|folder| self.files().sync(folder))
+    }
+
+    /// Writes statements, as [`FolderLog::put_chunks`] writes chunks.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn put_statements<'s>(&self, statements: impl IntoIterator<Item = &'s [u8]>) -> Result<(), Error> {
+        let folder = self.statements();
+        self.files().make(&folder)?;
+        for bytes in statements {
+            let id = StatementId::of(bytes);
+            if !matches!(self.statement(&id)?, Found::Whole(_)) {
+                self.files().put(&folder, &id.to_string(), bytes)?;
+            }
+        }
+        self.files().sync(&folder)
+    }
+
+    /// Removes a chunk; it is no error if it is gone already. Its day's folder goes with the last one.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn remove_chunk(&self, day: Option<UtcDay>, id: &ChunkId) -> Result<(), Error> {
+        let folder = self.day(day);
+        self.files().remove(&folder.join(id.to_string()))?;
+        self.files().remove_empty(&folder);
+        Ok(())
+    }
+
+    /// Removes what crashes have left half-written, an hour or longer before `now`.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn tidy(&self, now: SystemTime) -> Result<(), Error> {
+        let mut folders = vec![PathBuf::new(), PathBuf::from(invitation::FOLDER), self.statements()];
+        let days = self.files().names(&self.chunks())?;
+        folders.extend(days.iter().filter_map(|name| names::day(name)).map(|day| self.day(day)));
+        folders.iter().try_for_each(|folder| self.files().remove_parts(folder, now, LEFT))
+    }
+
+    fn files(&self) -> &Files {
+        &self.folder.files
+    }
+
+    fn statements(&self) -> PathBuf {
+        Path::new(&self.workspace).join("statements")
+    }
+
+    fn chunks(&self) -> PathBuf {
+        Path::new(&self.workspace).join("chunks")
+    }
+
+    fn day(&self, day: Option<UtcDay>) -> PathBuf {
+        self.chunks().join(names::of_day(day))
+    }
+}

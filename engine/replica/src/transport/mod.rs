@@ -1,0 +1,60 @@
+//! Transports: how frames get to a relay and back. The sync machine itself is the core's, and knows nothing of them.
+//!
+//! ```text
+//! Address ──► https://…  ──► Http        challenge, token, statements, invitations
+//!         │                    └► Connector ──► Connection   frames both ways: over a WebSocket, or in HTTPS requests
+//!         └─► file:///…  ──► Folder      one file for each chunk and statement: a shared folder is a relay, too
+//! ```
+//!
+//! What they say is `schema/protocol.md`, "HTTP" and "A folder as relay". Whoever calls decides when to try again: every
+//! error says whether it is worth it ([`Error::is_passing`]), nothing here waits and repeats.
+//!
+//! ```no_run
+//! # async fn example(sign: impl Fn(&[u8]) -> [u8; 64], hello: aimon_ledger::frame::Frame) -> Result<(), aimon_replica::transport::Error> {
+//! use aimon_replica::transport::{Address, Connector, Http, Options};
+//! # let (workspace, device) = (aimon_ledger::ids::WorkspaceId([0; 32]), aimon_ledger::ids::DeviceId([0; 16]));
+//!
+//! let http = Http::new(&Address::parse("https://relay.example")?, &Options::of_environment())?;
+//! let token = http.authenticate(&workspace, &device, sign).await?;
+//! let mut connection = Connector::new(http).connect(&token).await?;
+//! connection.send(&hello)?;
+//! while let Some(frame) = connection.recv().await? {
+//!     // … to the sync machine; what it answers: connection.send(…)
+//! }
+//! # Ok(()) }
+//! ```
+
+mod address;
+mod batch;
+mod connection;
+mod error;
+mod folder;
+mod relay;
+mod socket;
+mod tls;
+
+use std::path::PathBuf;
+
+pub use address::{Address, Origin};
+pub use connection::{Connection, Connector, Over};
+pub use error::Error;
+pub use folder::{Folder, FolderLog, Found, Listing};
+pub use relay::{About, Http, Taken, Token};
+
+/// The variable that names a file with certificates to trust beside the system's: a relay's own, or its authority's.
+pub const CA_FILE: &str = "AIMON_CA_FILE";
+
+/// What a relay is reached with, beside its address.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Certificates (PEM) to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Options {
+    /// What the environment says. Proxies it names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used in any case, but not to
+    /// reach this machine.
+    pub fn of_environment() -> Self {
+        Self { ca_file: std::env::var_os(CA_FILE).filter(|v| !v.is_empty()).map(PathBuf::from) }
+    }
+}
