@@ -111,6 +111,32 @@ fn nothing_is_acknowledged_before_it_is_durable() {
     assert_eq!(after.live(&people.workspace()).count(), 1);
 }
 
+#[test]
+fn outcomes_of_pushes_that_become_durable_together_are_one_frame() {
+    let people = People::with(&[1, 2]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    enter(&mut relay, &people, 2, 2, 0);
+    let chunks: Vec<Chunk> = (0..4_u8).map(|n| people.change(1 + n % 2, TODAY, &[n])).collect();
+    for (n, chunk) in chunks.iter().enumerate() {
+        let frame = Frame::Push(vec![chunk.bytes().to_vec()]);
+        relay.take(s(1 + n as u64 % 2), check_frame(frame, None), NOW);
+    }
+    let said = relay.commit();
+    for (n, ids) in [(1, [0, 2]), (2, [1, 3])] {
+        let told: Vec<&Said> = said.iter().filter(|said| said.to == s(n)).collect();
+        let Frame::Outcomes(outcomes) = &told[0].frame else { panic!("{told:?}") };
+        let expected = ids.map(|n| (chunks[n].id(), Outcome::Accepted(n as u64 + 1)));
+        assert_eq!(outcomes[..], expected);
+        let delivered = delivered(&said, n);
+        assert_eq!((told.len(), delivered.len()), (2, 2));
+        let on_the_way = relay.sessions[&s(n)].talk.as_ref().unwrap().on_the_way;
+        // What was said when it entered was not taken yet.
+        let entered = 3 * 64;
+        assert!(on_the_way >= told.iter().map(|said| said.weight).sum::<u64>() && on_the_way < entered + 2_000);
+    }
+}
+
 /// A storage whose commit fails when it is told to.
 #[derive(Default)]
 struct Failing(Memory, bool);
