@@ -111,6 +111,42 @@ fn nothing_is_acknowledged_before_it_is_durable() {
     assert_eq!(after.live(&people.workspace()).count(), 1);
 }
 
+/// Signatures are checked beside the writer, by what was known then; what has changed since is asked again.
+#[test]
+fn what_was_checked_is_judged_by_what_stands_when_it_is_taken() {
+    let mut people = People::with(&[1, 2]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    let push = |chunk: &Chunk| Frame::Push(vec![chunk.bytes().to_vec()]);
+    let (before, chunk) = (relay.view(&people.workspace()).unwrap().unwrap(), people.change(2, TODAY, b"two"));
+    let (early, forged) = (people.change(3, TODAY, b"three"), elsewhere_by(3));
+    let checked = [&chunk, &early, &forged].map(|chunk| check_frame(push(chunk), Some(&*before)));
+    let admit = people.say(Author::Phrase, admit(3));
+    let revoke = people.say(Author::Phrase, What::Revoke { device: device(2), listed: vec![] });
+    relay.frame(s(1), Frame::Statements(vec![admit, revoke]), NOW);
+    let mut said = Vec::new();
+    for checked in checked {
+        relay.take(s(1), checked, NOW);
+        said.extend(relay.commit());
+    }
+    assert_eq!(
+        outcomes(&said),
+        [Outcome::Accepted(1), Outcome::Accepted(2), Outcome::Refused(Code::Signature)],
+        "set aside; live; signed for another workspace"
+    );
+    assert_eq!(relay.storage().live(&people.workspace()).collect::<Vec<_>>(), [&early]);
+    // Refused unseen: a device that pushes too fast.
+    let mut checked = check_frame(push(&people.change(1, TODAY, b"fast")), Some(&*before));
+    assert_eq!(checked.chunks(), 1);
+    checked.refuse(&Code::Rate);
+    relay.take(s(1), checked, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Refused(Code::Rate)]);
+}
+
+fn elsewhere_by(n: u8) -> Chunk {
+    People::named(9, &[n]).change(n, TODAY, b"elsewhere")
+}
+
 #[test]
 fn outcomes_of_pushes_that_become_durable_together_are_one_frame() {
     let people = People::with(&[1, 2]);
