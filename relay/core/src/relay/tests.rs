@@ -446,6 +446,24 @@ fn days_expire_one_by_one_and_not_by_a_jump() {
 }
 
 #[test]
+fn whoever_runs_a_relay_may_say_that_its_clock_is_right() {
+    let people = People::with(&[1]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    push(&mut relay, 1, &[&people.change(1, TODAY, b"a")]);
+    let much_later = UtcMillis(NOW.0 + 300 * DAY);
+    let mut relay = Relay::new(relay.into_storage(), Config::default(), much_later).unwrap();
+    relay.sweep(None, 10, much_later).unwrap();
+    assert_eq!((relay.doubted_time(), relay.storage().live(&people.workspace()).count()), (Some(much_later), 1));
+    relay.trust_clock(much_later);
+    relay.sweep(None, 10, much_later).unwrap();
+    relay.commit();
+    assert_eq!((relay.doubted_time(), relay.storage().live(&people.workspace()).count()), (None, 0));
+    let relay = Relay::new(relay.into_storage(), Config::default(), much_later).unwrap();
+    assert_eq!(relay.doubted_time(), None, "it is known over a restart");
+}
+
+#[test]
 fn repair_finds_what_either_side_lacks() {
     let people = People::with(&[1, 2]);
     let mut relay = relay_of(&people);
