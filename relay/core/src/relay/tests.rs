@@ -143,6 +143,70 @@ fn what_was_checked_is_judged_by_what_stands_when_it_is_taken() {
     assert_eq!(outcomes(&relay.commit()), [Outcome::Refused(Code::Rate)]);
 }
 
+/// A key that was admitted by somebody who is revoked beside does not count, whatever was checked under it before.
+#[test]
+fn a_key_that_has_gone_signs_nothing_any_more() {
+    let mut people = People::with(&[1, 2, 3]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    let heads = people.set.heads();
+    let other = Author::Device(device(5));
+    let second = What::Admit { device: device(2), keys: crate::testing::keys(other), wrapped: vec![] };
+    let second = people.beside(&heads, Author::Device(device(3)), second);
+    let revoke = What::Revoke { device: device(3), listed: vec![] };
+    let revoke = people.beside(&heads, Author::Phrase, revoke);
+    relay.frame(s(1), Frame::Statements(vec![second.bytes().to_vec()]), NOW);
+    let head = header(place(2, TODAY), Kind::Change).encode();
+    let signed = aimon_ledger::chunk::signed_part(&head, b"x");
+    let purpose = aimon_ledger::signature::Purpose::Chunk;
+    let signature = crate::testing::sign(purpose, &people.workspace(), &signed, other);
+    let chunk = Chunk::assemble(&head, b"x", &signature).unwrap();
+    let view = relay.view(&people.workspace()).unwrap().unwrap();
+    let [before, after] = [(); 2].map(|()| check_frame(Frame::Push(vec![chunk.bytes().to_vec()]), Some(&*view)));
+    relay.frame(s(1), Frame::Statements(vec![revoke.bytes().to_vec()]), NOW);
+    relay.take(s(1), after, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Refused(Code::Signature)]);
+    people.set.insert(second).unwrap();
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    relay.take(s(1), before, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Accepted(1)], "without the revoke it counts");
+}
+
+/// What comes and goes before it is durable is told to nobody.
+#[test]
+fn only_what_is_live_in_the_end_is_delivered() {
+    let mut people = People::with(&[1, 2, 3]);
+    let mut relay = relay_of(&people);
+    (1..=3).for_each(|n| drop(enter(&mut relay, &people, u64::from(n), n, 0)));
+    let push = |chunk: &Chunk| check_frame(Frame::Push(vec![chunk.bytes().to_vec()]), None);
+    let (a, b) = (people.change(1, TODAY, b"a"), people.change(2, TODAY, b"b"));
+    let snapshot = people.snapshot(1, TODAY, [&a], b"s");
+    relay.take(s(1), push(&a), NOW);
+    relay.take(s(1), push(&snapshot), NOW);
+    relay.take(s(2), push(&b), NOW);
+    let revoke = people.say(Author::Device(device(1)), What::Revoke { device: device(2), listed: vec![] });
+    relay.take(s(1), check_frame(Frame::Statements(vec![revoke]), None), NOW);
+    let said = relay.commit();
+    assert_eq!(delivered(&said, 3), [(2, snapshot.bytes().to_vec())]);
+    assert_eq!(outcomes(&said).len(), 3, "all of it was taken");
+}
+
+/// A relay that was rolled back waits for no number, also where a socket does not keep up.
+#[test]
+fn a_cursor_from_before_a_rollback_hides_nothing() {
+    let people = People::with(&[1, 2]);
+    let config = Config { window: 100, ..Config::default() };
+    let mut relay = Relay::new(relay_of(&people).into_storage(), config, NOW).unwrap();
+    enter(&mut relay, &people, 1, 1, 0);
+    let frames = enter(&mut relay, &people, 2, 2, 1_000);
+    assert_eq!(frames[1..], [Frame::Live]);
+    let chunk = people.change(1, TODAY, b"a");
+    assert_eq!(delivered(&push(&mut relay, 1, &[&chunk]), 2), [], "its window is full");
+    relay.taken(s(2), 1_000);
+    assert_eq!(delivered(&relay.pump(usize::MAX), 2), [(1, chunk.bytes().to_vec())]);
+}
+
 fn elsewhere_by(n: u8) -> Chunk {
     People::named(9, &[n]).change(n, TODAY, b"elsewhere")
 }
