@@ -148,10 +148,9 @@ async fn send(
         }
         taken += weight;
         // While there is more to send the writer need not hear of each.
-        if saying.is_empty() || taken >= TOLD {
-            if server.writer.bring(Job::Taken(session, std::mem::take(&mut taken))).await.is_err() {
-                break;
-            }
+        let is_time = saying.is_empty() || taken >= TOLD;
+        if is_time && server.writer.bring(Job::Taken(session, std::mem::take(&mut taken))).await.is_err() {
+            break;
         }
     }
     let _ = timeout(Duration::from_secs(1), out.send(close(close_code::NORMAL))).await;
