@@ -33,7 +33,8 @@ pub fn sign(purpose: Purpose, workspace: &WorkspaceId, bytes: &[u8], author: Aut
     secret(author).sign(&purpose.message(workspace, bytes)).to_bytes()
 }
 
-fn keys(author: Author) -> Keys {
+/// Its public keys.
+pub fn keys(author: Author) -> Keys {
     Keys { signing: secret(author).verifying_key().to_bytes(), agreement: [7; 32] }
 }
 

@@ -56,7 +56,7 @@ pub struct Options {
     /// A proxy on the way does TLS: plain HTTP is served also where it can be reached from outside
     #[arg(long, conflicts_with = "tls_cert")]
     pub behind_proxy: bool,
-    /// An address by which devices know the relay, such as https://relay.example; more than one may be given
+    /// An address by which devices know the relay, such as `https://relay.example`; more than one may be given
     #[arg(long = "origin", value_name = "URL")]
     pub origins: Vec<String>,
     /// Who may open a workspace [default: open on loopback, else token]
@@ -66,11 +66,13 @@ pub struct Options {
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().quota)]
     pub quota: u64,
     /// How many chunks a device may push in a second; ten times as many at once
-    #[arg(long, value_name = "CHUNKS", default_value_t = 5_000)]
+    #[arg(long, value_name = "CHUNKS", default_value_t = 5_000,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub device_rate: u32,
     /// How many connections there may be
-    #[arg(long, value_name = "COUNT", default_value_t = 16_384)]
-    pub connections: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 16_384,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub connections: u32,
     /// Where to serve /metrics, if others can reach the relay; on loopback it is served beside everything else
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
@@ -127,7 +129,8 @@ pub async fn serve(
     let (dropped, checkpoints) = checkpoints(data)?;
     let config = Config { quota: options.quota, ..Config::default() };
     // Some connections are left for who comes with a request.
-    let sockets = options.connections - options.connections / 16;
+    let connections = options.connections as usize;
+    let sockets = connections - connections / 16;
     let (writer, thread) = Writer::start(storage, config, options.trust_clock, dropped)?;
     let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, sockets);
     let app = app(&server, options, &metrics);
@@ -149,7 +152,7 @@ pub async fn serve(
     };
     listening(origins.first().map_or("", String::as_str));
     tracing::info!(%address, "listening");
-    let bounded = Bounded::new(options.connections);
+    let bounded = Bounded::new(connections);
     let failed = |source| Error::Listen { address, source };
     let mut serving = axum_server::from_tcp(listener).map_err(failed)?.first_request_timeout(HEAD).handle(handle);
     serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);

@@ -43,8 +43,11 @@ const SENDING: Duration = Duration::from_secs(30);
 /// How much may be on its way to a device that is still listened to.
 const MOST_UNREAD: u64 = 2 << 20;
 
+/// After how many bytes the writer hears that they were taken.
+const TOLD: u64 = 64 << 10;
+
 /// A socket's buffers: an idle device costs little more than these.
-const BUFFER: usize = 4 * 1024;
+const BUFFER: usize = 2 * 1024;
 
 /// `GET /v1/socket`.
 pub async fn upgrade(
@@ -111,6 +114,7 @@ async fn send(
     mut saying: mpsc::UnboundedReceiver<Box<Said>>,
     load: &Load,
 ) {
+    let mut taken = 0;
     while let Some(said) = saying.recv().await {
         let Said { frame, weight, is_last, .. } = *said;
         let bytes = match frame.encode() {
@@ -142,7 +146,10 @@ async fn send(
             let _ = timeout(Duration::from_secs(1), out.close()).await;
             return;
         }
-        if server.writer.bring(Job::Taken(session, weight)).await.is_err() {
+        taken += weight;
+        // While there is more to send the writer need not hear of each.
+        let is_time = saying.is_empty() || taken >= TOLD;
+        if is_time && server.writer.bring(Job::Taken(session, std::mem::take(&mut taken))).await.is_err() {
             break;
         }
     }

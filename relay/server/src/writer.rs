@@ -1,7 +1,7 @@
 //! The one who writes: a thread with the relay's core and its storage. Whatever is waiting is taken in together, made durable
 //! together, and only then answered.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -339,8 +339,9 @@ impl Work {
         let said = self.relay.pump(FRAMES_BETWEEN);
         let failed = self.relay.trouble().map(|error| failed(&error));
         metrics::histogram!("aimon_relay_commit_seconds").record(began.elapsed().as_secs_f64());
+        let mut counted = Counted::default();
         for said in said {
-            count(&said.frame);
+            counted.count(&said.frame);
             let (to, is_last) = (said.to, said.is_last);
             if let Some((_, sink)) = self.sinks.get(&to) {
                 sink.load.add(said.weight);
@@ -372,25 +373,45 @@ fn failed(error: &StorageError) -> Refusal {
     }
 }
 
-fn count(frame: &Frame) {
-    match frame {
-        Frame::Outcomes(outcomes) => {
-            for (_, outcome) in outcomes {
-                let word = match outcome {
-                    Outcome::Accepted(_) => "accepted",
-                    Outcome::Covered => "covered",
-                    Outcome::Refused(Code::Other(_)) => "other",
-                    Outcome::Refused(code) => code.word(),
-                };
-                metrics::counter!("aimon_relay_chunks_total", "outcome" => word.to_owned()).increment(1);
+/// What was said, by its words: counted once a commit.
+#[derive(Default)]
+struct Counted {
+    outcomes: BTreeMap<&'static str, u64>,
+    failed: BTreeMap<String, u64>,
+    delivered: u64,
+}
+
+impl Counted {
+    fn count(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Outcomes(outcomes) => {
+                for (_, outcome) in outcomes {
+                    let word = match outcome {
+                        Outcome::Accepted(_) => "accepted",
+                        Outcome::Covered => "covered",
+                        Outcome::Refused(Code::Quota) => "quota",
+                        Outcome::Refused(Code::Rate) => "rate",
+                        Outcome::Refused(Code::Void | Code::Expired) => "gone",
+                        Outcome::Refused(_) => "refused",
+                    };
+                    *self.outcomes.entry(word).or_default() += 1;
+                }
             }
+            Frame::Deliver(chunks) => self.delivered += chunks.len() as u64,
+            Frame::Failed { code, .. } => *self.failed.entry(code.word().to_owned()).or_default() += 1,
+            _ => {}
         }
-        Frame::Deliver(chunks) => {
-            metrics::counter!("aimon_relay_delivered_total").increment(chunks.len() as u64);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        for (word, count) in &self.outcomes {
+            metrics::counter!("aimon_relay_chunks_total", "outcome" => *word).increment(*count);
         }
-        Frame::Failed { code, .. } => {
-            metrics::counter!("aimon_relay_failed_total", "code" => code.word().to_owned()).increment(1);
+        for (word, count) in &self.failed {
+            metrics::counter!("aimon_relay_failed_total", "code" => word.clone()).increment(*count);
         }
-        _ => {}
+        metrics::counter!("aimon_relay_delivered_total").increment(self.delivered);
     }
 }

@@ -3,13 +3,13 @@
 //! Time, entropy and bytes come in as arguments. So no crate below it may open a file, start a
 //! runtime or bind a C library, and its own sources may not ask for the time or for a random number.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::process::{Problem, Result};
+use crate::process::{Problem, Result, quietly};
 use crate::tally::Verdict;
 use crate::workspace::{Workspace, items, text};
 
@@ -29,7 +29,7 @@ const FOREIGN: &[&str] = &[
     "walkdir",
 ];
 
-/// What the core's own sources may not say.
+/// What the cores' own sources may not say.
 const IMPURE: &[&str] = &[
     "std::env",
     "std::fs",
@@ -46,7 +46,7 @@ const IMPURE: &[&str] = &[
 
 const PURE: &[&str] = &["engine/ledger", "engine/core", "relay/core"];
 
-/// Looks at the core and what is below it.
+/// Looks at the cores and what is below them.
 pub fn holds(workspace: &Workspace) -> Result<Verdict> {
     let metadata = workspace.metadata(&["--locked", "--filter-platform", "wasm32-unknown-unknown"])?;
     let mut wrong = Vec::new();
@@ -55,44 +55,60 @@ pub fn holds(workspace: &Workspace) -> Result<Verdict> {
         let package =
             items(&metadata["packages"]).iter().find(|package| Path::new(text(&package["manifest_path"])) == manifest);
         if let Some(package) = package {
-            wrong.extend(foreign(&metadata, text(&package["id"])));
+            // Of this package alone: what another crate asks of a dependency is no affair of this one.
+            let mut tree = workspace.cargo();
+            tree.args(["tree", "--locked", "--target", "wasm32-unknown-unknown", "--edges", "normal,build"]);
+            tree.args(["--prefix", "depth", "--format", " {p} |{f}", "--package", text(&package["name"])]);
+            wrong.extend(foreign(&quietly(&mut tree)?, &native(&metadata)));
         }
         impure(workspace, &folder.join("src"), &mut wrong)?;
     }
     if wrong.is_empty() { Ok(Verdict::Held) } else { Err(Problem::new(wrong.join("\n"))) }
 }
 
-/// The crates that a package is built from or with, as far as they are foreign.
-fn foreign(metadata: &Value, package: &str) -> Vec<String> {
-    let nodes: HashMap<&str, &Value> =
-        items(&metadata["resolve"]["nodes"]).iter().map(|node| (text(&node["id"]), node)).collect();
-    let packages: HashMap<&str, &Value> =
-        items(&metadata["packages"]).iter().map(|package| (text(&package["id"]), package)).collect();
-    let (mut open, mut seen, mut wrong) = (vec![package], BTreeSet::new(), Vec::new());
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) {
+/// The packages that bind a native library, by name and version, and which.
+fn native(metadata: &Value) -> HashMap<String, String> {
+    let packages = items(&metadata["packages"]).iter();
+    let linked = packages.filter_map(|package| Some((package, package["links"].as_str()?)));
+    linked
+        .filter(|(_, library)| *library != "wasm_bindgen")
+        .map(|(package, library)| {
+            (format!("{} v{}", text(&package["name"]), text(&package["version"])), library.to_owned())
+        })
+        .collect()
+}
+
+/// The crates that a package is built from or with, as far as they are foreign. Of a tree, each line is a depth, a name, a
+/// version, and behind `|` the features.
+fn foreign(tree: &str, native: &HashMap<String, String>) -> Vec<String> {
+    let (mut above, mut skipped, mut wrong): (Vec<(&str, bool)>, usize, Vec<String>) =
+        (Vec::new(), usize::MAX, Vec::new());
+    for line in tree.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(depth), Some(name), Some(version)) =
+            (words.next().and_then(|depth| depth.parse().ok()), words.next(), words.next())
+        else {
+            continue;
+        };
+        above.truncate(depth);
+        let (parent, is_pure) = above.last().copied().unwrap_or_default();
+        let features = line.split_once('|').map_or("", |(_, features)| features);
+        above.push((name, name == "blake3" && features.split([',', ' ']).any(|feature| feature == "pure")));
+        if depth > skipped {
             continue;
         }
-        let (Some(node), Some(package)) = (nodes.get(id), packages.get(id)) else { continue };
-        let name = text(&package["name"]);
-        if let Some(library) = package["links"].as_str().filter(|library| *library != "wasm_bindgen") {
+        skipped = usize::MAX;
+        // blake3's build script names `cc`, and calls it only without its feature `pure`.
+        if is_pure && name == "cc" {
+            skipped = depth;
+        } else if FOREIGN.contains(&name) {
+            wrong.push(format!("{parent} depends on {name}"));
+        } else if let Some(library) = native.get(&format!("{name} {version}")) {
             wrong.push(format!("{name} binds the native library {library}"));
         }
-        // blake3's build script names `cc`, and calls it only without its feature `pure`.
-        let pure = name == "blake3" && items(&node["features"]).iter().any(|feature| feature == "pure");
-        for dependency in items(&node["deps"]) {
-            let used = items(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"] != "dev");
-            let below = text(&dependency["pkg"]);
-            let below_name = packages.get(below).map_or("", |package| text(&package["name"]));
-            if !used || (pure && below_name == "cc") {
-                continue;
-            }
-            if FOREIGN.contains(&below_name) {
-                wrong.push(format!("{name} depends on {below_name}"));
-            }
-            open.push(below);
-        }
     }
+    wrong.sort();
+    wrong.dedup();
     wrong
 }
 
@@ -106,7 +122,7 @@ fn impure(workspace: &Workspace, folder: &Path, wrong: &mut Vec<String>) -> Resu
         } else if name.ends_with(".rs") && name != "tests.rs" {
             let shown = path.strip_prefix(&workspace.root).unwrap_or(&path).display();
             for (number, said) in impurities(&fs::read_to_string(&path)?) {
-                wrong.push(format!("{shown}:{number}: {said} in the core: it has to come in as an argument"));
+                wrong.push(format!("{shown}:{number}: {said} in a core: it has to come in as an argument"));
             }
         }
     }
@@ -136,30 +152,20 @@ mod tests {
         assert_eq!(impurities(source), [(2, "SystemTime::now")]);
     }
 
-    fn tree(feature: &str, kind: &Value) -> Value {
-        json!({
-            "packages": [
-                {"id": "core", "name": "aimon-core", "links": null},
-                {"id": "blake3", "name": "blake3", "links": null},
-                {"id": "cc", "name": "cc", "links": null},
-                {"id": "zstd", "name": "zstd-sys", "links": "zstd"},
-            ],
-            "resolve": {"nodes": [
-                {"id": "core", "features": [], "deps": [
-                    {"pkg": "blake3", "dep_kinds": [{"kind": null}]},
-                    {"pkg": "zstd", "dep_kinds": [{"kind": kind}]},
-                ]},
-                {"id": "blake3", "features": [feature], "deps": [{"pkg": "cc", "dep_kinds": [{"kind": "build"}]}]},
-                {"id": "cc", "features": [], "deps": []},
-                {"id": "zstd", "features": [], "deps": []},
-            ]},
-        })
-    }
+    const TREE: &str =
+        "0 aimon-core v0.1.0 (/src/engine/core) |\n1 blake3 v1.8.7 |pure\n2 cc v1.2.0 |\n3 tokio v1.0.0 |\n";
 
     #[test]
     fn c_is_found_however_deep() {
-        assert!(foreign(&tree("pure", &json!("dev")), "core").is_empty());
-        assert_eq!(foreign(&tree("std", &json!("dev")), "core"), ["blake3 depends on cc"]);
-        assert_eq!(foreign(&tree("pure", &Value::Null), "core"), ["zstd-sys binds the native library zstd"]);
+        let metadata = json!({"packages": [
+            {"name": "zstd-sys", "version": "2.0.0", "links": "zstd"},
+            {"name": "wasm-bindgen-shared", "version": "0.2.0", "links": "wasm_bindgen"},
+        ]});
+        let native = native(&metadata);
+        assert!(foreign(TREE, &native).is_empty());
+        assert_eq!(foreign(&TREE.replace("pure", "std"), &native), ["blake3 depends on cc", "cc depends on tokio"]);
+        let more = "1 zstd v0.14.0 |\n2 zstd-sys v2.0.0 | (*)\n2 wasm-bindgen-shared v0.2.0 |\n";
+        assert_eq!(foreign(&format!("{TREE}{more}"), &native), ["zstd-sys binds the native library zstd"]);
+        assert_eq!(foreign(&format!("{TREE}1 tokio v1.0.0 |\n"), &native), ["aimon-core depends on tokio"]);
     }
 }

@@ -27,12 +27,17 @@ pub(super) fn weight(frame: &Frame) -> u64 {
     let bytes: usize = match frame {
         Frame::Deliver(chunks) => chunks.iter().map(|(_, bytes)| bytes.len() + 16).sum(),
         Frame::Statements(all) => all.iter().map(|bytes| bytes.len() + 8).sum(),
-        Frame::Outcomes(all) => all.len() * 48,
+        Frame::Outcomes(all) => return weight_of(all.len()),
         Frame::Digest { sums, .. } => sums.len() * 64,
         Frame::Ids { segments, .. } => segments.iter().map(|(_, ids)| ids.len() * 32 + 32).sum(),
         _ => 64,
     };
     bytes as u64 + 16
+}
+
+/// The same for so many outcomes.
+pub(super) fn weight_of(outcomes: usize) -> u64 {
+    outcomes as u64 * 48 + 16
 }
 
 impl<S: Storage> Relay<S> {

@@ -114,6 +114,8 @@ pub struct Relay<S: Storage> {
     sessions: BTreeMap<SessionId, Session>,
     /// What is said once all that was written is durable.
     outbox: Vec<Said>,
+    /// Where in the outbox a session's outcomes stand: those of many pushes are one frame.
+    outcomes: HashMap<SessionId, usize>,
     /// Chunks that have come in since the last commit, by workspace.
     fresh: BTreeMap<WorkspaceId, Vec<Fresh>>,
     /// Sessions that have something to be sent.
@@ -145,6 +147,7 @@ impl<S: Storage> Relay<S> {
             workspaces: HashMap::new(),
             sessions: BTreeMap::new(),
             outbox: Vec::new(),
+            outcomes: HashMap::new(),
             fresh: BTreeMap::new(),
             busy: BTreeSet::new(),
             served: SessionId(0),
@@ -335,6 +338,7 @@ impl<S: Storage> Relay<S> {
             }
         }
         self.broadcast();
+        self.outcomes.clear();
         std::mem::take(&mut self.outbox)
     }
 
@@ -497,6 +501,7 @@ impl<S: Storage> Relay<S> {
         if let Err(error) = self.storage.rollback() {
             tracing::error!(%error, "nor could it go back");
         }
+        self.outcomes.clear();
         let mut told: BTreeSet<SessionId> = self.outbox.drain(..).map(|said| said.to).collect();
         for workspace in std::mem::take(&mut self.touched) {
             self.fresh.remove(&workspace);

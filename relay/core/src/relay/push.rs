@@ -1,13 +1,16 @@
 //! Push, and its outcomes.
 
 use aimon_ledger::frame::{Frame, Outcome};
-use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::ids::{ChunkId, WorkspaceId};
 
-use super::deliver::Fresh;
-use super::{Relay, SessionId};
+use super::deliver::{Fresh, weight_of};
+use super::{Relay, Said, SessionId};
 use crate::check::Candidate;
 use crate::log::{Log, Taken};
 use crate::storage::Storage;
+
+/// The most outcomes of one frame.
+const MOST_OUTCOMES: usize = 8 * 1024;
 
 impl<S: Storage> Relay<S> {
     pub(super) fn push(
@@ -44,7 +47,25 @@ impl<S: Storage> Relay<S> {
             }
             outcomes.push((chunk.id(), outcome));
         }
-        self.say(session, Frame::Outcomes(outcomes));
+        self.say_outcomes(session, outcomes);
         Ok(())
+    }
+
+    /// Outcomes of pushes that are made durable together are one frame.
+    fn say_outcomes(&mut self, session: SessionId, outcomes: Vec<(ChunkId, Outcome)>) {
+        let at = self.outcomes.get(&session).copied();
+        if let Some(Said { frame: Frame::Outcomes(all), weight, .. }) = at.and_then(|at| self.outbox.get_mut(at))
+            && all.len() + outcomes.len() <= MOST_OUTCOMES
+        {
+            all.extend(outcomes);
+            let more = weight_of(all.len()) - *weight;
+            *weight += more;
+            if let Some(talk) = self.sessions.get_mut(&session).and_then(|session| session.talk.as_mut()) {
+                talk.on_the_way += more;
+            }
+            return;
+        }
+        self.outcomes.insert(session, self.outbox.len());
+        self.say(session, Frame::Outcomes(outcomes));
     }
 }

@@ -111,6 +111,132 @@ fn nothing_is_acknowledged_before_it_is_durable() {
     assert_eq!(after.live(&people.workspace()).count(), 1);
 }
 
+/// Signatures are checked beside the writer, by what was known then; what has changed since is asked again.
+#[test]
+fn what_was_checked_is_judged_by_what_stands_when_it_is_taken() {
+    let mut people = People::with(&[1, 2]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    let push = |chunk: &Chunk| Frame::Push(vec![chunk.bytes().to_vec()]);
+    let (before, chunk) = (relay.view(&people.workspace()).unwrap().unwrap(), people.change(2, TODAY, b"two"));
+    let (early, forged) = (people.change(3, TODAY, b"three"), elsewhere_by(3));
+    let checked = [&chunk, &early, &forged].map(|chunk| check_frame(push(chunk), Some(&*before)));
+    let admit = people.say(Author::Phrase, admit(3));
+    let revoke = people.say(Author::Phrase, What::Revoke { device: device(2), listed: vec![] });
+    relay.frame(s(1), Frame::Statements(vec![admit, revoke]), NOW);
+    let mut said = Vec::new();
+    for checked in checked {
+        relay.take(s(1), checked, NOW);
+        said.extend(relay.commit());
+    }
+    assert_eq!(
+        outcomes(&said),
+        [Outcome::Accepted(1), Outcome::Accepted(2), Outcome::Refused(Code::Signature)],
+        "set aside; live; signed for another workspace"
+    );
+    assert_eq!(relay.storage().live(&people.workspace()).collect::<Vec<_>>(), [&early]);
+    // Refused unseen: a device that pushes too fast.
+    let mut checked = check_frame(push(&people.change(1, TODAY, b"fast")), Some(&*before));
+    assert_eq!(checked.chunks(), 1);
+    checked.refuse(&Code::Rate);
+    relay.take(s(1), checked, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Refused(Code::Rate)]);
+}
+
+/// A key that was admitted by somebody who is revoked beside does not count, whatever was checked under it before.
+#[test]
+fn a_key_that_has_gone_signs_nothing_any_more() {
+    let mut people = People::with(&[1, 2, 3]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    let heads = people.set.heads();
+    let other = Author::Device(device(5));
+    let second = What::Admit { device: device(2), keys: crate::testing::keys(other), wrapped: vec![] };
+    let second = people.beside(&heads, Author::Device(device(3)), second);
+    let revoke = What::Revoke { device: device(3), listed: vec![] };
+    let revoke = people.beside(&heads, Author::Phrase, revoke);
+    relay.frame(s(1), Frame::Statements(vec![second.bytes().to_vec()]), NOW);
+    let head = header(place(2, TODAY), Kind::Change).encode();
+    let signed = aimon_ledger::chunk::signed_part(&head, b"x");
+    let purpose = aimon_ledger::signature::Purpose::Chunk;
+    let signature = crate::testing::sign(purpose, &people.workspace(), &signed, other);
+    let chunk = Chunk::assemble(&head, b"x", &signature).unwrap();
+    let view = relay.view(&people.workspace()).unwrap().unwrap();
+    let [before, after] = [(); 2].map(|()| check_frame(Frame::Push(vec![chunk.bytes().to_vec()]), Some(&*view)));
+    relay.frame(s(1), Frame::Statements(vec![revoke.bytes().to_vec()]), NOW);
+    relay.take(s(1), after, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Refused(Code::Signature)]);
+    people.set.insert(second).unwrap();
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    relay.take(s(1), before, NOW);
+    assert_eq!(outcomes(&relay.commit()), [Outcome::Accepted(1)], "without the revoke it counts");
+}
+
+/// What comes and goes before it is durable is told to nobody.
+#[test]
+fn only_what_is_live_in_the_end_is_delivered() {
+    let mut people = People::with(&[1, 2, 3]);
+    let mut relay = relay_of(&people);
+    (1..=3).for_each(|n| drop(enter(&mut relay, &people, u64::from(n), n, 0)));
+    let push = |chunk: &Chunk| check_frame(Frame::Push(vec![chunk.bytes().to_vec()]), None);
+    let (a, b) = (people.change(1, TODAY, b"a"), people.change(2, TODAY, b"b"));
+    let snapshot = people.snapshot(1, TODAY, [&a], b"s");
+    relay.take(s(1), push(&a), NOW);
+    relay.take(s(1), push(&snapshot), NOW);
+    relay.take(s(2), push(&b), NOW);
+    let revoke = people.say(Author::Device(device(1)), What::Revoke { device: device(2), listed: vec![] });
+    relay.take(s(1), check_frame(Frame::Statements(vec![revoke]), None), NOW);
+    let said = relay.commit();
+    assert_eq!(delivered(&said, 3), [(2, snapshot.bytes().to_vec())]);
+    assert_eq!(outcomes(&said).len(), 3, "all of it was taken");
+}
+
+/// A relay that was rolled back waits for no number, also where a socket does not keep up.
+#[test]
+fn a_cursor_from_before_a_rollback_hides_nothing() {
+    let people = People::with(&[1, 2]);
+    let config = Config { window: 100, ..Config::default() };
+    let mut relay = Relay::new(relay_of(&people).into_storage(), config, NOW).unwrap();
+    enter(&mut relay, &people, 1, 1, 0);
+    let frames = enter(&mut relay, &people, 2, 2, 1_000);
+    assert_eq!(frames[1..], [Frame::Live]);
+    let chunk = people.change(1, TODAY, b"a");
+    assert_eq!(delivered(&push(&mut relay, 1, &[&chunk]), 2), [], "its window is full");
+    relay.taken(s(2), 1_000);
+    assert_eq!(delivered(&relay.pump(usize::MAX), 2), [(1, chunk.bytes().to_vec())]);
+}
+
+fn elsewhere_by(n: u8) -> Chunk {
+    People::named(9, &[n]).change(n, TODAY, b"elsewhere")
+}
+
+#[test]
+fn outcomes_of_pushes_that_become_durable_together_are_one_frame() {
+    let people = People::with(&[1, 2]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    enter(&mut relay, &people, 2, 2, 0);
+    let chunks: Vec<Chunk> = (0..4_u8).map(|n| people.change(1 + n % 2, TODAY, &[n])).collect();
+    for (n, chunk) in chunks.iter().enumerate() {
+        let frame = Frame::Push(vec![chunk.bytes().to_vec()]);
+        relay.take(s(1 + n as u64 % 2), check_frame(frame, None), NOW);
+    }
+    let said = relay.commit();
+    for (n, ids) in [(1, [0, 2]), (2, [1, 3])] {
+        let told: Vec<&Said> = said.iter().filter(|said| said.to == s(n)).collect();
+        let Frame::Outcomes(outcomes) = &told[0].frame else { panic!("{told:?}") };
+        let expected = ids.map(|n| (chunks[n].id(), Outcome::Accepted(n as u64 + 1)));
+        assert_eq!(outcomes[..], expected);
+        let delivered = delivered(&said, n);
+        assert_eq!((told.len(), delivered.len()), (2, 2));
+        let on_the_way = relay.sessions[&s(n)].talk.as_ref().unwrap().on_the_way;
+        // What was said when it entered was not taken yet.
+        let entered = 3 * 64;
+        assert!(on_the_way >= told.iter().map(|said| said.weight).sum::<u64>() && on_the_way < entered + 2_000);
+    }
+}
+
 /// A storage whose commit fails when it is told to.
 #[derive(Default)]
 struct Failing(Memory, bool);
@@ -381,6 +507,24 @@ fn days_expire_one_by_one_and_not_by_a_jump() {
         let said = relay.frame(s(1), Frame::Push(vec![third.bytes().to_vec()]), later);
         assert_eq!(outcomes(&said), [outcome], "{days}");
     }
+}
+
+#[test]
+fn whoever_runs_a_relay_may_say_that_its_clock_is_right() {
+    let people = People::with(&[1]);
+    let mut relay = relay_of(&people);
+    enter(&mut relay, &people, 1, 1, 0);
+    push(&mut relay, 1, &[&people.change(1, TODAY, b"a")]);
+    let much_later = UtcMillis(NOW.0 + 300 * DAY);
+    let mut relay = Relay::new(relay.into_storage(), Config::default(), much_later).unwrap();
+    relay.sweep(None, 10, much_later).unwrap();
+    assert_eq!((relay.doubted_time(), relay.storage().live(&people.workspace()).count()), (Some(much_later), 1));
+    relay.trust_clock(much_later);
+    relay.sweep(None, 10, much_later).unwrap();
+    relay.commit();
+    assert_eq!((relay.doubted_time(), relay.storage().live(&people.workspace()).count()), (None, 0));
+    let relay = Relay::new(relay.into_storage(), Config::default(), much_later).unwrap();
+    assert_eq!(relay.doubted_time(), None, "it is known over a restart");
 }
 
 #[test]

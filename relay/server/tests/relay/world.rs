@@ -54,7 +54,11 @@ impl Relay {
     }
 
     pub fn on(data: &Path, args: &[&str]) -> Self {
-        let mut serve = command();
+        Self::under(command(), data, args)
+    }
+
+    /// One whose process has been made ready.
+    pub fn under(mut serve: Command, data: &Path, args: &[&str]) -> Self {
         serve.arg("--data").arg(data).args(["serve", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
