@@ -76,6 +76,9 @@ async fn neither_waits_for_the_other() {
             for n in 0..5 {
                 scene.relay.say(&Frame::Deliver(vec![(n, vec![1, 2, 3])]));
                 assert_eq!(connection.recv().await.unwrap(), Some(Frame::Deliver(vec![(n, vec![1, 2, 3])])));
+                while over == Over::Batch && scene.relay.held().waiting == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
                 connection.send(&Frame::Ping(n)).unwrap();
                 assert_eq!(connection.recv().await.unwrap(), Some(Frame::Pong(n)));
             }

@@ -60,6 +60,8 @@ pub struct Held {
     pub faults: Faults,
     pub sockets_tried: usize,
     pub requests: usize,
+    /// Requests that wait for something to be said.
+    pub waiting: usize,
     pub challenges: HashMap<Vec<u8>, bool>,
     pub tokens: HashSet<String>,
     pub statements: Vec<Vec<u8>>,
@@ -359,7 +361,10 @@ async fn frames(State(relay): State<Relay>, headers: HeaderMap, body: Bytes) -> 
         if !session.outbox.lock().unwrap().is_empty() || is_next || relay.held().faults.hasty {
             break;
         }
-        if timeout_at(until, bell.changed()).await.is_err() {
+        relay.held().waiting += 1;
+        let in_time = timeout_at(until, bell.changed()).await.is_ok();
+        relay.held().waiting -= 1;
+        if !in_time {
             break;
         }
     }
