@@ -6,8 +6,9 @@
 //! ```
 //!
 //! There is mostly one request on the way, which waits. A frame that is to go out does not wait for it: it goes in a second one,
-//! upon which the relay ends the wait of the first. Answers are taken in the order of their requests. One that is lost may have
-//! had frames in it, so the session is over then, and the next one begins with a hello: nothing is asked for twice here.
+//! upon which the relay ends the wait of the first. The second may overtake the first, so requests are counted: the relay takes
+//! them up in this order, and answers are taken in it, too. An answer that is lost may have had frames in it, so the session is
+//! over then, and the next one begins with a hello: nothing is asked for twice here.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -26,6 +27,9 @@ use super::{Error, Http, Token};
 /// Names the session.
 const SESSION: &str = "aimon-session";
 
+/// Says the how-manieth request of the session it is, from 0.
+const TURN: &str = "aimon-turn";
+
 /// The most bytes of an answer: the relay's window of 4 MiB, and a frame that was begun within it.
 const MOST_ANSWER: usize = 5 << 20;
 
@@ -36,12 +40,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 const REQUESTS: usize = 2;
 
 /// A session with a relay.
-#[derive(Clone)]
 pub(super) struct Session {
     http: Http,
     token: Token,
     /// 32 hexadecimal digits.
     id: String,
+    turn: u64,
 }
 
 impl Session {
@@ -53,18 +57,23 @@ impl Session {
             // Writing to a text does not fail.
             let _ = write!(id, "{byte:02x}");
         }
-        Ok(Self { http: http.clone(), token: token.clone(), id })
+        Ok(Self { http: http.clone(), token: token.clone(), id, turn: 0 })
     }
 
-    async fn exchange(self, body: Vec<u8>) -> Result<Answered, Error> {
-        let asked = Instant::now();
-        let request = self.http.request(Method::POST, "/v1/frames").header(SESSION, &self.id);
+    /// The next request.
+    fn exchange(&mut self, body: Vec<u8>) -> impl Future<Output = Result<Answered, Error>> + Send + use<> {
+        let http = self.http.clone();
+        let request = http.request(Method::POST, "/v1/frames").header(SESSION, &self.id).header(TURN, self.turn);
+        self.turn += 1;
         let request = call::with_body(call::with_token(request, &self.token), body);
         let (request, within) = call::with_wait(request, call::LONGEST_WAIT);
-        let answer = self.http.call(request, within, MOST_ANSWER).await?;
-        let frames = frame::sequence(&answer.body)?;
-        let in_vain = frames.is_empty() && asked.elapsed() < PAUSE;
-        Ok(Answered { frames, in_vain })
+        async move {
+            let asked = Instant::now();
+            let answer = http.call(request, within, MOST_ANSWER).await?;
+            let frames = frame::sequence(&answer.body)?;
+            let in_vain = frames.is_empty() && asked.elapsed() < PAUSE;
+            Ok(Answered { frames, in_vain })
+        }
     }
 }
 
@@ -101,32 +110,35 @@ impl Queue {
 }
 
 /// Carries frames until the session ends, or nobody has any more to send.
-pub(super) async fn carry(session: Session, ends: Ends) -> Result<(), Error> {
+pub(super) async fn carry(mut session: Session, ends: Ends) -> Result<(), Error> {
     let Ends { outgoing, incoming } = ends;
     let mut queue = Queue { frames: outgoing, held: None };
     let mut answers = FuturesOrdered::new();
     // The session begins with the device's hello.
     match queue.body().await {
-        Some(hello) => answers.push_back(session.clone().exchange(hello)),
+        Some(hello) => answers.push_back(session.exchange(hello)),
         None => return Ok(()),
     }
     let (mut is_open, mut next_poll) = (true, Instant::now());
+    // Before the relay has answered there is no session that a second request could be in.
+    let mut most = 1;
     while is_open || !answers.is_empty() {
         tokio::select! {
             Some(answered) = answers.next() => {
                 let answered = answered?;
+                most = REQUESTS;
                 for frame in answered.frames {
                     // While a connection is closed nobody listens, and what was sent still goes out.
                     let _ = incoming.send(Ok(frame)).await;
                 }
                 next_poll = Instant::now() + if answered.in_vain { PAUSE } else { Duration::ZERO };
             }
-            body = queue.body(), if is_open && answers.len() < REQUESTS => match body {
-                Some(body) => answers.push_back(session.clone().exchange(body)),
+            body = queue.body(), if is_open && answers.len() < most => match body {
+                Some(body) => answers.push_back(session.exchange(body)),
                 None => is_open = false,
             },
             () = sleep_until(next_poll), if is_open && answers.is_empty() => {
-                answers.push_back(session.clone().exchange(Vec::new()));
+                answers.push_back(session.exchange(Vec::new()));
             }
         }
     }

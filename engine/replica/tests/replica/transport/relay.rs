@@ -47,6 +47,8 @@ pub struct Faults {
     pub device: Option<DeviceId>,
     /// Answers of batches are given at once, though they are empty.
     pub hasty: bool,
+    /// Every other request takes longer to arrive, so that the next one overtakes it.
+    pub overtaken: bool,
     /// What a socket gets instead of a welcome.
     pub says: Option<Message>,
 }
@@ -60,6 +62,8 @@ pub struct Held {
     pub faults: Faults,
     pub sockets_tried: usize,
     pub requests: usize,
+    /// Requests that wait for something to be said.
+    pub waiting: usize,
     pub challenges: HashMap<Vec<u8>, bool>,
     pub tokens: HashSet<String>,
     pub statements: Vec<Vec<u8>>,
@@ -76,14 +80,14 @@ struct Session {
     outbox: Mutex<VecDeque<Frame>>,
     /// Grows with each frame and each request, and ends waits.
     bell: watch::Sender<u64>,
-    turn: Mutex<u64>,
-    line: tokio::sync::Mutex<()>,
+    /// The latest request that has come, and the one that is to be taken up.
+    turns: Mutex<(u64, u64)>,
 }
 
 impl Session {
     fn new() -> Arc<Self> {
         let (bell, _) = watch::channel(0);
-        Arc::new(Self { outbox: Mutex::default(), bell, turn: Mutex::default(), line: tokio::sync::Mutex::default() })
+        Arc::new(Self { outbox: Mutex::default(), bell, turns: Mutex::default() })
     }
 
     fn say(&self, frame: Frame) {
@@ -322,6 +326,11 @@ async fn talk(relay: Relay, mut socket: WebSocket) {
 }
 
 async fn frames(State(relay): State<Relay>, headers: HeaderMap, body: Bytes) -> Response {
+    let turn: u64 = headers["aimon-turn"].to_str().unwrap().parse().unwrap();
+    let is_late = relay.held().faults.overtaken && turn % 2 == 1;
+    if is_late {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     if !relay.is_member(&headers) {
         return unauthorized();
     }
@@ -339,31 +348,38 @@ async fn frames(State(relay): State<Relay>, headers: HeaderMap, body: Bytes) -> 
         }
         None => return refuse(StatusCode::NOT_FOUND, "unknown-session"),
     };
-    // A request ends the wait of the one before.
-    let turn = {
-        let mut turn = session.turn.lock().unwrap();
-        *turn += 1;
-        *turn
-    };
+    // A request ends the wait of the one before, and is taken up behind it, though it may have come first.
+    let mut bell = session.bell.subscribe();
+    {
+        let mut turns = session.turns.lock().unwrap();
+        turns.0 = turns.0.max(turn);
+    }
     session.bell.send_modify(|n| *n += 1);
-    let _line = session.line.lock().await;
+    while session.turns.lock().unwrap().1 != turn {
+        bell.changed().await.unwrap();
+    }
     frames.into_iter().for_each(|frame| relay.take(&session, frame));
 
     let wait = headers["aimon-wait"].to_str().unwrap().parse().unwrap();
     assert!(wait <= 25);
     let until = Instant::now() + Duration::from_secs(wait);
-    let mut bell = session.bell.subscribe();
     loop {
         bell.mark_unchanged();
-        let is_next = *session.turn.lock().unwrap() != turn;
+        let is_next = session.turns.lock().unwrap().0 > turn;
         if !session.outbox.lock().unwrap().is_empty() || is_next || relay.held().faults.hasty {
             break;
         }
-        if timeout_at(until, bell.changed()).await.is_err() {
+        relay.held().waiting += 1;
+        let in_time = timeout_at(until, bell.changed()).await.is_ok();
+        relay.held().waiting -= 1;
+        if !in_time {
             break;
         }
     }
-    session.drain().into_response()
+    let answer = session.drain();
+    session.turns.lock().unwrap().1 += 1;
+    session.bell.send_modify(|n| *n += 1);
+    answer.into_response()
 }
 
 async fn invite(State(relay): State<Relay>, Path(invitation): Path<String>, headers: HeaderMap) -> Response {
