@@ -54,6 +54,18 @@ pub enum Command {
     Statusline(StatuslineArgs),
     /// Watch the logs and serve the local HTTP API, until it is ended
     Up(UpArgs),
+    /// Begin, show, recover or leave a workspace: devices that share one history
+    Workspace {
+        /// What to do with it
+        #[command(subcommand)]
+        command: WorkspaceCommand,
+    },
+    /// Show a code by which another device joins this one's workspace
+    Pair(PairArgs),
+    /// Join another device's workspace with the code that it shows
+    Join(JoinArgs),
+    /// Push what waits and fetch what is new, once
+    Sync(SyncArgs),
     /// Check everything: places looked at, database, clock, prices
     Doctor(DoctorArgs),
     /// Write the history to a folder
@@ -72,6 +84,102 @@ pub enum Command {
 /// `aimon scan`
 #[derive(Args, Debug, Default)]
 pub struct ScanArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `aimon workspace`
+#[derive(Subcommand, Debug)]
+pub enum WorkspaceCommand {
+    /// Give this device's history a relay and a phrase, so that other devices can join
+    Create(CreateArgs),
+    /// Show the workspace, its relay and its devices
+    Show(ShowArgs),
+    /// Come back into a workspace with its phrase
+    Recover(RecoverArgs),
+    /// Go on alone: the history stays, this device's keys go
+    Leave(LeaveArgs),
+}
+
+/// `aimon workspace create`
+#[derive(Args, Debug)]
+pub struct CreateArgs {
+    /// The relay: https://HOST, http://127.0.0.1:PORT, or file:///PATH for a shared folder
+    #[arg(long, value_name = "ADDRESS")]
+    pub relay: String,
+    /// What the workspace is called on other devices
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Read the relay's registration token from the standard input
+    #[arg(long)]
+    pub registration_stdin: bool,
+    /// Print one JSON object, the phrase in it
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `aimon workspace show`
+#[derive(Args, Debug, Default)]
+pub struct ShowArgs {
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
+/// `aimon workspace recover`
+#[derive(Args, Debug)]
+pub struct RecoverArgs {
+    /// The relay
+    #[arg(long, value_name = "ADDRESS")]
+    pub relay: String,
+    /// Read the relay's registration token from the first line of the standard input, before the phrase
+    #[arg(long)]
+    pub registration_stdin: bool,
+    /// Don't ask before this device's history is brought along
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `aimon workspace leave`
+#[derive(Args, Debug, Default)]
+pub struct LeaveArgs {
+    /// Leave also what can't be read because its keys are gone
+    #[arg(long)]
+    pub lose: bool,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `aimon pair`
+#[derive(Args, Debug, Default)]
+pub struct PairArgs {
+    /// Print one line, {"code": …}, at once, and one more when the other device is in
+    #[arg(long)]
+    pub json: bool,
+    /// Take in whoever has the code, without comparing the six digits
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `aimon join`
+#[derive(Args, Debug)]
+pub struct JoinArgs {
+    /// The code, or - to read it from the standard input
+    #[arg(value_name = "CODE")]
+    pub code: String,
+    /// Don't ask: trust whoever holds the code, and bring this device's history
+    #[arg(long)]
+    pub yes: bool,
+    /// What this device is called on the others
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `aimon sync`
+#[derive(Args, Debug, Default)]
+pub struct SyncArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

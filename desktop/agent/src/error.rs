@@ -13,6 +13,46 @@ pub enum Error {
     /// Between this device and its relay.
     #[error(transparent)]
     Transport(#[from] aimon_replica::transport::Error),
+    /// While in touch with a relay.
+    #[error(transparent)]
+    Link(#[from] aimon_replica::link::LinkError),
+    /// The sync machine's own.
+    #[error(transparent)]
+    Sync(#[from] aimon_core::sync::SyncError),
+    /// While pairing.
+    #[error(transparent)]
+    Pairing(#[from] aimon_core::pairing::PairingError),
+    /// Words that are no phrase.
+    #[error(transparent)]
+    Phrase(#[from] aimon_core::crypto::PhraseError),
+    /// Somebody has to say yes, and nobody can be asked.
+    #[error("{0}, and nobody can be asked: there is no terminal")]
+    Unasked(&'static str),
+    /// Somebody said no.
+    #[error("{0}")]
+    Declined(&'static str),
+    /// Nobody came in time.
+    #[error("{0}")]
+    Late(&'static str),
+    /// The workspace has no relay.
+    #[error("this workspace has no relay")]
+    NoRelay,
+    /// Something was refused by the relay, and waits here.
+    #[error(
+        "{count} of what is recorded here was refused by the relay ({code}); it is kept, and goes out when the reason ends"
+    )]
+    SyncRefused {
+        /// How many chunks.
+        count: u64,
+        /// The relay's word.
+        code: String,
+    },
+    /// A device that is not known.
+    #[error("`{0}` is no device of this workspace")]
+    UnknownDevice(String),
+    /// A setting that does not exist, or a value that it can't have.
+    #[error("{0}")]
+    BadSetting(String),
     /// Neither AIMON_HOME nor a home folder is known.
     #[error("there is no folder for aimon's data: neither AIMON_HOME nor a home folder is set")]
     NoHome,
@@ -283,6 +323,22 @@ impl Error {
         match self {
             Self::Replica(e) => e.code(),
             Self::Transport(e) => e.code(),
+            Self::Link(e) => e.code(),
+            Self::Sync(e) => match e {
+                aimon_core::sync::SyncError::NoKey => "no-workspace-key",
+                aimon_core::sync::SyncError::TooLarge => "too-large",
+                aimon_core::sync::SyncError::NotAMember => "device-revoked",
+                aimon_core::sync::SyncError::Statements(_) | aimon_core::sync::SyncError::Damaged(_) => "sync-damaged",
+            },
+            Self::Pairing(_) => "pairing-failed",
+            Self::Phrase(_) => "bad-phrase",
+            Self::Unasked(_) => "nobody-to-ask",
+            Self::Declined(_) => "declined",
+            Self::Late(_) => "nobody-came",
+            Self::NoRelay => "no-relay",
+            Self::SyncRefused { .. } => "sync-refused",
+            Self::UnknownDevice(_) => "unknown-device",
+            Self::BadSetting(_) => "bad-setting",
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
             Self::BadZone(_) => "bad-timezone",
@@ -323,6 +379,22 @@ impl Error {
         match self {
             Self::Replica(e) => e.help().to_owned(),
             Self::Transport(e) => e.help().to_owned(),
+            Self::Link(e) => e.help().to_owned(),
+            Self::Sync(e) => match e {
+                aimon_core::sync::SyncError::NoKey => "run `aimon sync` here and on another device".to_owned(),
+                aimon_core::sync::SyncError::NotAMember => {
+                    "leave the workspace here (`aimon workspace leave`) and pair again".to_owned()
+                }
+                _ => "run `aimon doctor`; if it stays, report it with the text above".to_owned(),
+            },
+            Self::Pairing(_) => String::new(),
+            Self::Phrase(_) => "type the 24 words as they were shown, in their order".to_owned(),
+            Self::Unasked(_) => "run it on a terminal, or with --yes (its help says what that means)".to_owned(),
+            Self::Declined(_) | Self::Late(_) => "run `aimon pair` again for a new code".to_owned(),
+            Self::NoRelay => "name one: `aimon workspace create --relay https://HOST`".to_owned(),
+            Self::SyncRefused { .. } => "`aimon status` says what waits; the relay's owner can make room".to_owned(),
+            Self::UnknownDevice(_) => "`aimon device list` names them".to_owned(),
+            Self::BadSetting(_) => "`aimon settings get` shows all of them".to_owned(),
             Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),
             Self::BadRetention(_) => {
                 "set AIMON_RETENTION_DAYS to how many days to keep, 7 to 3650, or leave it out for 180".to_owned()

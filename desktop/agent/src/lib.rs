@@ -31,6 +31,7 @@ pub mod status;
 pub mod statusline;
 pub mod view;
 pub mod windows;
+pub mod workspace;
 
 use std::process::ExitCode;
 

@@ -3,15 +3,23 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use aimon_core::crypto::SecretKeys;
 use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Options, Replica};
 use aimon_sources::collector::Env;
 
+use secrecy::ExposeSecret;
+
+use crate::agent::client::{Client, ClientError};
 use crate::demo::Demo;
 use crate::error::{Error, Result};
 use crate::render::labels::Labels;
-use crate::{dates, home};
+use crate::secrets::{Secrets, Surroundings};
+use crate::{dates, home, output};
+
+/// How long another command that holds the folder may take to finish.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A data folder with its surroundings.
 #[derive(Debug)]
@@ -69,13 +77,63 @@ impl Place {
 
     /// Opens the replica to write.
     pub async fn open(&self) -> Result<Replica> {
-        Ok(Replica::open(&self.home, &self.options).await?)
+        let mut replica = Replica::open(&self.home, &self.options).await?;
+        self.unlock(&mut replica).await;
+        Ok(replica)
+    }
+
+    /// Gives a replica in a workspace this device's keys. Where they can't be had now it works without: what is recorded waits in
+    /// clear, and what others wrote is not shown.
+    pub async fn unlock(&self, replica: &mut Replica) {
+        if !replica.is_locked() {
+            return;
+        }
+        if let Err(e) = self.give_keys(replica).await {
+            output::note(&format!("{e} ({}): what other devices wrote can't be read, nor anything sent", e.code()));
+        }
+    }
+
+    async fn give_keys(&self, replica: &mut Replica) -> Result<()> {
+        let store = Secrets::open(&self.home, &Surroundings::real()?)?;
+        let now = dates::now();
+        let seed = store.need_device_seed()?;
+        match replica.unlock(SecretKeys::of_seed(*seed.expose_secret()), now).await {
+            // A crash while joining: the keys of the new workspace had not been put in their place.
+            Err(aimon_replica::Error::OtherKeys(home)) => match store.next_seed()? {
+                Some(seed) => Ok(replica.unlock(SecretKeys::of_seed(*seed.expose_secret()), now).await?),
+                None => Err(aimon_replica::Error::OtherKeys(home).into()),
+            },
+            done => Ok(done?),
+        }
+    }
+
+    /// How the replica is opened.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Opens the replica to write. A running `aimon up` lends the folder for as long as this process has it.
+    pub async fn borrow(&self) -> Result<Replica> {
+        if let Some(replica) = self.try_open().await? {
+            return Ok(replica);
+        }
+        if let Some(agent) = Client::find(&self.home).filter(Client::answers) {
+            match agent.lend() {
+                Ok(()) => {}
+                Err(ClientError::Refused(problem)) => return Err(Error::Agent(problem)),
+                Err(e) => return Err(Error::NoAnswer { home: self.home.clone(), why: e.to_string() }),
+            }
+        }
+        self.open_patiently(PATIENCE).await
     }
 
     /// Opens the replica to read; `None` where there is nothing yet.
     pub async fn open_read(&self) -> Result<Option<Replica>> {
         match Replica::open_read(&self.home, &self.options).await {
-            Ok(replica) => Ok(Some(replica)),
+            Ok(mut replica) => {
+                self.unlock(&mut replica).await;
+                Ok(Some(replica))
+            }
             Err(aimon_replica::Error::Empty(_)) => Ok(None),
             Err(e) => Err(e.into()),
         }

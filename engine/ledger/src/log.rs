@@ -174,6 +174,11 @@ impl Log {
         held.map(|(id, held)| (id, &held.header, held.state))
     }
 
+    /// Whether a snapshot that counts covers an id in its segment.
+    pub fn is_covered(&self, place: &Place, short: Short) -> bool {
+        self.segments.get(place).is_some_and(|segment| segment.covers(short))
+    }
+
     /// Whether an id would be taken for another in its segment: one that is held, or that a snapshot covers.
     pub fn is_taken(&self, place: &Place, short: Short) -> bool {
         self.segments.get(place).is_some_and(|segment| {

@@ -53,6 +53,8 @@ mod export;
 mod health;
 mod home;
 mod keys;
+mod lend;
+pub mod link;
 mod marks;
 mod meta;
 mod quarantine;

@@ -31,7 +31,7 @@ pub struct Options {
 pub struct Replica {
     pub(crate) home: PathBuf,
     pub(crate) db: SqliteConnection,
-    lock: Option<home::Lock>,
+    pub(crate) lock: Option<home::Lock>,
     pub(crate) device: DeviceId,
     pub(crate) retention: Retention,
     pub(crate) time: TrustedTime,

@@ -58,6 +58,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/scan", post(scan))
         .route("/v1/rebuild", post(rebuild))
         .route("/v1/trust-clock", post(trust_clock))
+        .route("/v1/lend", post(lend))
         .route("/v1/events", get(changes))
         .method_not_allowed_fallback(not_so);
     let closed = quick.merge(long).layer(middleware::from_fn_with_state(shared.clone(), with_token));
@@ -78,7 +79,7 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
-    paths(report, status, scan, record, rebuild, trust_clock, changes),
+    paths(report, status, scan, record, rebuild, trust_clock, lend, changes),
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -292,6 +293,16 @@ async fn rebuild(State(shared): State<Shared>) -> Answer<Done> {
 ))]
 async fn trust_clock(State(shared): State<Shared>) -> Answer<Done> {
     shared.agent.trust_clock().await?;
+    Ok(Json(Done { done: true }))
+}
+
+/// Lends the folder to another command, which opens it at once; it comes back by itself.
+#[utoipa::path(post, path = "/v1/lend", responses(
+    (status = 200, body = Done),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn lend(State(shared): State<Shared>) -> Answer<Done> {
+    shared.agent.lend().await;
     Ok(Json(Done { done: true }))
 }
 

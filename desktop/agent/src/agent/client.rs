@@ -93,6 +93,11 @@ impl Client {
         self.post("/v1/scan", b"", Duration::from_secs(2))
     }
 
+    /// Has it lend the folder to this process.
+    pub fn lend(&self) -> Result<(), ClientError> {
+        self.post::<serde_json::Value>("/v1/lend", b"", Duration::from_secs(60)).map(|_| ())
+    }
+
     /// Has it do something, and reads its answer.
     pub fn post<T: for<'a> Deserialize<'a>>(
         &self,

@@ -1,5 +1,8 @@
 //! The agent's replica and its work. One thing at a time writes; reads go between commits.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use aimon_core::event::Event;
 use aimon_core::history::{Query, Report};
 use aimon_core::time::UtcDay;
@@ -18,11 +21,14 @@ use crate::status::Status;
 use crate::statusline::Reading;
 use crate::{view, windows};
 
+/// How long somebody who has asked for the folder may take to open it.
+const BORROWED: Duration = Duration::from_secs(3);
+
 /// What `aimon up` shares among its tasks.
 #[derive(Debug)]
 pub struct Agent {
     place: Place,
-    replica: Mutex<Replica>,
+    replica: Arc<Mutex<Replica>>,
     /// One scan after the other: two would read the same bytes.
     scanning: Mutex<()>,
     pricing: Pricing,
@@ -36,7 +42,7 @@ impl Agent {
     pub fn new(place: Place, replica: Replica, pricing: Pricing, zone: TimeZone) -> Self {
         let labels = place.labels(Some(&replica));
         let changed = replica.subscribe();
-        Self { place, replica: Mutex::new(replica), scanning: Mutex::new(()), pricing, changed, labels, zone }
+        Self { place, replica: Arc::new(Mutex::new(replica)), scanning: Mutex::new(()), pricing, changed, labels, zone }
     }
 
     /// Names for people, and whether this is the demo.
@@ -68,6 +74,40 @@ impl Agent {
         let sealed = replica.seal(dates::now()).await?;
         replica.settle().await;
         Ok(sealed)
+    }
+
+    /// Lends the folder to another process, and takes it back once that is done with it. Whoever asks meanwhile waits.
+    pub async fn lend(self: &Arc<Self>) {
+        let mut replica = Arc::clone(&self.replica).lock_owned().await;
+        replica.settle().await;
+        replica.lend();
+        let agent = Arc::clone(self);
+        // On a thread of its own: opening a replica is nothing that a task can be made of.
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                let until = Instant::now() + BORROWED;
+                while Instant::now() < until && !Replica::is_taken(&agent.place.home) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                // The other one may end in any way: the lock falls with it.
+                while let Err(e) = replica.take_back(agent.place.options()).await {
+                    tracing::debug!("the folder is not back yet: {e}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                agent.place.unlock(&mut replica).await;
+            });
+        });
+    }
+
+    /// The replica, for whoever carries its frames.
+    pub fn replica(&self) -> &Mutex<Replica> {
+        &self.replica
+    }
+
+    /// The place.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Throws the derived tables away and makes them again.

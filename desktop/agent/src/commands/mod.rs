@@ -5,20 +5,20 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod export;
+pub mod join;
 pub mod man;
+pub mod pair;
 pub mod report;
 pub mod scan;
 pub mod status;
 pub mod statusline;
+pub mod sync;
 pub mod up;
-
-use std::time::Duration;
+pub mod workspace;
 
 use crate::cli::{Cli, Command, StatusArgs};
 use crate::error::Result;
-
-/// How long another command that holds the folder may take to finish.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) use crate::place::PATIENCE;
 
 /// Does what the command line asks for.
 pub async fn run(cli: Cli) -> Result<()> {
@@ -30,6 +30,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Status(args)) => status::run(&args).await,
         Some(Command::Statusline(args)) => statusline::run(&args).await,
         Some(Command::Up(args)) => up::run(&args).await,
+        Some(Command::Workspace { command }) => workspace::run(&command).await,
+        Some(Command::Pair(args)) => pair::run(&args).await,
+        Some(Command::Join(args)) => join::run(&args).await,
+        Some(Command::Sync(args)) => sync::run(&args).await,
         Some(Command::Doctor(args)) => doctor::run(&args).await,
         Some(Command::Export(args)) => export::run(&args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,

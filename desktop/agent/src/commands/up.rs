@@ -16,6 +16,7 @@ use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
 use crate::render::text::visible;
+use crate::workspace::touch::{self, Touch};
 use crate::{dates, output, paint, view};
 
 /// Runs until it is ended.
@@ -50,6 +51,8 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let agent = Arc::new(Agent::new(place, replica, pricing, zone.clone()));
     let router = api::router(Shared { agent: Arc::clone(&agent), token, port });
     let _server = Running(tokio::spawn(server::serve(listener, router)));
+    let (state, _) = tokio::sync::watch::channel(Touch::default());
+    let _touch = Running(tokio::spawn(touch::stay(Arc::clone(&agent), state)));
 
     let url = format!("http://127.0.0.1:{port}");
     agent.scan(true).await?;

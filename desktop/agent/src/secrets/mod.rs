@@ -38,6 +38,11 @@ impl Label {
         Self("device".to_owned())
     }
 
+    /// The seed of the keys that the device is about to have.
+    pub fn next_device() -> Self {
+        Self("next-device".to_owned())
+    }
+
     /// Another one: 1 to 64 lower-case letters, digits and hyphens.
     pub fn new(text: &str) -> Option<Self> {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -178,8 +183,11 @@ impl Secrets {
     /// # Errors
     /// As [`Secrets::get`], or what lies there is no seed.
     pub fn device_seed(&self) -> Result<Option<SecretBox<[u8; 32]>>> {
-        let label = Label::device();
-        let Some(secret) = self.get(&label)? else { return Ok(None) };
+        self.seed(&Label::device())
+    }
+
+    fn seed(&self, label: &Label) -> Result<Option<SecretBox<[u8; 32]>>> {
+        let Some(secret) = self.get(label)? else { return Ok(None) };
         let seed = Zeroizing::new(
             <[u8; 32]>::try_from(secret.expose_secret())
                 .map_err(|_| Error::SecretDamaged(label.as_str().to_owned()))?,
@@ -194,6 +202,33 @@ impl Secrets {
     pub fn need_device_seed(&self) -> Result<SecretBox<[u8; 32]>> {
         let store = self.chosen.store.word();
         self.device_seed()?.ok_or(Error::SecretMissing { home: self.home.clone(), store })
+    }
+
+    /// The seed of the keys that a device joins another workspace with, as long as it is not there for certain.
+    ///
+    /// # Errors
+    /// As [`Secrets::device_seed`].
+    pub fn next_seed(&self) -> Result<Option<SecretBox<[u8; 32]>>> {
+        self.seed(&Label::next_device())
+    }
+
+    /// Keeps it, beside the seed that is in use.
+    ///
+    /// # Errors
+    /// As [`Secrets::put`].
+    pub fn put_next_seed(&mut self, seed: &[u8; 32]) -> Result<()> {
+        self.put(&Label::next_device(), seed)
+    }
+
+    /// Puts it into its place: the device has joined.
+    ///
+    /// # Errors
+    /// As [`Secrets::put`].
+    pub fn take_next_seed(&mut self) -> Result<()> {
+        if let Some(seed) = self.next_seed()? {
+            self.put_device_seed(seed.expose_secret())?;
+        }
+        self.remove(&Label::next_device())
     }
 
     /// Keeps the seed of the device's keys.

@@ -49,6 +49,30 @@ impl Client {
         }
     }
 
+    /// Whether a chunk that is not held need not lie anywhere: a snapshot that is held covers it, it is void, or its day is over. One
+    /// that is not signed by whom it names is nobody's to remove.
+    pub fn is_gone(&self, chunk: &Chunk) -> bool {
+        if !self.is_signed(chunk) {
+            return false;
+        }
+        match self.log.rules().alone(&chunk.id(), chunk.header()) {
+            State::Expired | State::Void => true,
+            State::Live => self.log.is_covered(&chunk.header().place, chunk.id().short()),
+            State::Covered | State::SetAside | State::Stranger => false,
+        }
+    }
+
+    /// A folder holds all that is live here: nothing waits any more.
+    pub fn all_taken(&mut self) -> Step {
+        let mut step = Step::default();
+        let queued: Vec<ChunkId> = self.queue.ids().copied().collect();
+        for id in queued.into_iter().filter(|id| self.log.state(id) == Some(State::Live)) {
+            self.queue.remove(&id);
+            step.write.acknowledged.push(id);
+        }
+        step
+    }
+
     /// Chunks that don't count and are kept because what follows from them could not be done yet, and what it takes to do it.
     pub fn unreviewed(&self) -> Vec<ChunkId> {
         let void: BTreeSet<UtcDay> = self.void().iter().filter_map(|(_, place)| place.day).collect();

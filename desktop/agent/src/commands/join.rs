@@ -1,0 +1,149 @@
+//! `aimon join`
+
+use std::io::Read;
+use std::time::Duration;
+
+use aimon_core::crypto::SecretKeys;
+use aimon_core::pairing::{Brings, Joiner, Request};
+use aimon_core::settings::Path;
+use aimon_core::sync::{Me, entry};
+use aimon_ledger::frame::Code;
+use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::signature::Purpose;
+use aimon_ledger::statement::Statement;
+use aimon_replica::link;
+use aimon_replica::transport::{self, Address, Folder, Found, Http, Options};
+use aimon_replica::{Enrolment, Replica};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use crate::cli::JoinArgs;
+use crate::error::{Error, Result};
+use crate::place::Place;
+use crate::render::number::count;
+use crate::render::text::visible;
+use crate::secrets::{Secrets, Surroundings};
+use crate::workspace::mailbox::Joining;
+use crate::workspace::{entropy, machine_name, new_device, set, touch};
+use crate::{dates, output, paint};
+
+/// How long the other device may take to say yes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Joins a workspace.
+pub async fn run(args: &JoinArgs) -> Result<()> {
+    let place = Place::here()?;
+    let code = code(args)?;
+    let mut replica = place.borrow().await?;
+    let brings = brings(&mut replica).await?;
+    let me = Me { device: new_device()?, secret: SecretKeys::new(entropy()?) };
+    let name = args.name.clone().unwrap_or_else(machine_name);
+    let request = Request { device: me.device, keys: me.secret.public(), name: name.clone(), brings };
+    let (joiner, post) = Joiner::new(&code, request, entropy()?)?;
+    let address = Address::parse(&joiner.code().relay)?;
+    let mailbox = Joining::open(&address)?;
+    let invitation = joiner.code().invitation;
+    mailbox.request(&invitation, post).await?;
+    let (answer, digits) = joiner.answered(&mailbox.answer(&invitation).await?)?;
+
+    let what = format!("{} of {}", count(brings.records, "record"), count(brings.days, "day"));
+    output::print(&format!(
+        "Joining {}. This device brings {what}.\nBoth devices show {}.\n",
+        paint::bold(&visible(&answer.name)),
+        paint::bold(&digits.to_string())
+    ))?;
+    if !args.yes {
+        match output::ask("Does the other one show the same, and shall it be brought?") {
+            Some(true) => {}
+            Some(false) => return Err(Error::Declined("nothing was joined, and nothing was changed here")),
+            None => return Err(Error::Unasked("somebody has to compare the six digits")),
+        }
+    }
+    let statements = admitted(&address, answer.workspace, &me).await?;
+
+    let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+    secrets.put_next_seed(me.secret.seed())?;
+    let device = me.device;
+    let into = Enrolment { device, secret: me.secret, statements, relay: Some(address.to_string()) };
+    let brought = replica.join(into, dates::now()).await?;
+    secrets.take_next_seed()?;
+    set(&mut replica, vec![(Path::DeviceName(device), Some(name))]).await?;
+    if brought.left > 0 {
+        output::note(&format!("{} could not be read, and stay behind", count(brought.left, "part")));
+    }
+    let replica = Mutex::new(replica);
+    let done = touch::once(&replica).await;
+    let mut replica = replica.into_inner();
+    replica.settle().await;
+    done?;
+    output::print("The history is here: `aimon report`. `aimon up` keeps it in step.\n")
+}
+
+/// The code: from the command line, where it is worth nothing once it was used, or from the standard input.
+fn code(args: &JoinArgs) -> Result<Zeroizing<String>> {
+    if args.code != "-" {
+        return Ok(Zeroizing::new(args.code.clone()));
+    }
+    let mut code = Zeroizing::new(String::new());
+    let source = |source| Error::System { what: "cannot read the standard input", source };
+    std::io::stdin().take(4096).read_to_string(&mut code).map_err(source)?;
+    // A line of `aimon pair --json` is as good.
+    if let Ok(serde_json::Value::Object(line)) = serde_json::from_str(code.trim())
+        && let Some(serde_json::Value::String(inside)) = line.get("code")
+    {
+        return Ok(Zeroizing::new(inside.clone()));
+    }
+    Ok(code)
+}
+
+async fn brings(replica: &mut Replica) -> Result<Brings> {
+    let health = replica.health().await?;
+    let days = match health.days {
+        Some(days) => replica.days(days).await?.len() as u64,
+        None => 0,
+    };
+    Ok(Brings { records: health.records, days })
+}
+
+/// Waits until the other device has said yes; gives the workspace's statements.
+async fn admitted(address: &Address, workspace: WorkspaceId, me: &Me) -> Result<Vec<Statement>> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let heard = match address {
+            Address::Folder(path) => in_folder(path, workspace)?,
+            Address::Relay(_) => {
+                let http = Http::new(address, &Options::of_environment())?;
+                let sign = |challenge: &[u8]| me.secret.sign(Purpose::Challenge, &workspace, challenge);
+                match http.authenticate(&workspace, &me.device, sign).await {
+                    Ok(token) => link::hear(&http, &token, workspace).await?,
+                    Err(transport::Error::Refused { code: Code::NotAMember | Code::UnknownWorkspace, .. }) => {
+                        Vec::new()
+                    }
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        };
+        if let Some(statements) = entry(&workspace, me, heard) {
+            return Ok(statements);
+        }
+        if tokio::time::Instant::now() > until {
+            return Err(Error::Late("the other device has not said yes within ten minutes"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The statements that lie in a shared folder.
+pub fn in_folder(path: &std::path::Path, workspace: WorkspaceId) -> Result<Vec<Statement>> {
+    let log = Folder::open(path)?.workspace(&workspace);
+    let mut heard = Vec::new();
+    for id in log.list()?.statements {
+        if let Found::Whole(bytes) = log.statement(&id)? {
+            heard.extend(Statement::parse(bytes).ok());
+        }
+    }
+    Ok(heard)
+}

@@ -1,0 +1,128 @@
+//! `aimon pair`
+
+use std::fmt::Write;
+
+use aimon_core::pairing::Inviter;
+use aimon_ledger::ids::WorkspaceId;
+use aimon_replica::link::Identity;
+use aimon_replica::transport::{Address, Folder, Http, Options};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use serde::Serialize;
+
+use crate::cli::PairArgs;
+use crate::error::{Error, Result};
+use crate::place::Place;
+use crate::render::number::count;
+use crate::render::text::visible;
+use crate::workspace::mailbox::Inviting;
+use crate::workspace::{entropy, machine_name, settings};
+use crate::{dates, output, paint};
+
+/// A line of `--json`: the code at once, then who came.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admitted: Option<String>,
+}
+
+/// Invites a device, and ends when it is admitted.
+pub async fn run(args: &PairArgs) -> Result<()> {
+    let place = Place::here()?;
+    let (who, name, relay) = {
+        let mut replica = place.borrow().await?;
+        let who = replica.who().await?;
+        let settings = settings(&mut replica).await?;
+        let name = settings.value("workspace/name").map_or_else(machine_name, |name| name.to_string());
+        (who, name, replica.relay().await?.ok_or(Error::NoRelay)?)
+    };
+    let address = Address::parse(&relay)?;
+    let own = (who.device, &who.secret.public());
+    let mut inviter = Inviter::new(&relay, (who.workspace, &name), own, dates::now(), entropy()?)?;
+    let invitation = inviter.code().invitation;
+    let mailbox = Inviting::open(&address, &who, &invitation).await?;
+    show(&inviter, args)?;
+
+    let done = invite(&mailbox, &mut inviter, &who, &address, &place, args).await;
+    mailbox.withdraw(&invitation).await;
+    done
+}
+
+async fn invite(
+    mailbox: &Inviting,
+    inviter: &mut Inviter,
+    who: &Identity,
+    address: &Address,
+    place: &Place,
+    args: &PairArgs,
+) -> Result<()> {
+    let invitation = inviter.code().invitation;
+    let post = mailbox.request(&invitation).await?;
+    let (request, digits, answer) = inviter.answer(&post, dates::now(), &who.secret, entropy()?)?;
+    mailbox.answer(&invitation, answer).await?;
+    let brings = format!("{} of {}", count(request.brings.records, "record"), count(request.brings.days, "day"));
+    let asked = format!("{} wants to join, and brings {brings}.\nDoes it show {digits}?", visible(&request.name));
+    if !args.yes {
+        match output::ask(&asked) {
+            Some(true) => {}
+            Some(false) => return Err(Error::Declined("the device was not taken in")),
+            None => return Err(Error::Unasked("somebody has to compare the six digits")),
+        }
+    }
+    let mut replica = place.borrow().await?;
+    let now = dates::now();
+    let (device, keys) = (request.device, request.keys);
+    replica.step(now, |client| client.admit(device, keys)).await?;
+    let who = replica.who().await?;
+    replica.settle().await;
+    drop(replica);
+    tell(address, &who, who.workspace).await?;
+    if args.json {
+        let line = Line { code: None, admitted: Some(device.to_string()) };
+        return output::print_plain(&line_of(&line));
+    }
+    output::print(&format!("{} is in the workspace now.\n", visible(&request.name)))
+}
+
+/// The relay hears of the admit at once: the other device waits for it.
+async fn tell(address: &Address, who: &Identity, workspace: WorkspaceId) -> Result<()> {
+    match address {
+        Address::Folder(path) => {
+            let log = Folder::open(path)?.workspace(&workspace);
+            log.put_statements(who.statements.iter().map(|statement| statement.bytes()))?;
+        }
+        Address::Relay(_) => {
+            let http = Http::new(address, &Options::of_environment())?;
+            http.post_statements(&workspace, &who.statements, None).await?;
+        }
+    }
+    Ok(())
+}
+
+fn show(inviter: &Inviter, args: &PairArgs) -> Result<()> {
+    let code = inviter.code().text();
+    if args.json {
+        return output::print_plain(&line_of(&Line { code: Some(&code), admitted: None }));
+    }
+    let mut text = String::new();
+    // In upper case it is the same code, and a smaller picture.
+    if let Ok(qr) = QrCode::new(code.to_ascii_uppercase().as_bytes()) {
+        let picture = qr.render::<Dense1x2>().quiet_zone(true).build();
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{picture}");
+    }
+    let _ = writeln!(
+        text,
+        "On the other device, within ten minutes:\n\n  {}\n",
+        paint::bold(&format!("aimon join {}", &*code))
+    );
+    output::print(&text)
+}
+
+fn line_of(line: &Line<'_>) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(line).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,309 @@
+//! `aimon workspace`
+
+use std::io::{BufRead, IsTerminal, Read};
+
+use aimon_core::crypto::{Phrase, SecretKeys};
+use aimon_core::settings::Path;
+use aimon_core::sync::{Me, SyncError, entry};
+use aimon_ledger::frame::Code;
+use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::membership::Membership;
+use aimon_ledger::signature::Purpose;
+use aimon_ledger::statement::Statement;
+use aimon_replica::transport::{self, Address, Folder, Http, Options};
+use aimon_replica::{Enrolment, Replica, link};
+use secrecy::SecretString;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::join::in_folder;
+use crate::cli::{CreateArgs, LeaveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
+use crate::error::{Error, Result};
+use crate::place::Place;
+use crate::render::json::pretty;
+use crate::render::number::count;
+use crate::render::text::visible;
+use crate::secrets::{Secrets, Surroundings};
+use crate::workspace::{begin, entropy, machine_name, new_device, set, settings, touch};
+use crate::{dates, output, paint};
+
+/// Does what is asked for.
+pub async fn run(command: &WorkspaceCommand) -> Result<()> {
+    match command {
+        WorkspaceCommand::Create(args) => create(args).await,
+        WorkspaceCommand::Show(args) => show(args).await,
+        WorkspaceCommand::Recover(args) => recover(args).await,
+        WorkspaceCommand::Leave(args) => leave(args).await,
+    }
+}
+
+/// What `create --json` prints.
+#[derive(Serialize)]
+struct Created {
+    workspace: String,
+    device: String,
+    relay: String,
+    phrase: String,
+}
+
+async fn create(args: &CreateArgs) -> Result<()> {
+    let place = Place::here()?;
+    let address = Address::parse(&args.relay)?;
+    let mut replica = place.borrow().await?;
+    if replica.workspace().is_some() {
+        return Err(aimon_replica::Error::InWorkspace(place.home.clone()).into());
+    }
+    let phrase = Phrase::new(entropy()?);
+    let secret = SecretKeys::new(entropy()?);
+    let device = replica.device();
+    let statements = begin::begin(&phrase.keys(), device, secret.public())?;
+    let workspace = workspace_of(&statements)?;
+    open_at(&address, workspace, &statements, registration(args.registration_stdin)?.as_ref()).await?;
+
+    let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+    secrets.put_device_seed(secret.seed())?;
+    let into = Enrolment { device, secret, statements, relay: Some(address.to_string()) };
+    replica.found(into, dates::now()).await?;
+    let machine = machine_name();
+    let name = args.name.clone().unwrap_or_else(|| format!("{machine}'s workspace"));
+    set(&mut replica, vec![(Path::WorkspaceName, Some(name)), (Path::DeviceName(device), Some(machine))]).await?;
+
+    // The phrase first: whatever the relay says, it is shown.
+    let words: Zeroizing<String> = Zeroizing::new(phrase.words().collect::<Vec<_>>().join(" "));
+    if args.json {
+        let created = Created {
+            workspace: workspace.to_string(),
+            device: device.to_string(),
+            relay: address.to_string(),
+            phrase: words.to_string(),
+        };
+        output::print_plain(&pretty(&created))?;
+    } else {
+        output::print(&shown(&phrase))?;
+    }
+    let replica = Mutex::new(replica);
+    let done = touch::once(&replica).await;
+    replica.into_inner().settle().await;
+    if let Err(e) = done {
+        output::note(&format!("{e} ({}): the history waits here until `aimon sync` or `aimon up`", e.code()));
+    }
+    if args.json { Ok(()) } else { output::print("Next: `aimon pair` here, `aimon join` on the other device.\n") }
+}
+
+/// The phrase, to be written down.
+fn shown(phrase: &Phrase) -> String {
+    let mut text =
+        format!("\n{}\n\n", paint::bold("The phrase of your workspace. Write it down; it is shown only once."));
+    for (n, word) in phrase.words().enumerate() {
+        text.push_str(&format!("{:>4} {word:<12}{}", n + 1, if n % 4 == 3 { "\n" } else { "" }));
+    }
+    text + "\nIt brings you back in when all devices are lost (`aimon workspace recover`). Who has it reads everything.\n\n"
+}
+
+fn workspace_of(statements: &[Statement]) -> Result<WorkspaceId> {
+    let genesis = statements.first().cloned();
+    let genesis = genesis.ok_or_else(|| SyncError::Damaged("there is no genesis".to_owned()))?;
+    Ok(Membership::begin(genesis).map_err(SyncError::from)?.workspace())
+}
+
+/// Opens the workspace at its relay.
+async fn open_at(
+    address: &Address,
+    workspace: WorkspaceId,
+    statements: &[Statement],
+    registration: Option<&SecretString>,
+) -> Result<()> {
+    match address {
+        Address::Folder(path) => {
+            let log = Folder::begin(path)?.workspace(&workspace);
+            log.put_statements(statements.iter().map(Statement::bytes))?;
+        }
+        Address::Relay(_) => {
+            let http = Http::new(address, &Options::of_environment())?;
+            http.about().await?;
+            http.post_statements(&workspace, statements, registration).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The relay's registration token, if there is one: a line of the standard input.
+fn registration(from_stdin: bool) -> Result<Option<SecretString>> {
+    if !from_stdin {
+        return Ok(None);
+    }
+    let mut line = Zeroizing::new(String::new());
+    let failed = |source| Error::System { what: "cannot read the standard input", source };
+    std::io::stdin().lock().take(4096).read_line(&mut line).map_err(failed)?;
+    Ok(Some(line.trim().to_owned().into()))
+}
+
+/// What `show --json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    workspace: String,
+    name: Option<String>,
+    relay: Option<String>,
+    device: String,
+    devices: usize,
+    retention_days: u32,
+    waiting: usize,
+    waiting_since: Option<i64>,
+    refused: Option<String>,
+}
+
+async fn show(args: &ShowArgs) -> Result<()> {
+    let place = Place::here()?;
+    let mut replica = place.borrow().await?;
+    let shown = state(&mut replica).await?;
+    if args.json {
+        return output::print_plain(&pretty(&shown));
+    }
+    let mut text = format!("{}\n\n", paint::bold(&visible(shown.name.as_deref().unwrap_or("A workspace"))));
+    let mut line = |what: &str, value: &str| text.push_str(&format!("  {what:<10} {}\n", visible(value)));
+    line("relay", shown.relay.as_deref().unwrap_or("none"));
+    line("devices", &shown.devices.to_string());
+    line("kept", &count(u64::from(shown.retention_days), "day"));
+    let waiting = match (shown.waiting, &shown.refused) {
+        (0, _) => "nothing".to_owned(),
+        (n, None) => count(n as u64, "chunk"),
+        (n, Some(why)) => format!("{}, refused: {why}", count(n as u64, "chunk")),
+    };
+    line("waiting", &waiting);
+    line("id", &shown.workspace);
+    output::print(&text)
+}
+
+async fn state(replica: &mut Replica) -> Result<Shown> {
+    let who = replica.who().await?;
+    let name = settings(replica).await?.value("workspace/name").map(ToString::to_string);
+    let relay = replica.relay().await?;
+    let queue = replica.queue().await?;
+    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
+    let refused = refused.map(|(code, _)| code.word().to_owned());
+    let client = replica.client().await?;
+    Ok(Shown {
+        workspace: who.workspace.to_string(),
+        name,
+        relay,
+        device: who.device.to_string(),
+        devices: client.standing().members.len(),
+        retention_days: client.standing().retention.days(),
+        waiting: queue.len(),
+        waiting_since: queue.first().map(|queued| queued.since.0),
+        refused,
+    })
+}
+
+async fn recover(args: &RecoverArgs) -> Result<()> {
+    let place = Place::here()?;
+    let address = Address::parse(&args.relay)?;
+    let registration = registration(args.registration_stdin)?;
+    let phrase = Phrase::parse(&words()?)?.keys();
+    let mut replica = place.borrow().await?;
+    let me = Me { device: new_device()?, secret: SecretKeys::new(entropy()?) };
+
+    let genesis = aimon_core::crypto::genesis(&phrase).map_err(SyncError::from)?;
+    let workspace = WorkspaceId(genesis.id().0);
+    let mut set_ = Membership::begin(genesis).map_err(SyncError::from)?;
+    // The phrase lets this device in before anything else of the workspace is known here.
+    begin::admit(&mut set_, &phrase, me.device, me.secret.public())?;
+    let statements: Vec<Statement> = set_.statements().cloned().collect();
+    open_at(&address, workspace, &statements, registration.as_ref()).await?;
+    let heard = match &address {
+        Address::Folder(path) => in_folder(path, workspace)?,
+        Address::Relay(_) => {
+            let http = Http::new(&address, &Options::of_environment())?;
+            let sign = |challenge: &[u8]| me.secret.sign(Purpose::Challenge, &workspace, challenge);
+            match http.authenticate(&workspace, &me.device, sign).await {
+                Ok(token) => link::hear(&http, &token, workspace).await?,
+                Err(transport::Error::Refused { code: Code::NotAMember, .. }) => {
+                    return Err(SyncError::NotAMember.into());
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+    };
+    // With all that is there, the phrase's keys are: it gives them to this device; where there are none it brings the first.
+    let known = entry(&workspace, &me, heard).ok_or(SyncError::NotAMember)?;
+    let mut rest = known.into_iter();
+    let genesis = rest.next().ok_or_else(|| SyncError::Damaged("there is no genesis".to_owned()))?;
+    let mut set_ = Membership::begin(genesis).map_err(SyncError::from)?;
+    for statement in rest {
+        set_.insert(statement).map_err(SyncError::from)?;
+    }
+    if set_.standing().rotate.is_none() {
+        begin::rotate(&mut set_, &phrase)?;
+    } else {
+        begin::admit(&mut set_, &phrase, me.device, me.secret.public())?;
+    }
+    let statements: Vec<Statement> = set_.statements().cloned().collect();
+    open_at(&address, workspace, &statements, registration.as_ref()).await?;
+
+    if !args.yes && replica.workspace().is_some() {
+        match output::ask("This device is in a workspace already: bring what it holds into the recovered one?") {
+            Some(true) => {}
+            Some(false) => return Err(Error::Declined("nothing was recovered, and nothing was changed here")),
+            None => return Err(Error::Unasked("this device is in a workspace already")),
+        }
+    }
+    let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+    secrets.put_next_seed(me.secret.seed())?;
+    let device = me.device;
+    let into = Enrolment { device, secret: me.secret, statements, relay: Some(address.to_string()) };
+    replica.join(into, dates::now()).await?;
+    secrets.take_next_seed()?;
+    set(&mut replica, vec![(Path::DeviceName(device), Some(machine_name()))]).await?;
+    let replica = Mutex::new(replica);
+    let done = touch::once(&replica).await;
+    replica.into_inner().settle().await;
+    done?;
+    output::print("Back in the workspace; what its relay holds is here. Other devices bring what only they have.\n")
+}
+
+/// The phrase's words: asked for on a terminal, else from the standard input.
+fn words() -> Result<Zeroizing<String>> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        output::note("type the 24 words of the phrase, then Enter");
+    }
+    let mut text = Zeroizing::new(String::new());
+    let failed = |source| Error::System { what: "cannot read the standard input", source };
+    let mut lines = stdin.lock().take(64 * 1024);
+    while text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count() < 24 {
+        if lines.read_line(&mut text).map_err(failed)? == 0 {
+            break;
+        }
+    }
+    Ok(text)
+}
+
+async fn leave(args: &LeaveArgs) -> Result<()> {
+    let place = Place::here()?;
+    let mut replica = place.borrow().await?;
+    if replica.workspace().is_none() {
+        return Err(aimon_replica::Error::NoWorkspace(place.home.clone()).into());
+    }
+    if !args.yes {
+        let asked = "Leave the workspace? The history stays here; other devices go on, and should revoke this one.";
+        match output::ask(asked) {
+            Some(true) => {}
+            Some(false) => return Err(Error::Declined("nothing was left, and nothing was changed")),
+            None => return Err(Error::Unasked("leaving takes this device's keys away")),
+        }
+    }
+    let lost = replica.leave(args.lose).await?;
+    if let Some(secrets) = Secrets::open_if_chosen(&place.home, &Surroundings::real()?)? {
+        secrets.remove_all()?;
+    }
+    replica.settle().await;
+    if lost > 0 {
+        output::note(&format!(
+            "{} could not be read and are gone; logs that are still there are read again",
+            count(lost, "chunk")
+        ));
+    }
+    output::print("This device is in no workspace any more.\n")
+}

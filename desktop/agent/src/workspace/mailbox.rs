@@ -1,0 +1,142 @@
+//! Where two devices that pair leave each other their posts: at a relay, or in a shared folder.
+
+use std::time::Duration;
+
+use aimon_core::pairing::HOLDS_MS;
+use aimon_replica::link::{self, Identity};
+use aimon_replica::transport::{Address, Folder, Http, Options, Token};
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+
+/// How long a relay is asked to wait for a post.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// How often a folder is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The inviting side.
+pub enum Inviting {
+    /// At a relay.
+    Relay(Http, Token),
+    /// In a folder.
+    Folder(Folder),
+}
+
+/// The joining side.
+pub enum Joining {
+    /// At a relay.
+    Relay(Http),
+    /// In a folder.
+    Folder(Folder),
+}
+
+impl Inviting {
+    /// Opens the mailbox of an invitation.
+    ///
+    /// # Errors
+    /// The relay can't be reached, or refuses.
+    pub async fn open(address: &Address, who: &Identity, invitation: &[u8; 16]) -> Result<Self> {
+        Ok(match address {
+            Address::Folder(path) => Self::Folder(Folder::open(path)?),
+            Address::Relay(_) => {
+                let http = Http::new(address, &Options::of_environment())?;
+                let token = link::enter(&http, who, None).await?;
+                http.invite(invitation, &token).await?;
+                Self::Relay(http, token)
+            }
+        })
+    }
+
+    /// Waits for the joiner's post.
+    ///
+    /// # Errors
+    /// Ten minutes are over; the relay refuses.
+    pub async fn request(&self, invitation: &[u8; 16]) -> Result<Vec<u8>> {
+        let until = Instant::now() + Duration::from_millis(HOLDS_MS.unsigned_abs());
+        while Instant::now() < until {
+            let post = match self {
+                Self::Relay(http, token) => http.await_request(invitation, token, WAIT).await?,
+                Self::Folder(folder) => looked(folder.request(invitation)?).await,
+            };
+            if let Some(post) = post {
+                return Ok(post);
+            }
+        }
+        Err(Error::Late("nobody came within ten minutes"))
+    }
+
+    /// Leaves the answer.
+    ///
+    /// # Errors
+    /// The relay can't be reached, or refuses.
+    pub async fn answer(&self, invitation: &[u8; 16], post: Vec<u8>) -> Result<()> {
+        match self {
+            Self::Relay(http, token) => http.answer(invitation, token, post).await?,
+            Self::Folder(folder) => folder.post_answer(invitation, &post)?,
+        }
+        Ok(())
+    }
+
+    /// Takes the invitation back.
+    pub async fn withdraw(&self, invitation: &[u8; 16]) {
+        let done = match self {
+            Self::Relay(http, token) => http.withdraw(invitation, token).await,
+            Self::Folder(folder) => folder.withdraw(invitation),
+        };
+        if let Err(e) = done {
+            // It ends by itself.
+            tracing::debug!("the invitation stays until its ten minutes are over: {e}");
+        }
+    }
+}
+
+impl Joining {
+    /// Opens the mailbox that a code names.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn open(address: &Address) -> Result<Self> {
+        Ok(match address {
+            Address::Folder(path) => Self::Folder(Folder::open(path)?),
+            Address::Relay(_) => Self::Relay(Http::new(address, &Options::of_environment())?),
+        })
+    }
+
+    /// Leaves the joiner's post.
+    ///
+    /// # Errors
+    /// The invitation was used, or is over.
+    pub async fn request(&self, invitation: &[u8; 16], post: Vec<u8>) -> Result<()> {
+        match self {
+            Self::Relay(http) => http.post_request(invitation, post).await?,
+            Self::Folder(folder) => folder.post_request(invitation, &post)?,
+        }
+        Ok(())
+    }
+
+    /// Waits for the inviter's answer.
+    ///
+    /// # Errors
+    /// It did not come in time; the relay refuses.
+    pub async fn answer(&self, invitation: &[u8; 16]) -> Result<Vec<u8>> {
+        let until = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < until {
+            let post = match self {
+                Self::Relay(http) => http.await_answer(invitation, WAIT).await?,
+                Self::Folder(folder) => looked(folder.answer(invitation)?).await,
+            };
+            if let Some(post) = post {
+                return Ok(post);
+            }
+        }
+        Err(Error::Late("the other device does not answer: `aimon pair` has to be running there"))
+    }
+}
+
+async fn looked(found: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    if found.is_none() {
+        tokio::time::sleep(LOOK).await;
+    }
+    found
+}

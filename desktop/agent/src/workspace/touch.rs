@@ -1,0 +1,145 @@
+//! Being in touch with the relay: once, or for as long as `aimon up` runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aimon_core::time::UtcMillis;
+use aimon_ledger::frame::Code;
+use aimon_replica::Replica;
+use aimon_replica::link::{Goal, Link, LinkError, Told};
+use aimon_replica::transport::{Address, Options};
+use serde::Serialize;
+use tokio::sync::{Mutex, watch};
+
+use crate::agent::state::Agent;
+use crate::dates;
+use crate::error::{Error, Result};
+
+/// How long a relay that can't be reached is tried by a command that syncs once.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a link waits before it is tried again: at first, and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+
+/// How things stand between this device and its relay.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Touch {
+    /// Whether they are in touch.
+    pub is_connected: bool,
+    /// When both last held the same.
+    pub even_at: Option<i64>,
+    /// Why not, if not.
+    pub problem: Option<String>,
+}
+
+/// A link to the replica's relay.
+///
+/// # Errors
+/// There is no workspace, or it has no relay.
+pub async fn link(replica: &mut Replica) -> Result<Link> {
+    if replica.workspace().is_none() {
+        return Err(aimon_replica::Error::NoWorkspace(replica.home().to_owned()).into());
+    }
+    let address = Address::parse(&replica.relay().await?.ok_or(Error::NoRelay)?)?;
+    Ok(Link::new(&address, &Options::of_environment(), None, dates::now)?)
+}
+
+/// Pushes all and pulls all. A relay that can't be reached is tried for half a minute.
+///
+/// # Errors
+/// It can't be reached; something was refused and waits here.
+pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
+    let mut link = link(&mut *replica.lock().await).await?;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let mut wait = AGAIN.0;
+    loop {
+        let mut refused: Option<Code> = None;
+        let mut told = |told| {
+            if let Told::Refused(code) = told {
+                refused = Some(code);
+            }
+        };
+        let done = tokio::time::timeout_at(
+            until.max(tokio::time::Instant::now() + PATIENCE),
+            link.run(replica, Goal::Even, &mut told),
+        );
+        match done.await {
+            Ok(Ok(())) => break,
+            Ok(Err(e)) if e.is_passing() && tokio::time::Instant::now() + wait < until => {
+                tracing::debug!("once more: {e}");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            Ok(Err(e)) => return Err(e.into()),
+            // A long history takes its time; as long as it moves it is not over.
+            Err(_elapsed) if refused.is_none() => {}
+            Err(_elapsed) => break,
+        }
+    }
+    let queue = replica.lock().await.queue().await?;
+    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
+    match refused {
+        Some((code, _)) => Err(Error::SyncRefused { count: queue.len() as u64, code: code.word().to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Stays in touch, for as long as it is not dropped.
+pub async fn stay(agent: Arc<Agent>, state: watch::Sender<Touch>) {
+    let mut wait = AGAIN.0;
+    let mut news = agent.changes();
+    loop {
+        let link = link(&mut *agent.replica().lock().await).await;
+        let mut link = match link {
+            Ok(link) => link,
+            // Without a workspace there is nothing to do until there is one.
+            Err(_) => {
+                if news.changed().await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(AGAIN.0).await;
+                continue;
+            }
+        };
+        let mut has_connected = false;
+        let mut told = |told| {
+            let now: UtcMillis = dates::now();
+            match told {
+                Told::Connected => {
+                    has_connected = true;
+                    state.send_modify(|touch| (touch.is_connected, touch.problem) = (true, None));
+                }
+                Told::Even => state.send_modify(|touch| touch.even_at = Some(now.0)),
+                Told::Refused(code) => state.send_modify(|touch| touch.problem = Some(code.word().to_owned())),
+                Told::Cloned => tracing::warn!("another device writes under this one's id: it was cloned, or restored"),
+            }
+        };
+        let ended = link.run(agent.replica(), Goal::Stay, &mut told).await;
+        let why = match ended {
+            Ok(()) => None,
+            Err(e) => Some(e),
+        };
+        state.send_modify(|touch| {
+            touch.is_connected = false;
+            touch.problem = why.as_ref().map(|e| e.code().to_owned());
+        });
+        // What works for a while is tried again soon; what does not, less and less often.
+        wait = if has_connected { AGAIN.0 } else { (wait * 2).min(AGAIN.1) };
+        if let Some(e) = &why {
+            tracing::debug!("the relay is tried again in {wait:?}: {e}");
+            if matches!(e, LinkError::Revoked) {
+                wait = AGAIN.1;
+            }
+        }
+        tokio::time::sleep(jittered(wait)).await;
+    }
+}
+
+/// Up to half as long again, so that devices that lost their relay at once don't come back at once.
+fn jittered(wait: Duration) -> Duration {
+    let mut byte = [0];
+    // Without random bytes there is no jitter.
+    let _ = getrandom::fill(&mut byte);
+    wait + wait / 2 * u32::from(byte[0]) / 255
+}

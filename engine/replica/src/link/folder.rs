@@ -1,0 +1,155 @@
+//! A shared folder: to sync is to read what one lacks and to write what it lacks.
+
+use std::time::SystemTime;
+
+use aimon_core::sync::{Notice, Step};
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Chunk;
+use aimon_ledger::frame::Frame;
+use aimon_ledger::ids::ChunkId;
+use aimon_ledger::live::State;
+use tokio::sync::Mutex;
+
+use super::{Goal, LinkError, TICK, Told};
+use crate::Replica;
+use crate::transport::{FolderLog, Found};
+
+/// How many bytes of chunks are taken in, or put out, at once.
+const TOGETHER: usize = 1 << 20;
+
+pub(super) async fn run(
+    replica: &Mutex<Replica>,
+    log: &FolderLog,
+    goal: Goal,
+    clock: fn() -> UtcMillis,
+    told: &mut (dyn FnMut(Told) + Send),
+) -> Result<(), LinkError> {
+    told(Told::Connected);
+    let mut tidied: Option<UtcDay> = None;
+    loop {
+        let now = clock();
+        exchange(replica, log, now, told).await?;
+        if tidied != Some(now.day()) {
+            tidy(replica, log).await?;
+            tidied = Some(now.day());
+        }
+        told(Told::Even);
+        if goal == Goal::Even {
+            return Ok(());
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Reads what is lacking here, writes what is lacking there.
+async fn exchange(
+    replica: &Mutex<Replica>,
+    log: &FolderLog,
+    now: UtcMillis,
+    told: &mut (dyn FnMut(Told) + Send),
+) -> Result<(), LinkError> {
+    let listing = log.list()?;
+    let mut replica = replica.lock().await;
+    let tick = replica.step(now, |client| Ok(client.tick(now))).await?;
+    tell(tick, told)?;
+
+    // Statements first: they say whose chunks count.
+    let held = replica.client().await?.membership();
+    let lacking: Vec<_> = listing.statements.iter().filter(|id| !held.has(id)).copied().collect();
+    let mut statements = Vec::new();
+    for id in &lacking {
+        if let Found::Whole(bytes) = log.statement(id)? {
+            statements.push(bytes);
+        }
+    }
+    if !statements.is_empty() {
+        let step = replica.frame(Frame::Statements(statements), now).await?;
+        tell(step, told)?;
+    }
+
+    let client = replica.client().await?;
+    let mut lacking: Vec<(Option<UtcDay>, ChunkId)> = Vec::new();
+    for (day, ids) in &listing.chunks {
+        // What is not kept is not read.
+        if day.is_none_or(|day| day >= client.first_day()) {
+            lacking.extend(ids.iter().filter(|id| client.state(id).is_none()).map(|id| (*day, *id)));
+        }
+    }
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    for (day, id) in lacking {
+        if let Found::Whole(content) = log.chunk(day, &id)? {
+            bytes += content.len();
+            // The name says what it is; whether it is signed is looked at where it is taken in.
+            some.extend(Chunk::parse(content).ok());
+        }
+        if bytes >= TOGETHER {
+            let step = replica.take(std::mem::take(&mut some), now).await?;
+            tell(step, told)?;
+            bytes = 0;
+        }
+    }
+    if !some.is_empty() {
+        let step = replica.take(some, now).await?;
+        tell(step, told)?;
+    }
+
+    // Chunks before statements: what remains of a purge lies there before the purge is said.
+    let client = replica.client().await?;
+    let is_there = |day: Option<UtcDay>, id: &ChunkId| listing.chunks.get(&day).is_some_and(|ids| ids.contains(id));
+    let live = client.log().all().filter(|(_, _, state)| *state == State::Live);
+    let missing: Vec<(Option<UtcDay>, ChunkId)> =
+        live.map(|(id, header, _)| (header.place.day, *id)).filter(|(day, id)| !is_there(*day, id)).collect();
+    for some in missing.chunks(256) {
+        let ids: Vec<ChunkId> = some.iter().map(|(_, id)| *id).collect();
+        let chunks = replica.chunks(&ids).await?;
+        log.put_chunks(chunks.iter().map(|chunk| (chunk.header().place.day, chunk.bytes())))?;
+    }
+    let client = replica.client().await?;
+    let unsaid = client.membership().statements().filter(|statement| !listing.statements.contains(&statement.id()));
+    let unsaid: Vec<Vec<u8>> = unsaid.map(|statement| statement.bytes().to_vec()).collect();
+    if !unsaid.is_empty() {
+        log.put_statements(unsaid.iter().map(Vec::as_slice))?;
+    }
+    // All that is live lies there now.
+    let step = replica.step(now, |client| Ok(client.all_taken())).await?;
+    tell(step, told)?;
+    Ok(())
+}
+
+/// Removes what does not count any more.
+async fn tidy(replica: &Mutex<Replica>, log: &FolderLog) -> Result<(), LinkError> {
+    log.tidy(SystemTime::now())?;
+    let listing = log.list()?;
+    let mut replica = replica.lock().await;
+    let first = replica.client().await?.first_day();
+    for (day, ids) in &listing.chunks {
+        for id in ids {
+            let client = replica.client().await?;
+            if client.state(id).is_some() {
+                continue;
+            }
+            let is_gone = match day {
+                Some(day) if *day < first => true,
+                _ => match log.chunk(*day, id)? {
+                    Found::Whole(bytes) => Chunk::parse(bytes).is_ok_and(|chunk| client.is_gone(&chunk)),
+                    Found::Damaged | Found::Gone => false,
+                },
+            };
+            if is_gone {
+                log.remove_chunk(*day, id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tell(step: Step, told: &mut (dyn FnMut(Told) + Send)) -> Result<(), LinkError> {
+    for notice in step.notices {
+        match notice {
+            Notice::Cloned => told(Told::Cloned),
+            Notice::Revoked => return Err(LinkError::Revoked),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! One connection: hello, then whatever either side says.
+
+use std::time::Duration;
+
+use aimon_core::sync::{Notice, Send, Step};
+use aimon_core::time::UtcMillis;
+use aimon_ledger::frame::Frame;
+use tokio::sync::Mutex;
+
+use super::{Goal, LinkError, TICK, Told};
+use crate::Replica;
+use crate::transport::{self, Connection};
+
+pub(super) async fn talk(
+    replica: &Mutex<Replica>,
+    connection: &mut Connection,
+    goal: Goal,
+    clock: fn() -> UtcMillis,
+    told: &mut (dyn FnMut(Told) + std::marker::Send),
+) -> Result<(), LinkError> {
+    let (session, mut news) = {
+        let mut replica = replica.lock().await;
+        let now = clock();
+        let step = replica.step(now, |client| Ok(client.opened(now))).await?;
+        say(&mut replica, connection, step, told).await?;
+        (replica.session(), replica.subscribe())
+    };
+    // Whatever has ended the talk, the machine hears that it is over.
+    let done = listen(replica, connection, goal, clock, told, session, &mut news).await;
+    let mut replica = replica.lock().await;
+    if replica.session() == session {
+        let now = clock();
+        let closed = |client: &mut aimon_core::sync::Client| {
+            client.closed();
+            Ok(Step::default())
+        };
+        replica.step(now, closed).await?;
+    }
+    done
+}
+
+async fn listen(
+    replica: &Mutex<Replica>,
+    connection: &mut Connection,
+    goal: Goal,
+    clock: fn() -> UtcMillis,
+    told: &mut (dyn FnMut(Told) + std::marker::Send),
+    session: u64,
+    news: &mut tokio::sync::watch::Receiver<u64>,
+) -> Result<(), LinkError> {
+    loop {
+        enum Heard {
+            Frame(Frame),
+            Tick,
+            News,
+        }
+        let heard = tokio::select! {
+            frame = connection.recv() => match frame? {
+                Some(frame) => Heard::Frame(frame),
+                None => return Err(transport::Error::Ended.into()),
+            },
+            () = tokio::time::sleep(until_tick(clock())) => Heard::Tick,
+            changed = news.changed() => match changed {
+                Ok(()) => Heard::News,
+                Err(_) => return Err(transport::Error::Ended.into()),
+            },
+        };
+        let mut replica = replica.lock().await;
+        if replica.session() != session {
+            // Another process has had the folder meanwhile, or something went wrong: begin again.
+            return Err(transport::Error::Ended.into());
+        }
+        let now = clock();
+        let step = match heard {
+            Heard::Frame(frame) => replica.frame(frame, now).await?,
+            Heard::Tick => replica.step(now, |client| Ok(client.tick(now))).await?,
+            Heard::News => replica.step(now, |client| Ok(client.recorded())).await?,
+        };
+        say(&mut replica, connection, step, told).await?;
+        if goal == Goal::Even && replica.client().await?.is_even() {
+            return Ok(());
+        }
+    }
+}
+
+/// How long it is until the next point of the grid on which records leave.
+fn until_tick(now: UtcMillis) -> Duration {
+    let tick = TICK.as_millis() as i64;
+    Duration::from_millis((tick - now.0.rem_euclid(tick)).unsigned_abs())
+}
+
+/// Sends what a step has to say; what it changed is on the disk.
+async fn say(
+    replica: &mut Replica,
+    connection: &Connection,
+    step: Step,
+    told: &mut (dyn FnMut(Told) + std::marker::Send),
+) -> Result<(), LinkError> {
+    for send in step.send {
+        match send {
+            Send::Frame(frame) => connection.send(&frame)?,
+            Send::Push(ids) => {
+                let chunks = replica.chunks(&ids).await?;
+                connection.send(&Frame::Push(chunks.iter().map(|chunk| chunk.bytes().to_vec()).collect()))?;
+            }
+        }
+    }
+    for notice in step.notices {
+        match notice {
+            Notice::Even => told(Told::Even),
+            Notice::Refused(_, code) => told(Told::Refused(code)),
+            Notice::Cloned => told(Told::Cloned),
+            Notice::Revoked => return Err(LinkError::Revoked),
+            Notice::Failed(code, text) => return Err(transport::Error::Refused { code, text }.into()),
+            Notice::Uneven => return Err(LinkError::Uneven),
+            Notice::Ignored(count) => tracing::debug!(count, "what a relay sent does not count"),
+            Notice::Rewritten(chunk) => tracing::debug!(%chunk, "a snapshot lacked a chunk; it was written anew"),
+            Notice::Keys => {}
+        }
+    }
+    Ok(())
+}
