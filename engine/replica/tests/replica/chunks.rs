@@ -76,7 +76,15 @@ async fn a_chunk_whose_key_is_not_held_waits_and_appears() {
         replica.rebuild().await.unwrap();
     }
     let keys = secret(a).public();
-    let what = crypto::wrap(&world.set, &world.ring(B), &rotate.id(), a, &keys, crypto::Entropy::new([5; 32])).unwrap();
+    let what = crypto::wrap(
+        &world.set,
+        &world.ring(B),
+        aimon_ledger::membership::key_of(&rotate.id()),
+        a,
+        &keys,
+        crypto::Entropy::new([5; 32]),
+    )
+    .unwrap();
     let given = Write { statements: vec![world.say(B, what)], ..Write::default() };
     replica.apply(&given, NOW).await.unwrap();
     assert_eq!(seen_without_keys(&home).await, (vec![(1, 11)], false), "folded in the call that brought the key");

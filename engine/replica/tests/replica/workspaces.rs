@@ -273,7 +273,14 @@ async fn what_was_recorded_without_the_key_becomes_chunks_with_it() {
     record(&mut locked, &[call(4, 8, 1)]).await;
     assert_eq!((figures(&mut locked).await, locked.queue().await.unwrap().len()), (vec![(0, 4), (1, 11)], 3));
     let before = all_figures(&mut locked).await;
-    let what = crypto::wrap(&world.set, &world.ring(B), &rotate.id(), a, &secret(a).public(), Entropy::new([5; 32]));
+    let what = crypto::wrap(
+        &world.set,
+        &world.ring(B),
+        aimon_ledger::membership::key_of(&rotate.id()),
+        a,
+        &secret(a).public(),
+        Entropy::new([5; 32]),
+    );
     let given = world.say(B, what.unwrap());
     locked.frame(frame(&given), NOW).await.unwrap();
     assert_eq!((all_figures(&mut locked).await, locked.queue().await.unwrap().len()), (before, 4));
