@@ -11,6 +11,7 @@
 
 #[allow(missing_docs)]
 mod check;
+pub mod cost;
 mod disk;
 mod node;
 #[allow(missing_docs)]

@@ -657,26 +657,22 @@ impl World {
     pub fn exchange(&mut self, n: usize) -> Vec<Frame> {
         self.disconnect(n);
         self.connect(n);
+        self.talk(n)
+    }
+
+    /// All that a device and the relay say to each other until it is quiet.
+    pub fn talk(&mut self, n: usize) -> Vec<Frame> {
         let mut all = Vec::new();
         loop {
-            if let Some(frame) = self.nodes[n].outbox.front() {
+            if let (Some(frame), Some(session)) = (self.nodes[n].outbox.pop_front(), self.nodes[n].session) {
                 all.push(frame.clone());
-            } else if let Some(Message::Frame(frame)) = self.nodes[n].inbox.front() {
-                all.push(frame.clone());
-            } else {
-                return all;
-            }
-            let is_out = !self.nodes[n].outbox.is_empty();
-            let (Some(session), true) = (self.nodes[n].session, is_out) else {
-                match self.nodes[n].inbox.pop_front() {
-                    Some(Message::Frame(frame)) => self.hear(n, frame),
-                    _ => return all,
-                }
-                continue;
-            };
-            if let Some(frame) = self.nodes[n].outbox.pop_front() {
                 let said = self.server.relay.frame(SessionId(session), frame, self.now);
                 self.hand_out(said);
+            } else if let Some(Message::Frame(frame)) = self.nodes[n].inbox.pop_front() {
+                all.push(frame.clone());
+                self.hear(n, frame);
+            } else {
+                return all;
             }
         }
     }
