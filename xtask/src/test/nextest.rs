@@ -34,7 +34,7 @@ pub struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// Compiles everything, `aimon` included, and runs the tests.
+    /// Compiles everything, `aimon` and `aimon-relay` included, and runs the tests.
     pub fn run(&self, tally: &mut Tally) {
         // One selection of packages for programs and tests alike: with two, cargo would unify features
         // twice and compile half of the dependencies again.
@@ -63,6 +63,7 @@ impl Tests<'_> {
             cargo.env_remove(variable);
         }
         cargo.env("AIMON_BIN", self.workspace.program("ci", "aimon"));
+        cargo.env("AIMON_RELAY_BIN", self.workspace.program("ci", "aimon-relay"));
         if let Some(ccusage) = &self.ccusage {
             cargo.env("AIMON_CCUSAGE", ccusage);
         }
