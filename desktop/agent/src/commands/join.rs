@@ -48,6 +48,7 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     let invitation = joiner.code().invitation;
     mailbox.request(&invitation, post).await?;
     let (answer, digits) = joiner.answered(&mailbox.answer(&invitation).await?)?;
+    mailbox.done(&invitation);
 
     let what = format!("{} of {}", count(brings.records, "record"), count(brings.days, "day"));
     output::print(&format!(
