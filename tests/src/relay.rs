@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -29,7 +30,9 @@ impl Relay {
     /// As [`Relay::start`], with further options, and with a log as detailed as `log` says.
     pub fn with(data: &Path, args: &[&str], log: &str) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        let mut relay = Self { data: data.to_owned(), port: 0, args, log: log.to_owned(), child: None };
+        // What it says is the address by which devices know it, which may be another one's.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap().port();
+        let mut relay = Self { data: data.to_owned(), port, args, log: log.to_owned(), child: None };
         relay.again();
         relay
     }
@@ -45,9 +48,8 @@ impl Relay {
         let mut child = command.args(&self.args).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        self.port = port.unwrap_or_else(|| panic!("no address: {line:?}; {}", self.said()));
         self.child = Some(child);
+        assert!(line.starts_with("http"), "{}", self.said());
     }
 
     /// The address that devices are told, if nothing is in between.

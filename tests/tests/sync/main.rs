@@ -7,3 +7,4 @@ mod history;
 mod kill;
 mod live;
 mod world;
+mod wrong;
