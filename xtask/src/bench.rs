@@ -16,7 +16,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
         ("AIMON_TOKSCALE", tools::tokscale(workspace, &mut tally)),
         ("AIMON_AGENTSVIEW", tools::agentsview(workspace, &mut tally)),
     ];
-    run::build(workspace)?;
+    run::build(workspace, &["aimon"])?;
     let mut cargo = workspace.cargo();
     cargo.args(["run", "--release", "--locked", "--package", "aimon-tests", "--bin", "bench", "--"]).args(arguments);
     cargo.env("AIMON_BIN", workspace.program("release", "aimon"));

@@ -12,9 +12,11 @@ mod duration;
 mod pictures;
 mod process;
 mod run;
+mod simulate;
 mod tally;
 mod test;
 mod tools;
+mod two;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ fn cli() -> Command {
             Command::new("run")
                 .about("Builds aimon, shows this machine's usage, keeps watching and serves the local API")
                 .arg(flag("demo", "Show the demo, whether or not there are logs"))
+                .arg(flag("two", "Show two devices and a relay, with the demo's logs").conflicts_with("demo"))
                 .arg(rest("Arguments for `aimon up` (after `--`)")),
         )
         .subcommand(
@@ -48,6 +51,11 @@ fn cli() -> Command {
                     Arg::new("filter")
                         .help("Runs only the tests with this in their name, file or crate, and nothing else"),
                 ),
+        )
+        .subcommand(
+            Command::new("simulate")
+                .about("Runs 100,000 simulated worlds of devices and a relay; the first one that breaks is shrunk")
+                .arg(rest("How many, from which seed on, with which planted fault")),
         )
         .subcommand(
             Command::new("bench")
@@ -73,6 +81,8 @@ fn dispatch(arguments: &ArgMatches) -> Result<ExitCode> {
         given.get_many::<String>("args").into_iter().flatten().cloned().collect()
     };
     match arguments.subcommand() {
+        Some(("run", given)) if given.get_flag("two") => two::run(&workspace),
+        Some(("simulate", given)) => simulate::run(&workspace, &rest(given)),
         Some(("run", given)) => run::run(&workspace, given.get_flag("demo"), &rest(given)),
         Some(("test", given)) => {
             let extent = match (given.get_flag("quick"), given.get_flag("long")) {

@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 
 /// Builds the command and has it print the demo into `docs/`.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    run::build(workspace)?;
+    run::build(workspace, &["aimon"])?;
     let mut cargo = workspace.cargo();
     cargo.args(["run", "--release", "--locked", "--package", "aimon-tests", "--bin", "pictures", "--"]);
     cargo.arg(workspace.root.join("docs")).env("AIMON_BIN", workspace.program("release", "aimon"));

@@ -11,7 +11,7 @@ use crate::workspace::{Workspace, items, text};
 
 /// Builds aimon, reads this machine's logs and stays in `aimon up`; where there are none, in the demo.
 pub fn run(workspace: &Workspace, demo: bool, arguments: &[String]) -> Result<ExitCode> {
-    build(workspace)?;
+    build(workspace, &["aimon"])?;
     let aimon = workspace.program("release", "aimon");
     if demo || !has_logs(&aimon)? {
         return stay(Command::new(&aimon).args(["demo", "--up"]).args(arguments));
@@ -20,12 +20,12 @@ pub fn run(workspace: &Workspace, demo: bool, arguments: &[String]) -> Result<Ex
 }
 
 /// The release build. SQLite comes as C with its crate, so a C compiler is the one thing needed beside cargo.
-pub fn build(workspace: &Workspace) -> Result<()> {
+pub fn build(workspace: &Workspace, programs: &[&str]) -> Result<()> {
     if let Some(way) = tools::compiler(&["cc", "gcc", "clang"], "build-essential")? {
         return Err(Problem::new(format!("aimon brings SQLite, which needs a C compiler: {way}")));
     }
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--locked", "--bin", "aimon"]);
+    cargo.args(["build", "--release", "--locked"]).args(programs.iter().flat_map(|program| ["--bin", program]));
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(Problem::new(format!("`{}` failed ({status})", line(&cargo)))) }
 }

@@ -25,6 +25,8 @@ Environment:
   AIMON_PRICES          a file of prices that go before those that aimon brings
   CLAUDE_CONFIG_DIR, CODEX_HOME, GEMINI_DATA_DIR, OPENCODE_DATA_DIR
                         where agents keep their logs, if not where they do by default
+  AIMON_SECRET_STORE    keychain or file: where this device's key lies (else the keychain, if there is one)
+  AIMON_CA_FILE         certificates (PEM) to trust beside the system's, for a relay of your own
   AIMON_LOG             debug, or more finely aimon_sources=debug: what happens, on stderr
   TZ                    the time zone, if not the system's
   NO_COLOR              no colours
@@ -36,6 +38,7 @@ Exit codes:
   3  another aimon holds the folder
   4  the folder can't be written to, or the disk is full
   5  the database is damaged, or a newer aimon wrote it
+  6  not in step with the relay; nothing is lost
 
 Every error has a stable code: error[code]. docs/errors.md lists them.";
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use aimon_replica::link::LinkError;
+
 use crate::agent::client::Problem;
 
 /// An error that reaches the user: a stable code, what happened, and what to do.
@@ -15,7 +17,7 @@ pub enum Error {
     Transport(#[from] aimon_replica::transport::Error),
     /// While in touch with a relay.
     #[error(transparent)]
-    Link(#[from] aimon_replica::link::LinkError),
+    Link(#[from] LinkError),
     /// The sync machine's own.
     #[error(transparent)]
     Sync(#[from] aimon_core::sync::SyncError),
@@ -315,6 +317,8 @@ pub mod exit {
     pub const NOT_WRITABLE: u8 = 4;
     /// The database is damaged, or of a newer version.
     pub const DATABASE: u8 = 5;
+    /// Not in step with the relay: it can't be reached, or has refused something. Nothing is lost.
+    pub const NOT_IN_STEP: u8 = 6;
 }
 
 impl Error {
@@ -452,15 +456,13 @@ impl Error {
 
     /// The process's exit code.
     pub fn exit(&self) -> u8 {
-        use aimon_replica::Error as R;
         use aimon_replica::transport::Error as T;
         match self {
             Self::Pipe => exit::OK,
             Self::Ended(code) => *code,
-            Self::Replica(R::Locked(_) | R::Busy(_) | R::Older { .. }) | Self::NoAnswer { .. } => exit::LOCKED,
-            Self::Replica(R::Home { .. } | R::Full(_)) => exit::NOT_WRITABLE,
-            Self::Replica(R::Newer { .. } | R::Damaged { .. }) => exit::DATABASE,
-            Self::Replica(R::Retention(_))
+            Self::Replica(e) => exit_of(e),
+            Self::NoAnswer { .. } => exit::LOCKED,
+            Self::BadSetting(_)
             | Self::Transport(T::Address { .. } | T::NotEncrypted(_) | T::CaFile { .. })
             | Self::NoHome
             | Self::BadRetention(_)
@@ -476,8 +478,23 @@ impl Error {
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
             Self::Write { .. } | Self::Output(_) => exit::NOT_WRITABLE,
+            Self::Link(e) if e.is_passing() => exit::NOT_IN_STEP,
+            Self::Link(LinkError::Replica(e)) => exit_of(e),
+            Self::SyncRefused { .. } => exit::NOT_IN_STEP,
             _ => exit::FAILURE,
         }
+    }
+}
+
+/// The exit code of what a replica says.
+fn exit_of(e: &aimon_replica::Error) -> u8 {
+    use aimon_replica::Error as R;
+    match e {
+        R::Locked(_) | R::Busy(_) | R::Older { .. } => exit::LOCKED,
+        R::Home { .. } | R::Full(_) => exit::NOT_WRITABLE,
+        R::Newer { .. } | R::Damaged { .. } => exit::DATABASE,
+        R::Retention(_) => exit::USAGE,
+        _ => exit::FAILURE,
     }
 }
 

@@ -11,7 +11,9 @@
 
 #[allow(missing_docs)]
 mod check;
+pub mod cost;
 mod disk;
+mod folder;
 mod node;
 #[allow(missing_docs)]
 mod plan;

@@ -46,3 +46,17 @@ fn each_planted_fault_is_found() {
         assert!(first_broken(0..1_000, &faults).is_some(), "{faults:?} is found by no seed");
     }
 }
+
+/// What the protocol costs is written down: whoever changes it sees by how much. `AIMON_BLESS=1` writes it anew.
+#[test]
+fn the_protocol_costs_what_is_written_down() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cost.txt");
+    let costs = aimon_simulator::cost::table();
+    if std::env::var_os("AIMON_BLESS").is_some() {
+        assert!(std::fs::write(path, &costs).is_ok(), "{path} can't be written");
+    }
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default().lines().collect::<Vec<_>>(),
+        costs.lines().collect::<Vec<_>>()
+    );
+}

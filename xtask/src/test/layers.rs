@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("relay/core", &["engine/ledger"]),
     ("relay/server", &["engine/ledger", "relay/core"]),
     ("relay/worker", &["engine/ledger", "relay/core"]),
+    ("tests/simulator", &["engine/ledger", "engine/core", "relay/core", "tests/generator"]),
     ("mobile", &["engine/ledger", "engine/core"]),
     ("xtask", &[]),
 ];

@@ -116,10 +116,7 @@ pub async fn stay(agent: Arc<Agent>, state: watch::Sender<Touch>) {
             }
         };
         let ended = link.run(agent.replica(), Goal::Stay, &mut told).await;
-        let why = match ended {
-            Ok(()) => None,
-            Err(e) => Some(e),
-        };
+        let why = ended.err();
         state.send_modify(|touch| {
             touch.is_connected = false;
             touch.problem = why.as_ref().map(|e| e.code().to_owned());

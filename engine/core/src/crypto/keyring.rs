@@ -1,5 +1,6 @@
 //! The keys that a device gathers from statements, and the statements that carry keys.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_ledger::chunk::Chunk;
@@ -64,8 +65,8 @@ impl Keyring {
                     continue;
                 }
                 ring.seals.entry(id).or_default().insert(older);
-                if !ring.keys.contains_key(&older) {
-                    ring.keys.insert(older, key);
+                if let Entry::Vacant(vacant) = ring.keys.entry(older) {
+                    vacant.insert(key);
                     fresh.push(older);
                 }
             }

@@ -187,7 +187,7 @@ fn a_missed_member_is_given_the_key() {
         set.insert(statement.clone()).unwrap();
     }
     assert!(ring(&set, B).get(&key_of(&rotated)).is_none());
-    let what = wrap(&set, &ring(&set, A), &rotated, B, &secret(B).public(), Entropy::new([50; 32])).unwrap();
+    let what = wrap(&set, &ring(&set, A), key_of(&rotated), B, &secret(B).public(), Entropy::new([50; 32])).unwrap();
     say(&mut set, A, what);
     assert!(ring(&set, B).get(&key_of(&rotated)).is_some());
 }

@@ -179,7 +179,7 @@ impl Client {
         let detail = workspace_key.seal(DETAIL, &selection.encode(), (self.entropy)())?;
         let reached = self.reached(&devices, &days);
         for id in &reached {
-            if !held.get(id).is_some_and(|chunk| self.open(chunk).is_some()) && !selection.is_everything() {
+            if held.get(id).is_none_or(|chunk| self.open(chunk).is_none()) && !selection.is_everything() {
                 return Err(SyncError::Damaged(format!(
                     "chunk {id} can't be read, so what remains of it is not known"
                 )));

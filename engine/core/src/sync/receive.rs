@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_ledger::chunk::{Chunk, Header, Kind, Place};
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::ChunkId;
+use aimon_ledger::ids::{ChunkId, DeviceId};
 use aimon_ledger::live::State;
 use aimon_ledger::log::Change;
 use aimon_ledger::statement::{Recipient, Statement, StatementError};
 use aimon_ledger::time::{UtcDay, UtcMillis};
+use ed25519_dalek::VerifyingKey;
 
 use super::{Client, Fault, Held, Notice, Step};
 use crate::crypto::Keyring;
@@ -121,12 +122,14 @@ impl Client {
         let (mut ignored, mut changes, mut new) = (0, Vec::new(), BTreeSet::new());
         let mut newest = None;
         let mut is_cloned = false;
+        let mut keys: BTreeMap<DeviceId, Vec<VerifyingKey>> = BTreeMap::new();
         for chunk in chunks {
             let (id, place) = (chunk.id(), chunk.header().place);
             if self.log.state(&id).is_some() {
                 continue;
             }
-            if !self.is_signed(&chunk) {
+            let keys = keys.entry(place.device).or_insert_with(|| self.standing.signing_keys(&place.device));
+            if !self.is_signed_by(&chunk, keys) {
                 ignored += 1;
                 continue;
             }
@@ -166,7 +169,10 @@ impl Client {
     }
 
     fn is_signed(&self, chunk: &Chunk) -> bool {
-        let keys = self.standing.signing_keys(&chunk.header().place.device);
+        self.is_signed_by(chunk, &self.standing.signing_keys(&chunk.header().place.device))
+    }
+
+    fn is_signed_by(&self, chunk: &Chunk, keys: &[VerifyingKey]) -> bool {
         self.has(Fault::SkipMembership) || keys.iter().any(|key| chunk.verify(&self.workspace(), key).is_ok())
     }
 

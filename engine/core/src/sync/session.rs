@@ -187,7 +187,7 @@ impl Client {
             && !self.session.is_due
             && self.session.repair == Repair::Idle
             && self.session.flying.is_empty()
-            && self.next_push().is_none()
+            && self.pushable().next().is_none()
     }
 
     /// Once every five seconds, whatever happens, so that calls can't be timed by what leaves.
@@ -383,16 +383,15 @@ impl Client {
         step.notices.push(Notice::Refused(id, code));
     }
 
-    /// The next chunk that may be pushed.
-    fn next_push(&self) -> Option<ChunkId> {
+    /// What may be pushed now, in its order.
+    fn pushable(&self) -> impl Iterator<Item = ChunkId> {
         let may = |id: &ChunkId| {
             !self.session.flying.contains_key(id)
                 && !self.session.resting.contains(id)
                 && self.log.state(id) == Some(State::Live)
         };
-        let waiting = self.queue.waiting.values();
-        let queued = waiting.filter(|waiting| waiting.urgent).map(|waiting| waiting.id).find(may);
-        queued.or_else(|| self.session.offers.iter().copied().find(may))
+        let waiting = self.queue.waiting.values().filter(|waiting| waiting.urgent).map(|waiting| waiting.id);
+        waiting.chain(self.session.offers.iter().copied()).filter(may)
     }
 
     /// Sends what may be sent; once nothing is left, compares.
@@ -400,27 +399,32 @@ impl Client {
         if self.session.stage != Stage::Live || self.session.repair != Repair::Idle {
             return;
         }
-        let mut push = Vec::new();
-        let mut bytes = 0;
-        while let Some(id) = self.next_push() {
+        let (mut pushes, mut bytes, mut flying) = (vec![Vec::new()], 0, self.session.flying_bytes);
+        for id in self.pushable() {
             let size = self.size(&id);
-            if self.session.flying_bytes > 0 && self.session.flying_bytes + size > WINDOW {
+            if flying > 0 && flying + size > WINDOW {
                 break;
             }
-            if push.len() >= MOST_PUSHED || (!push.is_empty() && bytes + size + ROOM > frame::MOST_BYTES) {
-                step.send.push(Send::Push(std::mem::take(&mut push)));
+            let is_full = pushes.last().is_some_and(|push: &Vec<(ChunkId, usize)>| {
+                push.len() >= MOST_PUSHED || (!push.is_empty() && bytes + size + ROOM > frame::MOST_BYTES)
+            });
+            if is_full {
+                pushes.push(Vec::new());
                 bytes = 0;
             }
-            self.session.offers.retain(|offer| *offer != id);
-            self.session.flying.insert(id, size);
-            self.session.flying_bytes += size;
-            bytes += size;
-            push.push(id);
+            (bytes, flying) = (bytes + size, flying + size);
+            if let Some(push) = pushes.last_mut() {
+                push.push((id, size));
+            }
         }
-        if !push.is_empty() {
-            step.send.push(Send::Push(push));
+        self.session.flying_bytes = flying;
+        for push in pushes.into_iter().filter(|push| !push.is_empty()) {
+            step.send.push(Send::Push(push.iter().map(|(id, _)| *id).collect()));
+            self.session.flying.extend(push);
         }
-        if self.session.flying.is_empty() && self.next_push().is_none() {
+        let flying = &self.session.flying;
+        self.session.offers.retain(|offer| !flying.contains_key(offer));
+        if self.session.flying.is_empty() && self.pushable().next().is_none() {
             self.say_lacking(step);
             if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
