@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 /// # Panics
 /// When it was not built.
 pub fn binary() -> PathBuf {
-    program("aimon", "AIMON_BIN")
+    built("aimon", "AIMON_BIN")
 }
 
 /// Where the relay under test lies: `AIMON_RELAY_BIN`, else beside this test's folder.
@@ -17,20 +17,20 @@ pub fn binary() -> PathBuf {
 /// # Panics
 /// When it was not built.
 pub fn relay_binary() -> PathBuf {
-    program("aimon-relay", "AIMON_RELAY_BIN")
+    built("aimon-relay", "AIMON_RELAY_BIN")
 }
 
-fn program(name: &str, variable: &str) -> PathBuf {
+fn built(program: &str, variable: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
         assert!(path.is_file(), "{variable} is {}, which is not there", path.display());
         return path;
     }
     let mut here = std::env::current_exe().unwrap();
     here.pop();
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let found = [here.join(&file), here.join("..").join(&file)].into_iter().find(|path| path.is_file());
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    let found = [here.join(&name), here.join("..").join(&name)].into_iter().find(|path| path.is_file());
     found.unwrap_or_else(|| {
-        panic!("{name} is not built: run `cargo xtask test`, or `cargo build --profile ci --bin {name}` first")
+        panic!("{program} is not built: run `cargo xtask test`, or `cargo build --profile ci --bin {program}` first")
     })
 }
 

@@ -166,7 +166,8 @@ fn blind_over(over: Over) {
     let log = std::fs::read(relay.log()).unwrap();
     assert!(!log.is_empty(), "the relay logs all that it can");
     seen.push(("the relay's log".to_owned(), log));
-    let traffic: Vec<_> = place.proxy.as_ref().unwrap().traffic().into_iter().map(|way| ("traffic".to_owned(), way)).collect();
+    let traffic: Vec<_> =
+        place.proxy.as_ref().unwrap().traffic().into_iter().map(|way| ("traffic".to_owned(), way)).collect();
     workspace_seen(&traffic, relay);
     seen.extend(traffic);
     assert_eq!(found(&seen, &needles), Vec::<String>::new());

@@ -36,7 +36,7 @@ pub struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// Compiles everything, `aimon` and its relay included, and runs the tests.
+    /// Compiles everything, `aimon` and `aimon-relay` included, and runs the tests.
     pub fn run(&self, tally: &mut Tally) {
         // One selection of packages for programs and tests alike: with two, cargo would unify features
         // twice and compile half of the dependencies again.
