@@ -10,11 +10,13 @@ use crate::tally::{Counts, Tally, Verdict};
 use crate::workspace::Workspace;
 
 /// Variables of the person's own shell that would lead a test to real logs or to real data.
-const ONES_OWN: [&str; 8] = [
+const ONES_OWN: [&str; 10] = [
+    "AIMON_CA_FILE",
     "AIMON_HOME",
     "AIMON_PORT",
     "AIMON_PRICES",
     "AIMON_RETENTION_DAYS",
+    "AIMON_SECRET_STORE",
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
     "GEMINI_DATA_DIR",
