@@ -28,7 +28,7 @@ Environment:
   AIMON_SECRET_STORE    keychain or file: where this device's key lies (else the keychain, if there is one)
   AIMON_CA_FILE         certificates (PEM) to trust beside the system's, for a relay of your own
   AIMON_LOG             debug, or more finely aimon_sources=debug: what happens, on stderr
-  TZ                    the time zone, if not the system's
+  TZ                    the time zone, if not the system's nor that of `aimon settings`
   NO_COLOR              no colours
 
 Exit codes:
@@ -69,6 +69,21 @@ pub enum Command {
     Join(JoinArgs),
     /// Push what waits and fetch what is new, once
     Sync(SyncArgs),
+    /// The workspace's devices: list, rename, archive, merge, revoke, vouch
+    Device {
+        /// What to do
+        #[command(subcommand)]
+        command: DeviceCommand,
+    },
+    /// Show or change what the workspace's devices agree on
+    Settings {
+        /// What to do
+        #[command(subcommand)]
+        command: SettingsCommand,
+    },
+    /// Remove data for good: here, on the relay and on all devices of the workspace
+    #[command(long_about = PURGE)]
+    Purge(PurgeArgs),
     /// Check everything: places looked at, database, clock, prices
     Doctor(DoctorArgs),
     /// Write the history to a folder
@@ -188,6 +203,128 @@ pub struct SyncArgs {
     pub json: bool,
 }
 
+/// What `aimon purge --help` says.
+const PURGE: &str = "\
+Remove data for good: here, on the relay and on all devices of the workspace.
+
+What is dated up to now goes, of the days and sources that are named. It is taken out of the files of this device, and the other \
+devices and the relay follow as soon as they hear of it, however late that is. Logs are not touched, and nothing of what was \
+purged comes back when they are read again. Settings and names of devices stay. It can't be undone.";
+
+/// `aimon device`
+#[derive(Subcommand, Debug)]
+pub enum DeviceCommand {
+    /// List the devices, when each was last heard, and what waits
+    List(DeviceListArgs),
+    /// Give a device another name, on all devices
+    Rename {
+        /// The device: its name, its id, or how that begins
+        device: String,
+        /// Its new name
+        name: String,
+    },
+    /// Put a device away that is not used any more: its history stays, and tables say that it is archived
+    Archive {
+        /// The device: its name, its id, or how that begins
+        device: String,
+        /// Take it out again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Show a device under another one's name: two identities of one machine that was set up anew. No event is changed
+    Merge {
+        /// The identity that is shown under the other one
+        device: String,
+        /// The one under whose name and id both are shown; not needed with --undo
+        #[arg(required_unless_present = "undo", conflicts_with = "undo")]
+        into: Option<String>,
+        /// Show it as itself again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Take a device out of the workspace: it reads nothing that is written from here on
+    #[command(long_about = REVOKE)]
+    Revoke {
+        /// The device: its name, its id, or how that begins
+        device: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Let count what a revoked device had written, and its revoke did not list: an honest device's queue
+    Vouch {
+        /// The device: its name, its id, or how that begins
+        device: String,
+    },
+}
+
+/// What `aimon device revoke --help` says.
+const REVOKE: &str = "\
+Take a device out of the workspace: it reads nothing that is written from here on.
+
+The workspace gets a new key, which that device is not given. What it wrote and this device holds is listed, and goes on counting; \
+whatever else it sends is set aside, until somebody vouches for it (`aimon device vouch`). It can't be let in again under this id: \
+it would have to pair anew. To take out the device that you sit at, run `aimon workspace leave` there.";
+
+/// `aimon device list`
+#[derive(Args, Debug, Default)]
+pub struct DeviceListArgs {
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
+/// `aimon settings`
+#[derive(Subcommand, Debug)]
+pub enum SettingsCommand {
+    /// Show all settings, or the value of one
+    Get {
+        /// zone, week-start, retention, name (the workspace's) or device-name (this device's)
+        key: Option<String>,
+        /// Print JSON
+        #[arg(long, short)]
+        json: bool,
+    },
+    /// Change a setting, on all devices of the workspace
+    Set {
+        /// zone: the time zone whose days are meant, such as Europe/Berlin; week-start: monday, …; retention: how many days are
+        /// kept, 7 to 3650; name: the workspace's name; device-name: this device's
+        key: String,
+        /// The value; `default` takes it away
+        value: String,
+        /// Don't ask before days are deleted that a lower retention does not keep
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `aimon purge`
+#[derive(Args, Debug, Default)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["before", "source", "account", "all"]))]
+pub struct PurgeArgs {
+    /// Only days before this one, in UTC
+    #[arg(long, value_name = "DAY")]
+    pub before: Option<Day>,
+    /// Only what this agent's logs tell of
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Only what this account paid for, or what its provider said
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Everything
+    #[arg(long, conflicts_with_all = ["before", "source", "account"])]
+    pub all: bool,
+    /// Say what would go, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
 /// What a row is about.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PeriodArg {
@@ -236,10 +373,9 @@ pub enum ModeArg {
 }
 
 /// The first day of a week.
-#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum WeekdayArg {
-    #[default]
     Monday,
     Tuesday,
     Wednesday,
@@ -272,7 +408,7 @@ pub struct RangeArgs {
     /// Last day, in the same forms
     #[arg(long, short, value_name = "DAY")]
     pub until: Option<Day>,
-    /// The time zone whose days are meant, such as Europe/Berlin [default: the system's]
+    /// The time zone whose days are meant, such as Europe/Berlin [default: the setting `zone`, else the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]
     pub timezone: Option<String>,
     /// The day that counts as today: it decides which days are kept
@@ -284,7 +420,7 @@ pub struct RangeArgs {
     /// Only this model, by its name or as tables show it; may be repeated
     #[arg(long, value_name = "MODEL")]
     pub model: Vec<String>,
-    /// Only this device, by its id or as tables show it; may be repeated
+    /// Only this device, by its name, its id or how that begins, with those merged into it; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
     /// Where costs come from
@@ -310,9 +446,9 @@ pub struct ReportArgs {
     /// Show each row's models
     #[arg(long, short, conflicts_with = "by")]
     pub breakdown: bool,
-    /// The first day of a week
-    #[arg(long, short = 'w', value_enum, default_value_t, value_name = "WEEKDAY")]
-    pub start_of_week: WeekdayArg,
+    /// The first day of a week [default: the setting `week-start`, else monday]
+    #[arg(long, short = 'w', value_enum, value_name = "WEEKDAY")]
+    pub start_of_week: Option<WeekdayArg>,
     /// Print JSON, with every key that ccusage prints
     #[arg(long, short)]
     pub json: bool,
@@ -353,7 +489,7 @@ pub struct StatusArgs {
     /// Print a line of your own, such as '{today.cost} · 5h {window.5h.used}'
     #[arg(long, short, value_name = "TEMPLATE", conflicts_with = "json", long_help = crate::render::template::HELP)]
     pub format: Option<String>,
-    /// The time zone whose days are meant [default: the system's]
+    /// The time zone whose days are meant [default: the setting `zone`, else the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]
     pub timezone: Option<String>,
     /// The day that counts as today
@@ -370,7 +506,7 @@ pub struct StatuslineArgs {
     /// Run this command with the same input, and print what it prints, unchanged
     #[arg(long, value_name = "COMMAND")]
     pub wrap: Option<String>,
-    /// The time zone whose day is meant [default: the system's]
+    /// The time zone whose day is meant [default: the setting `zone`, else the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]
     pub timezone: Option<String>,
 }
@@ -378,7 +514,7 @@ pub struct StatuslineArgs {
 /// `aimon up`
 #[derive(Args, Debug, Default)]
 pub struct UpArgs {
-    /// The time zone whose days are meant [default: the system's]
+    /// The time zone whose days are meant [default: the setting `zone`, else the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]
     pub timezone: Option<String>,
 }

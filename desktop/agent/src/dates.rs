@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::str::FromStr;
+use std::sync::Once;
 
+use aimon_core::settings::Settings;
 use aimon_core::time::{UtcDay, UtcMillis};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -62,6 +64,9 @@ impl FromStr for Day {
     }
 }
 
+/// Once is enough.
+static TOLD: Once = Once::new();
+
 /// The zone that is asked for, or the one that `TZ` or the system sets.
 pub fn zone(name: Option<&str>) -> Result<TimeZone> {
     if let Some(name) = name {
@@ -71,10 +76,20 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone> {
         // A machine without a zone (a container) is in UTC and knows it; a TZ that says nothing
         // known is a mistake that would move days.
         if let Some(tz) = std::env::var_os("TZ").filter(|tz| !tz.is_empty()) {
-            output::note(&format!("TZ is `{}`, which is no time zone: days are cut in UTC", tz.to_string_lossy()));
+            TOLD.call_once(|| {
+                output::note(&format!("TZ is `{}`, which is no time zone: days are cut in UTC", tz.to_string_lossy()))
+            });
         }
         TimeZone::UTC
     }))
+}
+
+/// The zone that is asked for, else the one that the workspace's devices agree on, else the system's.
+pub fn zone_by(name: Option<&str>, settings: &Settings) -> Result<TimeZone> {
+    match (name, settings.zone()) {
+        (None, Some(agreed)) => Ok(agreed),
+        _ => zone(name),
+    }
 }
 
 /// The zone's name, as another program can be told it. One that has only rules has none: a copied

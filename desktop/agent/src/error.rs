@@ -1,10 +1,14 @@
 //! What can go wrong, in words for people. Every code stands in `docs/errors.md`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use aimon_core::ids::DeviceId;
 
 use aimon_replica::link::LinkError;
 
 use crate::agent::client::Problem;
+use crate::render::labels::Labels;
 
 /// An error that reaches the user: a stable code, what happened, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,17 @@ pub enum Error {
     /// A device that is not known.
     #[error("`{0}` is no device of this workspace")]
     UnknownDevice(String),
+    /// Several devices are called so, or their ids begin so.
+    #[error("`{given}` could be several devices: {found}")]
+    AmbiguousDevice {
+        /// What was asked for.
+        given: String,
+        /// What it could be.
+        found: String,
+    },
+    /// A device can't revoke itself.
+    #[error("this is the device itself")]
+    OwnDevice,
     /// A setting that does not exist, or a value that it can't have.
     #[error("{0}")]
     BadSetting(String),
@@ -244,6 +259,10 @@ pub const CODES: &[&str] = &[
     "bad-prices",
     "nothing-to-explain",
     "ambiguous-session",
+    "unknown-device",
+    "ambiguous-device",
+    "own-device",
+    "bad-setting",
     "no-secret-store",
     "keychain-failed",
     "bad-secret-store",
@@ -322,6 +341,12 @@ pub mod exit {
 }
 
 impl Error {
+    /// That it could be each of several devices.
+    pub fn ambiguous_device(given: &str, found: &BTreeSet<DeviceId>, labels: &Labels) -> Self {
+        let one = |id: &DeviceId| format!("{} ({id})", labels.device(&id.to_string()));
+        Self::AmbiguousDevice { given: given.to_owned(), found: found.iter().map(one).collect::<Vec<_>>().join(", ") }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &str {
         match self {
@@ -342,6 +367,8 @@ impl Error {
             Self::NoRelay => "no-relay",
             Self::SyncRefused { .. } => "sync-refused",
             Self::UnknownDevice(_) => "unknown-device",
+            Self::AmbiguousDevice { .. } => "ambiguous-device",
+            Self::OwnDevice => "own-device",
             Self::BadSetting(_) => "bad-setting",
             Self::NoHome => "no-home",
             Self::BadRetention(_) => "bad-retention",
@@ -400,6 +427,8 @@ impl Error {
             Self::NoRelay => "name one: `aimon workspace create --relay https://HOST`".to_owned(),
             Self::SyncRefused { .. } => "`aimon status` says what waits; the relay's owner can make room".to_owned(),
             Self::UnknownDevice(_) => "`aimon device list` names them".to_owned(),
+            Self::AmbiguousDevice { .. } => "give more of its id, or all of it: `aimon device list`".to_owned(),
+            Self::OwnDevice => "to take this device out, run `aimon workspace leave` here".to_owned(),
             Self::BadSetting(_) => "`aimon settings get` shows all of them".to_owned(),
             Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),
             Self::BadRetention(_) => {
@@ -477,6 +506,7 @@ impl Error {
             | Self::BadSecretStore(_)
             | Self::SecretStoreDiffers { .. }
             | Self::AmbiguousSession { .. }
+            | Self::AmbiguousDevice { .. }
             | Self::Usage(_) => exit::USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
             Self::Write { .. } | Self::Output(_) => exit::NOT_WRITABLE,

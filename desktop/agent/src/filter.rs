@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use aimon_core::event::Tier;
 use aimon_core::history::{DayCells, Query};
+use aimon_core::ids::DeviceId;
 
-use crate::render::labels;
+use crate::error::{Error, Result};
+use crate::render::labels::{self, Labels};
 use crate::render::table::{short_model, shown_model};
 
 /// Behind the name of a model's fast variant.
@@ -23,15 +25,63 @@ pub fn is_model(given: &str, model: &str) -> bool {
 }
 
 /// Whether a device is meant: its id, or its label.
-pub fn is_device(given: &str, id: &str) -> bool {
+fn is_device(given: &str, id: &str, labels: &Labels) -> bool {
     let end = labels::short(id);
-    given == id || given == end || given == format!("device {end}") || given == format!("this device ({end})")
+    given == id
+        || given == end
+        || given == format!("device {end}")
+        || given == format!("this device ({end})")
+        || labels.devices.get(id).is_some_and(|name| name == given)
+        || given == labels.device(id)
 }
 
-/// The query with the full names of what it names in short: the history knows no others.
-pub fn in_full<'a>(query: &'a Query, days: &[DayCells]) -> Cow<'a, Query> {
+/// Which of the known devices are meant by a name, an id, or how an id begins. Nothing known gives nothing.
+///
+/// # Errors
+/// Ids of several devices begin so.
+pub fn devices(given: &str, known: &BTreeSet<DeviceId>, labels: &Labels) -> Result<BTreeSet<DeviceId>> {
+    let meant: BTreeSet<DeviceId> =
+        known.iter().copied().filter(|device| is_device(given, &device.to_string(), labels)).collect();
+    if !meant.is_empty() || given.is_empty() {
+        return Ok(meant);
+    }
+    let begin = given.to_ascii_lowercase();
+    let meant: BTreeSet<DeviceId> =
+        known.iter().copied().filter(|device| device.to_string().starts_with(&begin)).collect();
+    let shown: BTreeSet<DeviceId> = meant.iter().map(|device| labels.shown(*device)).collect();
+    if shown.len() > 1 {
+        return Err(Error::ambiguous_device(given, &shown, labels));
+    }
+    Ok(meant)
+}
+
+/// The ids under which the devices are shown that are given, those that were merged into them included.
+///
+/// # Errors
+/// As [`devices`].
+pub fn shown_ids(given: &[String], mut known: BTreeSet<DeviceId>, labels: &Labels) -> Result<Vec<String>> {
+    known.extend(labels.devices.keys().filter_map(|id| DeviceId::parse(id)));
+    known.extend(labels.same.iter().flat_map(|(device, shown)| [*device, *shown]));
+    let mut ids = BTreeSet::new();
+    for given in given {
+        let meant = devices(given, &known, labels)?;
+        if meant.is_empty() {
+            // Nothing known is nothing, not everything.
+            ids.insert(given.clone());
+        }
+        ids.extend(meant.into_iter().map(|device| labels.shown(device).to_string()));
+    }
+    Ok(ids.into_iter().collect())
+}
+
+/// The query with the full names of what it names in short: the history knows no others. Cells are already those of the devices
+/// that are shown.
+///
+/// # Errors
+/// As [`devices`].
+pub fn in_full<'a>(query: &'a Query, days: &[DayCells], labels: &Labels) -> Result<Cow<'a, Query>> {
     if query.models.is_empty() && query.devices.is_empty() {
-        return Cow::Borrowed(query);
+        return Ok(Cow::Borrowed(query));
     }
     let keys = || days.iter().flat_map(|day| day.cells.iter().map(|(key, _)| key));
     let mut query = query.clone();
@@ -46,11 +96,7 @@ pub fn in_full<'a>(query: &'a Query, days: &[DayCells]) -> Cow<'a, Query> {
         query.models.extend(given);
     }
     if !query.devices.is_empty() {
-        let known: BTreeSet<_> = keys().map(|k| k.device).collect();
-        let known = known.iter().map(ToString::to_string);
-        let given = std::mem::take(&mut query.devices);
-        query.devices = known.filter(|id| given.iter().any(|g| is_device(g, id))).collect();
-        query.devices.extend(given);
+        query.devices = shown_ids(&query.devices, keys().map(|k| k.device).collect(), labels)?;
     }
-    Cow::Owned(query)
+    Ok(Cow::Owned(query))
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use aimon_core::crypto::SecretKeys;
 use aimon_core::ids::DeviceId;
+use aimon_core::settings::Settings;
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Options, Replica};
 use aimon_sources::collector::Env;
@@ -66,13 +67,16 @@ impl Place {
         }
     }
 
-    /// Names for people.
-    pub fn labels(&self, replica: Option<&Replica>) -> Labels {
-        Labels {
+    /// Names for people, as the settings have them; `here` is this device.
+    pub fn labels(&self, here: Option<DeviceId>, settings: &Settings) -> Labels {
+        let mut labels = Labels {
             demo: self.is_demo(),
-            here: replica.filter(|_| !self.is_demo()).map(Replica::device),
+            here: here.filter(|_| !self.is_demo()),
             devices: self.demo.as_ref().map(Demo::names).unwrap_or_default(),
-        }
+            ..Labels::default()
+        };
+        labels.take_in(settings);
+        labels
     }
 
     /// Opens the replica to write.

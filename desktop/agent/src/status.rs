@@ -13,8 +13,10 @@ use jiff::tz::TimeZone;
 use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::pricing::Pricing;
+use crate::render::labels::Labels;
 use crate::view::{View, cut, days_of};
 use crate::windows::{self, Window};
+use crate::workspace::waiting::Waiting;
 
 /// Figures of three spans that end today, and the windows as they were last seen.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Status {
     pub windows: Vec<Window>,
     /// How many parts of segments are quarantined: what they held may be missing in the figures.
     pub quarantined: u64,
+    /// What no relay has taken yet; `None` without a workspace.
+    pub waiting: Option<Waiting>,
     /// The day that is today.
     pub date: Date,
     /// The zone.
@@ -81,7 +85,7 @@ impl Status {
         pricing: &Pricing,
     ) -> Result<Self> {
         let mut status = Self::nothing(zone, today, now);
-        let cut = cut(&query(zone, today), cells, pricing);
+        let cut = cut(&query(zone, today), cells, pricing, &Labels::default())?;
         let (day, week) = (today.local.to_string(), days_before(today, 6).to_string());
         for row in &cut.rows {
             if row.period == day {
@@ -97,6 +101,7 @@ impl Status {
         status.windows = windows::of(&replica.gauges().await?, now);
         // Behind the reading, which finds what is damaged.
         status.quarantined = replica.quarantined().await?;
+        status.waiting = Waiting::of(replica).await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
@@ -113,6 +118,7 @@ impl Status {
             unpriced_models: BTreeSet::new(),
             windows: Vec::new(),
             quarantined: 0,
+            waiting: None,
             date: today.local,
             zone: zone.clone(),
             now,

@@ -1,6 +1,7 @@
 //! What most commands do first: open the replica, take in what is new if they may, and read.
 
 use aimon_core::history::{DayCells, Detail, Query, Report};
+use aimon_core::settings::Settings;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
@@ -11,8 +12,10 @@ use crate::filter;
 use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
+use crate::render::labels::Labels;
 use crate::render::number;
 use crate::scan::{self, Scanned};
+use crate::workspace;
 
 /// How many days the clock may be ahead before that is worth a word.
 pub const DOUBT: i64 = 30;
@@ -29,35 +32,40 @@ pub fn days_of(query: &Query, as_of: UtcDay) -> Days {
 #[derive(Debug)]
 pub struct View {
     replica: Option<Mutex<Replica>>,
+    settings: Settings,
+    labels: Labels,
     /// Days that were read while the logs were looked through, and are still right.
     ahead: Option<(Days, Vec<DayCells>)>,
 }
 
 impl View {
     /// Opens the replica. With `fresh`, what is new is taken in first: by this process or, where a
-    /// running `aimon up` holds the folder, by that. `wanted` are the days that will be asked for:
-    /// mostly nothing is new, so they are read meanwhile.
-    pub async fn open(place: &Place, fresh: bool, wanted: Option<Days>) -> Result<Self> {
+    /// running `aimon up` holds the folder, by that. `wanted` says, by the settings, which days will be
+    /// asked for: mostly nothing is new, so they are read meanwhile.
+    pub async fn open(place: &Place, fresh: bool, wanted: impl FnOnce(&Settings) -> Option<Days>) -> Result<Self> {
         if !fresh {
-            return Ok(Self { replica: place.open_to_look().await?.map(Mutex::new), ahead: None });
+            return Self::of(place, place.open_to_look().await?).await;
         }
         let opened = match place.try_open().await {
             Err(Error::Replica(why @ aimon_replica::Error::Home { .. })) => {
                 // What was recorded can be shown where nothing can be written.
                 let Ok(Some(replica)) = place.open_read().await else { return Err(why.into()) };
                 output::note(&format!("{why}; showing what was recorded before"));
-                return Ok(Self { replica: Some(Mutex::new(replica)), ahead: None });
+                return Self::of(place, Some(replica)).await;
             }
             opened => opened?,
         };
         if let Some(replica) = opened {
             doubt_clock(&replica, place);
-            let replica = Mutex::new(replica);
-            let (scanned, ahead) = tokio::join!(scan::scan(&replica, place, true), ahead(&replica, wanted));
-            let scanned = scanned?;
-            tell_left_out(&scanned);
-            let ahead = ahead.filter(|_| !scanned.is_news());
-            return Ok(Self { replica: Some(replica), ahead });
+            let mut view = Self::of(place, Some(replica)).await?;
+            let wanted = wanted(&view.settings);
+            if let Some(replica) = &view.replica {
+                let (scanned, ahead) = tokio::join!(scan::scan(replica, place, true), ahead(replica, wanted));
+                let scanned = scanned?;
+                tell_left_out(&scanned);
+                view.ahead = ahead.filter(|_| !scanned.is_news());
+            }
+            return Ok(view);
         }
         if Client::find(&place.home).is_none_or(|c| c.scan_briefly().is_err()) {
             // Another scan, or an agent that is busy: what is there is read all the same.
@@ -68,7 +76,26 @@ impl View {
 
     /// Opens the replica beside whoever writes to it.
     pub async fn read_only(place: &Place) -> Result<Self> {
-        Ok(Self { replica: place.open_read().await?.map(Mutex::new), ahead: None })
+        Self::of(place, place.open_read().await?).await
+    }
+
+    async fn of(place: &Place, mut replica: Option<Replica>) -> Result<Self> {
+        let settings = match &mut replica {
+            Some(replica) => workspace::settings(replica).await?,
+            None => Settings::default(),
+        };
+        let labels = place.labels(replica.as_ref().map(Replica::device), &settings);
+        Ok(Self { replica: replica.map(Mutex::new), settings, labels, ahead: None })
+    }
+
+    /// What the workspace's devices agree on, as far as it can be read here.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Names for people.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// The replica, if there is one.
@@ -102,7 +129,7 @@ impl View {
 
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-        Ok(cut(query, self.history(days_of(query, as_of)).await?, pricing))
+        cut(query, self.history(days_of(query, as_of)).await?, pricing, &self.labels)
     }
 }
 
@@ -150,13 +177,26 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
     Some((days, cells))
 }
 
-/// Cuts a report from cells.
-pub fn cut(query: &Query, days: Vec<DayCells>, pricing: &Pricing) -> Report {
-    let (prices, query) = (pricing.look_up(), filter::in_full(query, &days));
-    Report::cut(&query, days, &|key, day, tokens| prices.cost(key, day, tokens))
+/// Cuts a report from cells. Devices that are the same one are one before anything is summed or left out.
+///
+/// # Errors
+/// The query names a device by what several ids begin with.
+pub fn cut(query: &Query, mut days: Vec<DayCells>, pricing: &Pricing, labels: &Labels) -> Result<Report> {
+    if !labels.same.is_empty() {
+        let keys = days.iter_mut().flat_map(|day| day.cells.iter_mut().map(|(key, _)| key));
+        keys.for_each(|key| key.device = labels.shown(key.device));
+    }
+    let (prices, query) = (pricing.look_up(), filter::in_full(query, &days, labels)?);
+    Ok(Report::cut(&query, days, &|key, day, tokens| prices.cost(key, day, tokens)))
 }
 
 /// Cuts a report from a replica.
-pub async fn report(replica: &mut Replica, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-    Ok(cut(query, replica.history(query.utc_days(), as_of, query.detail()).await?, pricing))
+pub async fn report(
+    replica: &mut Replica,
+    query: &Query,
+    as_of: UtcDay,
+    pricing: &Pricing,
+    labels: &Labels,
+) -> Result<Report> {
+    cut(query, replica.history(query.utc_days(), as_of, query.detail()).await?, pricing, labels)
 }

@@ -36,9 +36,14 @@ pub(crate) fn create(home: &Path) -> Result<(), Error> {
     builder.create(home).map_err(fail)
 }
 
+/// The file that the writer's lock is on.
+pub(crate) fn lock_file(home: &Path) -> PathBuf {
+    home.join("lock")
+}
+
 /// Takes the writer's lock.
 pub(crate) fn lock(home: &Path) -> Result<Lock, Error> {
-    let path = home.join("lock");
+    let path = lock_file(home);
     let fail = |source| Error::Home { path: path.clone(), source };
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);

@@ -57,6 +57,7 @@ mod lend;
 pub mod link;
 mod marks;
 mod meta;
+mod purge;
 mod quarantine;
 mod queue;
 mod read;

@@ -12,7 +12,7 @@ use aimon_ledger::chunk::Place;
 
 use crate::database::error;
 use crate::replica::random;
-use crate::{Error, Replica, changes, marks, meta};
+use crate::{Error, Replica, changes, marks, meta, purge};
 
 /// The most events in one batch: a batch must fit a chunk.
 const BATCH_EVENTS: usize = 4096;
@@ -89,6 +89,7 @@ impl Replica {
                 None => batches.push(Batch::new([event])),
             }
         }
+        self.obey(&mut days).await?;
         if self.rereading {
             self.leave_out_held(&mut days, &mut recorded).await?;
         }
@@ -105,6 +106,22 @@ impl Replica {
             self.changed.send_modify(|n| *n += 1);
         }
         Ok(recorded)
+    }
+
+    /// Leaves out what was purged: logs that are read again bring nothing of it back.
+    async fn obey(&mut self, days: &mut Days) -> Result<(), Error> {
+        let own = purge::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
+        for batch in days.values_mut().flatten() {
+            own.iter().for_each(|purge| purge.sieve(batch));
+        }
+        if self.may_sync() {
+            let device = self.device;
+            let client = self.client().await?;
+            for (day, batches) in days {
+                batches.iter_mut().for_each(|batch| client.obey(device, *day, batch));
+            }
+        }
+        Ok(())
     }
 
     async fn record_plain(&mut self, days: &Days, marks: &[Mark]) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use aimon_core::crypto::Keyring;
 use aimon_core::ids::DeviceId;
-use aimon_core::retention::TrustedTime;
+use aimon_core::retention::{Retention, TrustedTime};
 use aimon_core::time::{UtcDay, UtcMillis};
 use sqlx::SqliteConnection;
 
@@ -43,6 +43,28 @@ impl Replica {
         let mut time = self.time;
         time.vouch(now, now);
         self.trust(time).await
+    }
+
+    /// Sets how many days are kept: for the whole workspace, where there is one. Days that are not kept any more go.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] in a workspace whose keys are not there.
+    pub async fn set_retention(&mut self, retention: Retention, now: UtcMillis) -> Result<(), Error> {
+        if self.workspace.is_some() {
+            return self.take_step(now, |client| client.retain(retention)).await;
+        }
+        let first = if self.time.is_proven() { retention.first_day(self.time.until.day()) } else { self.first_day() };
+        let (device, ring) = (self.device, self.ring_to_fold().cloned());
+        let rereading = self
+            .transaction(async |db| {
+                meta::set(db, "retention", &u64::from(retention.days()).to_le_bytes()).await?;
+                expire(db, device, ring.as_ref(), first, false).await
+            })
+            .await?;
+        self.rereading |= rereading;
+        self.retention = retention;
+        self.changed.send_modify(|n| *n += 1);
+        Ok(())
     }
 
     /// Goes by another time, and lets days expire by it. Memory follows the disk: whoever stops this half-way has changed

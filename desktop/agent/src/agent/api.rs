@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aimon_core::settings::Settings;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
@@ -22,7 +23,7 @@ use super::events;
 use super::file::Token;
 use super::state::Agent;
 use crate::cli::{ByArg, ModeArg, PeriodArg, RangeArgs, WeekdayArg};
-use crate::commands::report::{Asked, dimension, period};
+use crate::commands::report::{Asked, dimension, first_of_week, period};
 use crate::dates;
 use crate::error::Error;
 use crate::render::json::ReportJson;
@@ -186,13 +187,14 @@ async fn report(
         no_scan: true,
     };
     let period_arg = choice::<PeriodArg>("period", &p.period)?.unwrap_or_default();
-    let week = choice::<WeekdayArg>("startOfWeek", &p.start_of_week)?.unwrap_or_default();
+    let week = choice::<WeekdayArg>("startOfWeek", &p.start_of_week)?;
+    let settings = shared.agent.settings().await?;
     let by = choice::<ByArg>("by", &p.by)?.map(dimension);
-    let asked = Asked::within(&range, zone(&shared, &p.timezone)?, dates::now())?;
-    let mut query = asked.query(period(period_arg, week), by);
-    shared.agent.labels().to_ids(&mut query.devices);
-    let report = shared.agent.report(&query, asked.today.utc).await?;
-    Ok(Json(ReportJson::of(&report, query.period, query.by, shared.agent.labels())))
+    let asked = Asked::within(&range, zone(&shared, &p.timezone, &settings)?, dates::now())?;
+    let query = asked.query(period(period_arg, first_of_week(week, &settings)), by);
+    let labels = shared.agent.labels().await?;
+    let report = shared.agent.report(&query, asked.today.utc, &labels).await?;
+    Ok(Json(ReportJson::of(&report, query.period, query.by, &labels)))
 }
 
 /// What `/v1/status` can be asked.
@@ -217,9 +219,9 @@ async fn status(
     params: Result<Query<StatusParams>, QueryRejection>,
 ) -> Answer<StatusJson> {
     let p = understood(params)?;
-    let zone = zone(&shared, &p.timezone)?;
+    let zone = zone(&shared, &p.timezone, &shared.agent.settings().await?)?;
     let status = shared.agent.status(&zone, day("asOf", &p.as_of)?).await?;
-    Ok(Json(StatusJson::of(&status, shared.agent.labels())))
+    Ok(Json(StatusJson::of(&status, &shared.agent.labels().await?)))
 }
 
 /// Takes in what is new, and says what was found.
@@ -374,11 +376,11 @@ fn bad_parameter(what: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "bad-parameter", what, "see /openapi.json")
 }
 
-/// The zone that is named, else the agent's own: itself, because it need not have a name.
-fn zone(shared: &Shared, name: &Option<String>) -> Result<TimeZone, Failure> {
+/// The zone that is named, else the agent's or the settings' own: itself, because it need not have a name.
+fn zone(shared: &Shared, name: &Option<String>, settings: &Settings) -> Result<TimeZone, Failure> {
     match name {
         Some(name) => Ok(dates::zone(Some(name))?),
-        None => Ok(shared.agent.zone().clone()),
+        None => Ok(shared.agent.zone(settings)),
     }
 }
 

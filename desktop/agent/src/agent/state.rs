@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use aimon_core::event::Event;
 use aimon_core::history::{Query, Report};
+use aimon_core::settings::Settings;
 use aimon_core::time::UtcDay;
 use aimon_replica::{Commit, Replica};
 use jiff::tz::TimeZone;
@@ -19,7 +20,8 @@ use crate::render::labels::Labels;
 use crate::scan::{self, Scanned};
 use crate::status::Status;
 use crate::statusline::Reading;
-use crate::{view, windows};
+use crate::workspace::touch::Touch;
+use crate::{view, windows, workspace};
 
 /// How long somebody who has asked for the folder may take to open it.
 const BORROWED: Duration = Duration::from_secs(3);
@@ -33,26 +35,48 @@ pub struct Agent {
     scanning: Mutex<()>,
     pricing: Pricing,
     changed: watch::Receiver<u64>,
-    labels: Labels,
-    zone: TimeZone,
+    /// The zone that was asked for at the start.
+    asked: Option<TimeZone>,
+    /// The system's, where neither that nor a setting says one.
+    system: TimeZone,
+    touch: watch::Sender<Touch>,
 }
 
 impl Agent {
     /// Takes over an open replica.
-    pub fn new(place: Place, replica: Replica, pricing: Pricing, zone: TimeZone) -> Self {
-        let labels = place.labels(Some(&replica));
+    pub fn new(place: Place, replica: Replica, pricing: Pricing, asked: Option<TimeZone>, system: TimeZone) -> Self {
         let changed = replica.subscribe();
-        Self { place, replica: Arc::new(Mutex::new(replica)), scanning: Mutex::new(()), pricing, changed, labels, zone }
+        Self {
+            place,
+            replica: Arc::new(Mutex::new(replica)),
+            scanning: Mutex::new(()),
+            pricing,
+            changed,
+            asked,
+            system,
+            touch: watch::Sender::new(Touch::default()),
+        }
+    }
+
+    /// What the workspace's devices agree on now.
+    pub async fn settings(&self) -> Result<Settings> {
+        workspace::settings(&mut *self.replica.lock().await).await
     }
 
     /// Names for people, and whether this is the demo.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    pub async fn labels(&self) -> Result<Labels> {
+        let mut replica = self.replica.lock().await;
+        Ok(self.place.labels(Some(replica.device()), &workspace::settings(&mut replica).await?))
     }
 
     /// The zone that is meant where none is named.
-    pub fn zone(&self) -> &TimeZone {
-        &self.zone
+    pub fn zone(&self, settings: &Settings) -> TimeZone {
+        self.asked.clone().or_else(|| settings.zone()).unwrap_or_else(|| self.system.clone())
+    }
+
+    /// How things stand with the relay.
+    pub fn touch(&self) -> &watch::Sender<Touch> {
+        &self.touch
     }
 
     /// A number that grows with every change.
@@ -121,15 +145,20 @@ impl Agent {
     }
 
     /// Cuts a report.
-    pub async fn report(&self, query: &Query, as_of: UtcDay) -> Result<Report> {
-        view::report(&mut *self.replica.lock().await, query, as_of, &self.pricing).await
+    pub async fn report(&self, query: &Query, as_of: UtcDay, labels: &Labels) -> Result<Report> {
+        view::report(&mut *self.replica.lock().await, query, as_of, &self.pricing, labels).await
     }
 
     /// Today, 7 and 30 days, and the windows.
     pub async fn status(&self, zone: &TimeZone, as_of: Option<dates::Day>) -> Result<Status> {
         let now = dates::now();
         let today = Today::of(as_of, now, zone);
-        Status::of(&mut *self.replica.lock().await, zone, today, now, &self.pricing).await
+        let mut status = Status::of(&mut *self.replica.lock().await, zone, today, now, &self.pricing).await?;
+        if let Some(waiting) = status.waiting.as_mut().filter(|waiting| waiting.chunks > 0 && waiting.reason.is_none())
+        {
+            waiting.reason.clone_from(&self.touch.borrow().problem);
+        }
+        Ok(status)
     }
 
     /// Keeps the windows that a status line hands over. Whether they were news.

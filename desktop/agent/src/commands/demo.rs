@@ -1,6 +1,7 @@
 //! `aimon demo`
 
 use aimon_core::history::{Dimension, Period};
+use aimon_core::settings::Settings;
 use jiff::ToSpan;
 
 use super::report::Asked;
@@ -30,9 +31,9 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     }
     let pricing = Pricing::load()?;
     let range = RangeArgs { timezone: args.timezone.clone(), ..RangeArgs::default() };
-    let mut asked = Asked::of(&range, place.now)?;
-    let mut view = View::open(&place, false, None).await?;
-    let labels = place.labels(view.replica().as_deref());
+    let mut asked = Asked::of(&range, &Settings::default(), place.now)?;
+    let mut view = View::open(&place, false, |_| None).await?;
+    let labels = view.labels().clone();
     if args.json {
         let query = asked.query(Period::Day, None);
         let report = view.report(&query, asked.today.utc, &pricing).await?;

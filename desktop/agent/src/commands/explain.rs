@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aimon_core::history::Copy;
+use aimon_core::settings::Settings;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::{PicoUsd, Tokens};
 use serde::Serialize;
@@ -30,16 +31,21 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     let pricing = Pricing::load()?;
     let place = Place::here()?;
     let range = range(args);
-    let asked = Asked::of(&range, place.now)?;
-    let mut view = View::open(&place, !range.no_scan, None).await?;
-    let labels = place.labels(view.replica().as_deref());
+    // What can't be understood is said before anything is begun.
+    Asked::of(&range, &Settings::default(), place.now)?;
+    let mut view = View::open(&place, !range.no_scan, |_| None).await?;
+    let asked = Asked::of(&range, view.settings(), place.now)?;
+    let labels = view.labels().clone();
     let query = asked.query(aimon_core::history::Period::Day, None);
     let copies = match view.replica() {
         Some(replica) => replica.copies(query.utc_days(), asked.today.utc).await?,
         None => Vec::new(),
     };
     view.close().await;
-    let mut copies: Vec<Copy> = copies.into_iter().filter(|c| takes(&range, &asked, &labels, c)).collect();
+    let shown = |copy: Copy| Copy { device: labels.shown(copy.device), ..copy };
+    let copies: Vec<Copy> = copies.into_iter().map(shown).collect();
+    let devices = filter::shown_ids(&range.device, copies.iter().map(|c| c.device).collect(), &labels)?;
+    let mut copies: Vec<Copy> = copies.into_iter().filter(|c| takes(&range, &asked, &devices, c)).collect();
     let sessions = sessions(&args.session, &copies)?;
     copies.retain(|c| sessions.is_empty() || sessions.iter().any(|s| **s == *c.record.session));
     if copies.is_empty() {
@@ -92,20 +98,18 @@ fn sessions(given: &[String], copies: &[Copy]) -> Result<Vec<String>> {
     given.iter().map(whole).collect()
 }
 
-fn takes(range: &RangeArgs, asked: &Asked, labels: &Labels, copy: &Copy) -> bool {
+fn takes(range: &RangeArgs, asked: &Asked, devices: &[String], copy: &Copy) -> bool {
     let r = &copy.record;
     let date = dates::date(r.time, &asked.zone);
     let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
     // The plain name means both variants.
     let named = filter::model(&r.model, r.tier);
     let is_model = |given: &String| filter::is_model(given, &r.model) || filter::is_model(given, &named);
-    let device = copy.device.to_string();
-    let is_device = |given: &String| filter::is_device(given, &device) || *given == labels.device(&device);
     asked.since.is_none_or(|d| date >= d)
         && asked.until.is_none_or(|d| date <= d)
         && any(&range.source, &r.source)
         && (range.model.is_empty() || range.model.iter().any(is_model))
-        && (range.device.is_empty() || range.device.iter().any(is_device))
+        && (devices.is_empty() || any(devices, &copy.device.to_string()))
 }
 
 fn words_of(args: &ExplainArgs, asked: &Asked) -> String {

@@ -2,14 +2,17 @@
 
 pub mod completions;
 pub mod demo;
+pub mod device;
 pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod join;
 pub mod man;
 pub mod pair;
+pub mod purge;
 pub mod report;
 pub mod scan;
+pub mod settings;
 pub mod status;
 pub mod statusline;
 pub mod sync;
@@ -34,6 +37,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Pair(args)) => pair::run(&args).await,
         Some(Command::Join(args)) => join::run(&args).await,
         Some(Command::Sync(args)) => sync::run(&args).await,
+        Some(Command::Device { command }) => device::run(&command).await,
+        Some(Command::Settings { command }) => settings::run(&command).await,
+        Some(Command::Purge(args)) => purge::run(&args).await,
         Some(Command::Doctor(args)) => doctor::run(&args).await,
         Some(Command::Export(args)) => export::run(&args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,

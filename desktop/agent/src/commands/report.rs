@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use aimon_core::history::{CostMode, Dimension, Period, Query};
+use aimon_core::settings::Settings;
 use aimon_core::time::UtcMillis;
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::cli::{ByArg, ModeArg, PeriodArg, RangeArgs, ReportArgs, WeekdayArg};
@@ -22,11 +23,18 @@ use crate::view::{View, days_of};
 pub async fn run(args: &ReportArgs) -> Result<()> {
     let pricing = Pricing::load()?;
     let place = Place::here()?;
-    let asked = Asked::of(&args.range, place.now)?;
-    let mut query = asked.query(period(args.period, args.start_of_week), args.by.map(dimension));
-    let mut view = View::open(&place, !args.range.no_scan, Some(days_of(&query, asked.today.utc))).await?;
-    let labels = place.labels(view.replica().as_deref());
-    labels.to_ids(&mut query.devices);
+    // What can't be understood is said before anything is begun.
+    Asked::of(&args.range, &Settings::default(), place.now)?;
+    let by = args.by.map(dimension);
+    let asked = |settings: &Settings| {
+        let asked = Asked::of(&args.range, settings, place.now)?;
+        let query = asked.query(period(args.period, first_of_week(args.start_of_week, settings)), by);
+        Ok::<_, Error>((asked, query))
+    };
+    let wanted = |settings: &Settings| asked(settings).ok().map(|(asked, query)| days_of(&query, asked.today.utc));
+    let mut view = View::open(&place, !args.range.no_scan, wanted).await?;
+    let (asked, query) = asked(view.settings())?;
+    let labels = view.labels().clone();
     let report = view.report(&query, asked.today.utc, &pricing).await?;
     view.tell_quarantined().await?;
     view.close().await;
@@ -76,9 +84,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Makes the days of the command line absolute, in the zone that it names.
-    pub fn of(range: &RangeArgs, now: UtcMillis) -> Result<Self> {
-        Self::within(range, dates::zone(range.timezone.as_deref())?, now)
+    /// Makes the days of the command line absolute, in the zone that it names, or the settings.
+    pub fn of(range: &RangeArgs, settings: &Settings, now: UtcMillis) -> Result<Self> {
+        Self::within(range, dates::zone_by(range.timezone.as_deref(), settings)?, now)
     }
 
     /// The same in a zone that is known already; not every zone has a name.
@@ -115,13 +123,18 @@ impl Asked {
 }
 
 /// What a row is about.
-pub fn period(arg: PeriodArg, week: WeekdayArg) -> Period {
+pub fn period(arg: PeriodArg, week: Weekday) -> Period {
     match arg {
         PeriodArg::Daily => Period::Day,
-        PeriodArg::Weekly => Period::Week(week.into()),
+        PeriodArg::Weekly => Period::Week(week),
         PeriodArg::Monthly => Period::Month,
         PeriodArg::Session => Period::Session,
     }
+}
+
+/// The first day of a week: the one that is asked for, else the one that the workspace's devices agree on, else Monday.
+pub fn first_of_week(arg: Option<WeekdayArg>, settings: &Settings) -> Weekday {
+    arg.map(Weekday::from).or_else(|| settings.week_start()).unwrap_or(Weekday::Monday)
 }
 
 /// Where costs come from.

@@ -1,5 +1,7 @@
 //! `aimon status`
 
+use aimon_core::settings::Settings;
+
 use crate::cli::StatusArgs;
 use crate::dates::{self, Today};
 use crate::error::Result;
@@ -15,17 +17,24 @@ use crate::view::{self, View, days_of};
 /// Shows today, 7 and 30 days, and the windows.
 pub async fn run(args: &StatusArgs) -> Result<()> {
     let zone = dates::zone(args.timezone.as_deref())?;
+    let by = |settings: &Settings| dates::zone_by(args.timezone.as_deref(), settings);
     let pricing = Pricing::load()?;
     let place = Place::here()?;
-    let today = Today::of(args.as_of, place.now, &zone);
     if let Some(format) = &args.format {
         // A template that can't be filled is said before anything is read.
+        let today = Today::of(args.as_of, place.now, &zone);
         template::fill(format, &Status::nothing(&zone, today, place.now))?;
     }
-    let wanted = Some(days_of(&status::query(&zone, today), today.utc));
+    let wanted = |settings: &Settings| {
+        let zone = by(settings).ok()?;
+        let today = Today::of(args.as_of, place.now, &zone);
+        Some(days_of(&status::query(&zone, today), today.utc))
+    };
     let mut view = View::open(&place, !args.no_scan, wanted).await?;
+    let zone = by(view.settings())?;
+    let today = Today::of(args.as_of, place.now, &zone);
     let status = Status::read(&mut view, &zone, today, place.now, &pricing).await?;
-    let labels = place.labels(view.replica().as_deref());
+    let labels = view.labels().clone();
     if args.json {
         return output::print_plain(&pretty(&StatusJson::of(&status, &labels)));
     }

@@ -22,12 +22,13 @@ use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
+use crate::render::labels::Labels;
 use crate::render::number::{countdown, percent};
 use crate::render::table::cost;
 use crate::render::text::name;
 use crate::statusline::{Reading, Told, account};
 use crate::windows::{self, Window};
-use crate::{output, scan, view};
+use crate::{output, scan, view, workspace};
 
 /// How long a running agent has to take what is handed over.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -116,7 +117,8 @@ async fn open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Open> 
 }
 
 async fn try_open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Open> {
-    let zone = dates::zone(zone)?;
+    let option = zone;
+    dates::zone(option)?;
     let pricing = Pricing::load()?;
     let place = Place::here()?;
     line.demo = place.is_demo();
@@ -133,9 +135,10 @@ async fn try_open(zone: Option<&str>, told: &Told, line: &mut Line) -> Result<Op
     let mut reader = if writer.is_none() { place.open_read().await? } else { None };
     let mut known = Vec::new();
     if let Some(replica) = writer.as_mut().or(reader.as_mut()) {
+        let zone = dates::zone_by(option, &workspace::settings(replica).await?)?;
         let today = Today::of(None, place.now, &zone);
         let query = Query { since: Some(today.local), until: Some(today.local), ..Query::daily(zone) };
-        let report = view::report(replica, &query, today.utc, &pricing).await?;
+        let report = view::report(replica, &query, today.utc, &pricing, &Labels::default()).await?;
         line.cost = Some(format!("today {}", cost(&report.total)));
         known = windows::of(&replica.gauges().await?, place.now);
         if line.windows.is_empty() {

@@ -16,7 +16,7 @@ use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
 use crate::render::text::visible;
-use crate::workspace::touch::{self, Touch};
+use crate::workspace::touch;
 use crate::{dates, output, paint, view};
 
 /// Runs until it is ended.
@@ -34,7 +34,8 @@ pub async fn serve(place: Place, zone: Option<&str>) -> Result<()> {
 }
 
 async fn up(place: Place, zone: Option<&str>) -> Result<()> {
-    let zone = dates::zone(zone)?;
+    let asked = zone.map(|name| dates::zone(Some(name))).transpose()?;
+    let system = dates::zone(None)?;
     let pricing = Pricing::load()?;
     let replica = match Client::find(&place.home).is_some_and(|c| c.answers()) {
         // A running agent is not over soon.
@@ -48,17 +49,17 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let _removed = Removed(file::path(&home));
 
     let work = Work::start(&place)?;
-    let agent = Arc::new(Agent::new(place, replica, pricing, zone.clone()));
+    let agent = Arc::new(Agent::new(place, replica, pricing, asked, system));
     let router = api::router(Shared { agent: Arc::clone(&agent), token, port });
     let _server = Running(tokio::spawn(server::serve(listener, router)));
-    let (state, _) = tokio::sync::watch::channel(Touch::default());
-    let _touch = Running(tokio::spawn(touch::stay(Arc::clone(&agent), state)));
+    let _touch = Running(tokio::spawn(touch::stay(Arc::clone(&agent))));
 
     let url = format!("http://127.0.0.1:{port}");
     agent.scan(true).await?;
+    let zone = agent.zone(&agent.settings().await?);
     let status = agent.status(&zone, None).await?;
     view::tell_quarantined(status.quarantined);
-    let mut text = show(&status, agent.labels(), grid::width());
+    let mut text = show(&status, &agent.labels().await?, grid::width());
     for note in work.notes() {
         text.push_str(&format!("\n{}\n", paint::warn(&visible(&note))));
     }

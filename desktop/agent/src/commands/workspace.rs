@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, Read};
 use aimon_core::crypto::{Phrase, SecretKeys};
 use aimon_core::settings::Path;
 use aimon_core::sync::{Me, SyncError, entry};
+use aimon_core::time::UtcDay;
 use aimon_ledger::frame::Code;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::membership::Membership;
@@ -18,6 +19,8 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::join::in_folder;
+use crate::agent::client::Client;
+use crate::agent::file::Removed;
 use crate::cli::{CreateArgs, LeaveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
 use crate::error::{Error, Result};
 use crate::place::Place;
@@ -26,7 +29,7 @@ use crate::render::number::count;
 use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
 use crate::workspace::{begin, entropy, machine_name, new_device, set, settings, touch};
-use crate::{dates, output, paint};
+use crate::{agent, dates, output, paint};
 
 /// Does what is asked for.
 pub async fn run(command: &WorkspaceCommand) -> Result<()> {
@@ -297,6 +300,15 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
     let lost = replica.leave(args.lose).await?;
     if let Some(secrets) = Secrets::open_if_chosen(&place.home, &Surroundings::real()?)? {
         secrets.remove_all()?;
+    }
+    // A device that holds nothing leaves nothing.
+    let is_bare = replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await?.is_empty();
+    if is_bare && lost == 0 {
+        replica.remove().await?;
+        if Client::find(&place.home).is_none_or(|agent| !agent.answers()) {
+            drop(Removed(agent::file::path(&place.home)));
+        }
+        return output::print("This device is in no workspace any more, and nothing is left in its folder.\n");
     }
     replica.settle().await;
     if lost > 0 {

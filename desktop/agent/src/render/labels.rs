@@ -1,9 +1,10 @@
 //! Names that people read instead of ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::history::Dimension;
 use aimon_core::ids::DeviceId;
+use aimon_core::settings::Settings;
 
 /// What this replica knows about names, and whether its figures are made up.
 #[derive(Clone, Debug, Default)]
@@ -14,9 +15,34 @@ pub struct Labels {
     pub here: Option<DeviceId>,
     /// Names of devices, by id.
     pub devices: BTreeMap<String, String>,
+    /// Devices that are shown as another one: identities of one machine.
+    pub same: BTreeMap<DeviceId, DeviceId>,
+    /// Devices that are put away.
+    pub archived: BTreeSet<String>,
 }
 
 impl Labels {
+    /// Takes in what the workspace's devices agree on.
+    pub fn take_in(&mut self, settings: &Settings) {
+        for device in devices_of(settings) {
+            if let Some(name) = settings.device_name(device) {
+                self.devices.insert(device.to_string(), name.to_owned());
+            }
+            if settings.is_archived(device) {
+                self.archived.insert(device.to_string());
+            }
+            let shown = settings.shown_as(device);
+            if shown != device {
+                self.same.insert(device, shown);
+            }
+        }
+    }
+
+    /// The device under whose name and id a device is shown: itself, unless it was merged into another one.
+    pub fn shown(&self, device: DeviceId) -> DeviceId {
+        self.same.get(&device).copied().unwrap_or(device)
+    }
+
     /// A label of a report's part that every replica gives alike: no "this device".
     pub fn stable(&self, by: Dimension, id: &str) -> String {
         match self.devices.get(id).filter(|_| by == Dimension::Device) {
@@ -33,22 +59,20 @@ impl Labels {
         if !self.devices.contains_key(id) && self.here.is_some_and(|d| d.to_string() == id) {
             return format!("this device ({})", short(id));
         }
-        self.stable(Dimension::Device, id)
-    }
-
-    /// Names of devices become their ids.
-    pub fn to_ids(&self, devices: &mut [String]) {
-        for device in devices {
-            if let Some((id, _)) = self.devices.iter().find(|(_, name)| *name == device) {
-                device.clone_from(id);
-            }
-        }
+        let label = self.stable(Dimension::Device, id);
+        if self.archived.contains(id) { format!("{label} (archived)") } else { label }
     }
 
     /// `DEMO · ` before a title, where the figures are made up.
     pub fn title(&self, title: &str) -> String {
         if self.demo { format!("DEMO · {title}") } else { title.to_owned() }
     }
+}
+
+/// The devices that settings say something of.
+pub fn devices_of(settings: &Settings) -> BTreeSet<DeviceId> {
+    let paths = settings.all().filter_map(|(path, _)| path.as_str().strip_prefix("device/")?.split_once('/'));
+    paths.filter_map(|(id, _)| DeviceId::parse(id)).collect()
 }
 
 /// The end of a UUIDv7 is random, its beginning is a time that devices of one day share.

@@ -15,6 +15,7 @@ use super::text::{name, names};
 use crate::paint;
 use crate::status::Status;
 use crate::windows::{Pace, Window};
+use crate::workspace::waiting::Waiting;
 
 /// How many characters a window's bar has.
 const BAR: u64 = 20;
@@ -25,9 +26,11 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     let mut text = format!("{}\n\n", paint::bold(&title));
     // A longer span than what is kept would say the same as the shorter one.
     let keeps = |days| status.kept_days.is_none_or(|kept| days <= kept);
+    let waits = status.waiting.as_ref().and_then(|waiting| waits(waiting, status.now));
     if status.is_empty {
         let month = if keeps(30) { EMPTY_MONTH } else { "" };
         text.push_str(&format!("{EMPTY}{month}{NEXT}"));
+        text.extend(waits);
         return text;
     }
     let spans = [(1, "Today", &status.today), (7, "7 days", &status.week), (30, "30 days", &status.month)];
@@ -42,11 +45,24 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
         text.push('\n');
         text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
     }
+    text.extend(waits);
     if !status.unpriced_models.is_empty() {
         let note = format!("Not in the cost, because their price is unknown: {}", names(&status.unpriced_models));
         text.push_str(&format!("\n{}\n", paint::dim(&note)));
     }
     text
+}
+
+/// What waits for the relay, since when and why; nothing where nothing does.
+fn waits(waiting: &Waiting, now: UtcMillis) -> Option<String> {
+    if waiting.chunks == 0 {
+        return None;
+    }
+    let since =
+        waiting.since.map_or_else(String::new, |at| format!(", since {}", ago(now.0.saturating_sub(at.0) / 1000)));
+    let why = waiting.reason.as_deref().unwrap_or("not sent yet: `aimon sync`");
+    let note = format!("{} waiting for the relay{since}: {}", count(waiting.chunks, "chunk"), name(why));
+    Some(format!("\n{}\n", paint::warn(&note)))
 }
 
 /// What somebody sees who has nothing yet: the same lines, and the one next step.
@@ -145,6 +161,29 @@ pub struct StatusJson {
     /// How many parts of segments are quarantined because they can't be read: what they held may be
     /// missing in the figures. `aimon doctor` says more.
     pub quarantined: u64,
+    /// What no relay has taken yet; null without a workspace.
+    pub waiting: Option<WaitingJson>,
+}
+
+/// What waits for the relay.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingJson {
+    /// How many chunks.
+    pub chunks: u64,
+    /// Since when the oldest of them waits.
+    pub since: Option<String>,
+    /// The code with which the relay refused them, or for which it can't be reached; null where they have only not been
+    /// sent yet.
+    pub reason: Option<String>,
+}
+
+impl WaitingJson {
+    /// Puts it in this shape.
+    pub fn of(waiting: &Waiting) -> Self {
+        let time = |at: UtcMillis| jiff::Timestamp::from_millisecond(at.0).ok().map(|time| time.to_string());
+        Self { chunks: waiting.chunks, since: waiting.since.and_then(time), reason: waiting.reason.clone() }
+    }
 }
 
 /// A quota window.
@@ -200,6 +239,7 @@ impl StatusJson {
             unpriced_models: status.unpriced_models.iter().cloned().collect(),
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
             quarantined: status.quarantined,
+            waiting: status.waiting.as_ref().map(WaitingJson::of),
         }
     }
 }

@@ -163,6 +163,7 @@ mod tests {
             zone: TimeZone::UTC,
             now: UtcMillis(9_000_000),
             quarantined: 0,
+            waiting: None,
             kept_days: None,
             is_empty: false,
         }

@@ -1,12 +1,18 @@
 //! Workspaces: what commands about them share.
 //!
 //! * [`begin`]: a new one's first statements.
+//! * [`devices`]: which ones there are, and what each last said of itself.
 //! * [`mailbox`]: where two devices that pair leave each other their posts.
+//! * [`said`]: what a device says of itself.
 //! * [`touch`]: being in touch with the relay, once or for long.
+//! * [`waiting`]: what no relay has taken yet.
 
 pub mod begin;
+pub mod devices;
 pub mod mailbox;
+pub mod said;
 pub mod touch;
+pub mod waiting;
 
 use aimon_core::batch::Batch;
 use aimon_core::crypto::Entropy;

@@ -9,11 +9,12 @@ use aimon_replica::Replica;
 use aimon_replica::link::{Goal, Link, LinkError, Told};
 use aimon_replica::transport::{Address, Options};
 use serde::Serialize;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify};
 
 use crate::agent::state::Agent;
 use crate::dates;
 use crate::error::{Error, Result};
+use crate::workspace::said;
 
 /// How long a relay that can't be reached is tried by a command that syncs once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +51,27 @@ pub async fn link(replica: &mut Replica) -> Result<Link> {
 /// # Errors
 /// It can't be reached; something was refused and waits here.
 pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
+    even(replica).await?;
+    let mut held = replica.lock().await;
+    let has_said = said::say(&mut held, dates::now()).await?;
+    if let Err(e) = held.scrub_if_purged().await {
+        // Done the next time.
+        tracing::debug!("what was purged elsewhere is still in the file: {e}");
+    }
+    drop(held);
+    if has_said {
+        even(replica).await?
+    }
+    let queue = replica.lock().await.queue().await?;
+    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
+    match refused {
+        Some((code, _)) => Err(Error::SyncRefused { count: queue.len() as u64, code: code.word().to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Until both hold the same, but for what was refused.
+async fn even(replica: &Mutex<Replica>) -> Result<()> {
     let mut link = link(&mut *replica.lock().await).await?;
     let until = tokio::time::Instant::now() + PATIENCE;
     let mut wait = AGAIN.0;
@@ -77,16 +99,13 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
             Err(_elapsed) => break,
         }
     }
-    let queue = replica.lock().await.queue().await?;
-    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
-    match refused {
-        Some((code, _)) => Err(Error::SyncRefused { count: queue.len() as u64, code: code.word().to_owned() }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Stays in touch, for as long as it is not dropped.
-pub async fn stay(agent: Arc<Agent>, state: watch::Sender<Touch>) {
+pub async fn stay(agent: Arc<Agent>) {
+    let state = agent.touch().clone();
+    let even = Arc::new(Notify::new());
     let mut wait = AGAIN.0;
     let mut news = agent.changes();
     loop {
@@ -110,12 +129,18 @@ pub async fn stay(agent: Arc<Agent>, state: watch::Sender<Touch>) {
                     has_connected = true;
                     state.send_modify(|touch| (touch.is_connected, touch.problem) = (true, None));
                 }
-                Told::Even => state.send_modify(|touch| touch.even_at = Some(now.0)),
+                Told::Even => {
+                    state.send_modify(|touch| touch.even_at = Some(now.0));
+                    even.notify_one();
+                }
                 Told::Refused(code) => state.send_modify(|touch| touch.problem = Some(code.word().to_owned())),
                 Told::Cloned => tracing::warn!("another device writes under this one's id: it was cloned, or restored"),
             }
         };
-        let ended = link.run(agent.replica(), Goal::Stay, &mut told).await;
+        let ended = tokio::select! {
+            ended = link.run(agent.replica(), Goal::Stay, &mut told) => ended,
+            () = after_each(&even, agent.replica()) => Ok(()),
+        };
         let why = ended.err();
         state.send_modify(|touch| {
             touch.is_connected = false;
@@ -130,6 +155,20 @@ pub async fn stay(agent: Arc<Agent>, state: watch::Sender<Touch>) {
             }
         }
         tokio::time::sleep(jittered(wait)).await;
+    }
+}
+
+/// Each time that both hold the same: this device says how it stands, and takes out of its files what was purged elsewhere.
+async fn after_each(even: &Notify, replica: &Mutex<Replica>) {
+    loop {
+        even.notified().await;
+        let mut replica = replica.lock().await;
+        if let Err(e) = said::say(&mut replica, dates::now()).await {
+            tracing::debug!("nothing was said of this device: {e}");
+        }
+        if let Err(e) = replica.scrub_if_purged().await {
+            tracing::debug!("what was purged elsewhere is still in the file: {e}");
+        }
     }
 }
 

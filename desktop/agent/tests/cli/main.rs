@@ -2,9 +2,13 @@
 //! The command as its users run it: the real binary, on logs of its own.
 
 mod agent;
+mod devices;
 mod errors;
 mod figures;
 mod foreign;
 mod machine;
 mod others;
+mod purge;
+mod settings;
 mod statusline;
+mod workspaces;

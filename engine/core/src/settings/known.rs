@@ -19,6 +19,8 @@ pub enum Path {
     DeviceArchived(DeviceId),
     /// The id of the device under whose name it is shown: two identities of one machine.
     DeviceSameAs(DeviceId),
+    /// What a device last said of itself, as JSON: for people, and nothing is decided by it.
+    DeviceSaid(DeviceId),
     /// The workspace's name.
     WorkspaceName,
     /// The time zone in which days are cut: its IANA name.
@@ -33,6 +35,7 @@ impl fmt::Display for Path {
             Self::DeviceName(device) => write!(f, "device/{device}/name"),
             Self::DeviceArchived(device) => write!(f, "device/{device}/archived"),
             Self::DeviceSameAs(device) => write!(f, "device/{device}/same-as"),
+            Self::DeviceSaid(device) => write!(f, "device/{device}/said"),
             Self::WorkspaceName => f.write_str("workspace/name"),
             Self::Zone => f.write_str("zone"),
             Self::WeekStart => f.write_str("week-start"),

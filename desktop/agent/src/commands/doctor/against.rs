@@ -36,7 +36,7 @@ pub async fn run(args: &DoctorArgs, place: &Place, zone: &TimeZone, pricing: &Pr
     let zone_name =
         dates::zone_name(zone).ok_or_else(|| Error::UnnamedZone(dates::zone_text(zone, place.now).into()))?;
     let theirs = compare::ccusage(args.ccusage.as_deref(), zone_name)?;
-    let mut view = View::open(place, true, None).await?;
+    let mut view = View::open(place, true, |_| None).await?;
     let today = place.now.day();
     let report = view.report(&Query::daily(zone.clone()), today, pricing).await?;
     let (ours, reasoning) = compare::ours(&report);

@@ -2,7 +2,7 @@
 
 use aimon_core::history::{Period, Query};
 use aimon_core::time::UtcMillis;
-use aimon_replica::Health;
+use aimon_replica::{Health, Replica};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -12,9 +12,12 @@ use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::number::{bytes, count, unreadable};
+use crate::render::status::WaitingJson;
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
+use crate::workspace::devices;
+use crate::workspace::waiting::Waiting;
 use crate::{commands, home, paint};
 
 /// Everything that was looked at.
@@ -33,6 +36,7 @@ pub struct Checkup {
     /// All logs, read anew from their beginning; nothing of that is recorded.
     logs: Scanned,
     database: Option<Database>,
+    workspace: Option<Workspace>,
     clock: Clock,
     prices: Prices,
     /// What wants attention, in words.
@@ -59,6 +63,23 @@ struct Database {
     quarantined: Vec<Quarantined>,
     rereading: bool,
     integrity: Vec<String>,
+}
+
+/// What there is to say of the workspace.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Workspace {
+    id: String,
+    relay: Option<String>,
+    /// Whether this process has no keys: what others wrote can't be read then, nor anything sent.
+    locked: bool,
+    queue: WaitingJson,
+    /// Chunks whose key is not here yet.
+    waiting_for_a_key: u64,
+    /// Chunks of revoked devices that nobody has listed.
+    set_aside: u64,
+    /// Chunks that others name as the one that their author wrote before, and that are not here; null where that can't be known.
+    withheld: Option<u64>,
 }
 
 #[derive(Serialize, Debug)]
@@ -92,12 +113,13 @@ impl Checkup {
     /// Looks at everything.
     pub async fn of(place: &Place, zone: &TimeZone, pricing: &Pricing, done: Vec<String>) -> Result<Self> {
         let logs = scan::look(place)?;
-        let mut view = View::open(place, false, None).await?;
-        let (mut health, mut device, mut retention_days) = (None, None, None);
+        let mut view = View::open(place, false, |_| None).await?;
+        let (mut health, mut device, mut retention_days, mut workspace) = (None, None, None, None);
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
+            workspace = Workspace::of(replica, health.as_ref()).await?;
         }
         let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
         let report = view.report(&query, place.now.day(), pricing).await?;
@@ -122,6 +144,7 @@ impl Checkup {
             done,
             logs,
             database: health.map(Database::of),
+            workspace,
             clock,
             prices,
             problems: Vec::new(),
@@ -220,6 +243,9 @@ impl Checkup {
             None => text.push_str("  nothing recorded yet\n"),
             Some(db) => text.push_str(&db.text()),
         }
+        if let Some(workspace) = &self.workspace {
+            text.push_str(&format!("\n{}\n{}", paint::bold("Workspace"), workspace.text()));
+        }
         text.push_str(&format!("\n{}\n", paint::bold("Logs")));
         text.push_str(&commands::scan::places(&self.logs, grid::width()));
         text.push_str(&commands::scan::notes(&self.logs));
@@ -231,6 +257,45 @@ impl Checkup {
         if !self.remarks.is_empty() {
             text.push_str(&format!("\n{}\n", paint::bold("Good to know")));
             self.remarks.iter().for_each(|r| text.push_str(&format!("  {}\n", visible(r))));
+        }
+        text
+    }
+}
+
+impl Workspace {
+    async fn of(replica: &mut Replica, health: Option<&Health>) -> Result<Option<Self>> {
+        let (Some(id), Some(waiting)) = (replica.workspace(), Waiting::of(replica).await?) else { return Ok(None) };
+        let may_look = replica.is_writer() && !replica.is_locked();
+        let withheld = if may_look { Some(devices::withheld(replica.client().await?)) } else { None };
+        Ok(Some(Self {
+            id: id.to_string(),
+            relay: replica.relay().await?,
+            locked: replica.is_locked(),
+            queue: WaitingJson::of(&waiting),
+            waiting_for_a_key: health.map_or(0, |health| health.waiting),
+            set_aside: health.map_or(0, |health| health.set_aside),
+            withheld,
+        }))
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut fact = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {}\n", visible(value)));
+        fact("id", &self.id);
+        fact("relay", self.relay.as_deref().unwrap_or("none"));
+        let why = self.queue.reason.as_deref().map_or_else(String::new, |why| format!(", refused: {why}"));
+        let since = self.queue.since.as_deref().map_or_else(String::new, |since| format!(", since {since}"));
+        fact("waiting", &format!("{}{since}{why}", count(self.queue.chunks, "chunk")));
+        let mut notable = |n: u64, what: &str| {
+            if n > 0 {
+                text.push_str(&format!("  {} {what}\n", count(n, "chunk")));
+            }
+        };
+        notable(self.waiting_for_a_key, "can't be read until another device gives the key: `aimon sync` on both");
+        notable(self.set_aside, "of revoked devices set aside: `aimon device vouch` lets them count");
+        notable(self.withheld.unwrap_or(0), "that others name are not here: their author or the relay holds them back");
+        if self.locked {
+            text.push_str("  the keys are not there: what others wrote can't be read, nor anything sent\n");
         }
         text
     }

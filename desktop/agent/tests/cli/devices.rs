@@ -1,0 +1,142 @@
+//! Devices: their names, which of them are one, who belongs.
+
+use crate::machine::Machine;
+use crate::workspaces::{Two, device, line, settled};
+
+const BY_DEVICE: [&str; 7] = ["report", "monthly", "--by", "device", "--json", "--as-of", "2026-11-24"];
+
+fn labels(report: &serde_json::Value) -> Vec<(String, u64)> {
+    let groups = report["monthly"][0]["groups"].as_array().unwrap();
+    let mut labels: Vec<(String, u64)> =
+        groups.iter().map(|g| (g["label"].as_str().unwrap().to_owned(), g["requests"].as_u64().unwrap())).collect();
+    labels.sort();
+    labels
+}
+
+#[test]
+fn names_are_the_workspaces_and_two_identities_can_be_one() {
+    let two = Two::paired();
+    let named = two.both(&BY_DEVICE);
+    assert_eq!(labels(&named), [("desktop".to_owned(), 1), ("laptop".to_owned(), 5)]);
+
+    two.laptop.run(&["device", "rename", "desktop", "tower"]).fine();
+    two.sync();
+    assert_eq!(labels(&two.both(&BY_DEVICE)), [("laptop".to_owned(), 5), ("tower".to_owned(), 1)]);
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    let (laptop, tower) = (device(&listed, "laptop"), device(&listed, "tower"));
+    let id = tower["id"].as_str().unwrap();
+    assert_eq!((&tower["standing"], &tower["thisDevice"]), (&"member".into(), &false.into()), "{listed}");
+    assert_eq!((&laptop["thisDevice"], &listed["queue"]["chunks"]), (&true.into(), &0.into()), "{listed}");
+
+    // By its name, its id, and how that begins.
+    for given in ["tower", id, &id[..35], &id[28..]] {
+        let report = two.both(&["report", "--device", given, "--json", "--as-of", "2026-11-24"]);
+        assert_eq!(report["totals"]["calls"], 1, "{given}");
+    }
+    let nobody = two.both(&["report", "--device", "nobody", "--json", "--as-of", "2026-11-24"]);
+    assert_eq!(nobody["totals"]["calls"], 0);
+    // Both were made at one time here: what both ids begin with could be either.
+    two.laptop.run(&["report", "--device", "0"]).failed(2, "ambiguous-device");
+    two.laptop.run(&["device", "rename", "0", "x"]).failed(2, "ambiguous-device");
+    two.laptop.run(&["device", "rename", "nobody", "x"]).failed(1, "unknown-device");
+    two.laptop.run(&["device", "rename", "tower", " "]).failed(2, "bad-setting");
+
+    two.desktop.run(&["device", "merge", "tower", "laptop"]).fine();
+    two.sync();
+    let merged = two.both(&BY_DEVICE);
+    assert_eq!(labels(&merged), [("laptop".to_owned(), 6)], "{merged}");
+    assert_eq!(merged["monthly"][0]["groups"][0]["group"], laptop["id"]);
+    for given in ["tower", "laptop", id] {
+        let report = two.both(&["report", "--device", given, "--json", "--as-of", "2026-11-24"]);
+        assert_eq!(report["totals"]["calls"], 6, "{given}");
+        let parts =
+            two.both(&["explain", "--since", "2026-11-01", "--device", given, "--json", "--as-of", "2026-11-24"]);
+        assert_eq!(parts["calls"], 6, "{given}");
+        assert!(parts["parts"].as_array().unwrap().iter().all(|part| part["device"] == laptop["id"]), "{parts}");
+    }
+    // In a circle nothing could be shown.
+    two.laptop.run(&["device", "merge", "laptop", "tower"]).failed(2, "bad-setting");
+    two.laptop.run(&["device", "merge", "tower"]).failed(2, "bad-usage");
+    two.laptop.run(&["device", "merge", "tower", "--undo"]).fine();
+    two.sync();
+    assert_eq!(labels(&two.both(&BY_DEVICE)), [("laptop".to_owned(), 5), ("tower".to_owned(), 1)]);
+
+    two.laptop.run(&["device", "archive", "tower"]).fine();
+    let table = two.laptop.run(&["report", "--by", "device", "--as-of", "2026-11-24"]).fine().out;
+    assert!(table.contains("tower (archived)"), "{table}");
+    assert!(two.laptop.run(&["device", "list"]).fine().out.contains("archived"));
+    two.laptop.run(&["device", "archive", "tower", "--undo"]).fine();
+    assert!(!two.laptop.run(&["device", "list"]).fine().out.contains("archived"));
+}
+
+#[test]
+fn a_reader_without_keys_shows_ids() {
+    let two = Two::paired();
+    two.both(&BY_DEVICE);
+    let keys = two.laptop.data().join("secrets");
+    assert!(keys.exists(), "{:?}", crate::machine::files(&two.laptop.data()));
+    std::fs::rename(&keys, two.laptop.path("away")).unwrap();
+    let said = two.laptop.run(&["report", "monthly", "--by", "device", "--json", "--as-of", "2026-11-24"]).fine();
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["totals"]["calls"], 6, "the figures are there");
+    assert!(labels(&report).iter().all(|(label, _)| label.starts_with("device ")), "{report}");
+}
+
+#[test]
+fn each_says_of_itself_what_waits_on_it() {
+    let two = Two::paired();
+    two.sync();
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    let desktop = device(&listed, "desktop");
+    assert_eq!(
+        (&desktop["said"]["waiting"], &desktop["said"]["at"]),
+        (&0.into(), &crate::workspaces::NOW.into()),
+        "{listed}"
+    );
+    assert_eq!(desktop["lastHeard"], desktop["said"]["at"]);
+    // Nothing new: nothing is said again, and a fresh exchange is empty.
+    let before = crate::machine::files(&two.relay_folder());
+    two.sync();
+    assert_eq!(before, crate::machine::files(&two.relay_folder()));
+}
+
+#[test]
+fn without_a_workspace_there_is_one_device() {
+    let machine = settled(Machine::with_logs());
+    machine.run(&["scan"]).fine();
+    let listed = machine.run(&["device", "list", "--json"]).json();
+    assert_eq!((listed["devices"].as_array().unwrap().len(), &listed["queue"]), (1, &serde_json::Value::Null));
+    let id = listed["devices"][0]["id"].as_str().unwrap().to_owned();
+    machine.run(&["device", "rename", &id, "mine"]).fine();
+    assert_eq!(labels(&machine.run(&BY_DEVICE).json()), [("mine".to_owned(), 5)]);
+    machine.run(&["device", "revoke", "mine", "--yes"]).failed(1, "own-device");
+    machine.run(&["device", "vouch", "mine"]).failed(1, "no-workspace");
+}
+
+#[test]
+fn a_revoked_device_is_out_and_what_it_wrote_counts_on() {
+    let two = Two::paired();
+    two.laptop.run(&["device", "revoke", "laptop", "--yes"]).failed(1, "own-device");
+    two.laptop.run(&["device", "revoke", "nobody", "--yes"]).failed(1, "unknown-device");
+    two.laptop.run(&["device", "revoke", "desktop"]).failed(1, "nobody-to-ask");
+    // The laptop can't reach the folder; the desktop goes on beside it.
+    std::fs::rename(two.relay_folder(), two.laptop.path("away")).unwrap();
+    let said = two.laptop.run(&["device", "revoke", "desktop", "--yes"]).fine();
+    assert!(said.out.contains("is out") && said.err.contains("no-shared-folder"), "{said:?}");
+    std::fs::rename(two.laptop.path("away"), two.relay_folder()).unwrap();
+    two.desktop.write(".claude/projects/p/late.jsonl", &line("session-3", 9, "2026-11-23T11:00:00.000Z", "model-a"));
+    two.desktop.run(&["scan"]).fine();
+    two.desktop.run(&["sync"]).fine();
+    two.laptop.run(&["sync"]).fine();
+    let calls = || two.laptop.json(&["report"])["totals"]["calls"].as_u64().unwrap();
+    assert_eq!(calls(), 6, "what came beside the revoke is set aside");
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    assert_eq!(device(&listed, "desktop")["standing"], "revoked");
+    let found = two.laptop.run(&["doctor", "--json"]).json();
+    assert!(found["workspace"]["setAside"].as_u64().unwrap() > 0, "{found}");
+    assert!(two.laptop.run(&["device", "vouch", "desktop"]).fine().out.contains("now count"));
+    assert_eq!(calls(), 7);
+    assert!(two.laptop.run(&["device", "vouch", "desktop"]).fine().out.contains("Nothing"));
+    let said = two.desktop.run(&["sync"]);
+    assert!(said.code != 0 && said.err.contains("device-revoked"), "{said:?}");
+}

@@ -1,0 +1,94 @@
+//! Two machines in one workspace, with a shared folder for a relay.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+use crate::machine::{Machine, Said};
+
+/// The machines, and the folder between them.
+pub struct Two {
+    pub laptop: Machine,
+    pub desktop: Machine,
+    shared: TempDir,
+}
+
+/// What time it is in these tests.
+pub const NOW: &str = "2026-11-24T12:00:00Z";
+
+/// A machine that keeps its keys in a file, at a time of its own.
+pub fn settled(mut machine: Machine) -> Machine {
+    machine.env.push(("AIMON_SECRET_STORE", "file".to_owned()));
+    machine.env.push(("AIMON_TEST_NOW", NOW.to_owned()));
+    machine
+}
+
+/// A line of Claude Code's log.
+pub fn line(session: &str, n: u32, time: &str, model: &str) -> String {
+    format!(
+        r#"{{"type":"assistant","timestamp":"{time}","sessionId":"{session}","version":"2.1.100","requestId":"req_{session}_{n}","isSidechain":false,"message":{{"id":"msg_{session}_{n}","model":"{model}","usage":{{"input_tokens":10,"output_tokens":{n}}}}}}}"#
+    ) + "\n"
+}
+
+impl Two {
+    /// The laptop, with logs, has opened a workspace; the desktop, with one call of its own, has joined it.
+    pub fn paired() -> Self {
+        let shared = TempDir::new().unwrap();
+        let (laptop, desktop) = (settled(Machine::with_logs()), settled(Machine::empty()));
+        desktop.write(".claude/projects/p/other.jsonl", &line("session-2", 7, "2026-11-23T10:00:00.000Z", "model-a"));
+        let two = Self { laptop, desktop, shared };
+        two.laptop.run(&["scan"]).fine();
+        two.desktop.run(&["scan"]).fine();
+        two.laptop.run(&["workspace", "create", "--relay", &two.relay(), "--json"]).json();
+        two.laptop.run(&["settings", "set", "device-name", "laptop"]).fine();
+        two.join(&two.desktop, "desktop");
+        two.laptop.run(&["sync"]).fine();
+        two
+    }
+
+    pub fn relay(&self) -> String {
+        format!("file://{}", self.shared.path().join("relay").display())
+    }
+
+    pub fn relay_folder(&self) -> std::path::PathBuf {
+        self.shared.path().join("relay")
+    }
+
+    /// Another machine comes in by the laptop's code.
+    pub fn join(&self, machine: &Machine, name: &str) {
+        let mut pair = self
+            .laptop
+            .command(&["pair", "--json", "--yes"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(pair.stdout.take().unwrap());
+        let mut code = String::new();
+        lines.read_line(&mut code).unwrap();
+        machine.pipe(&["join", "-", "--yes", "--name", name], &code).fine();
+        Said::from(pair.wait_with_output().unwrap()).fine();
+    }
+
+    /// Each has what the other has.
+    pub fn sync(&self) {
+        for machine in [&self.laptop, &self.desktop, &self.laptop] {
+            machine.run(&["sync"]).fine();
+        }
+    }
+
+    /// What both say to a command, which is the same.
+    #[track_caller]
+    pub fn both(&self, args: &[&str]) -> serde_json::Value {
+        let (one, other) = (self.laptop.run(args), self.desktop.run(args));
+        assert_eq!(one.out, other.out, "{args:?}");
+        one.json()
+    }
+}
+
+/// The device that is called so.
+pub fn device(listed: &serde_json::Value, name: &str) -> serde_json::Value {
+    let devices = listed["devices"].as_array().unwrap();
+    devices.iter().find(|device| device["name"] == name).unwrap_or_else(|| panic!("{name}: {listed}")).clone()
+}

@@ -1,0 +1,184 @@
+//! Purging: data goes, here and in the whole workspace, and logs that are read again bring nothing of it back.
+//!
+//! In a workspace a purge is a statement, and the sync machine knows what it takes. Without one nobody has to be told: what is left
+//! of a row that a purge reaches is written anew, and what was purged is noted here for logs to be held to.
+
+use std::ops::RangeInclusive;
+
+use aimon_core::batch::Batch;
+use aimon_core::event::{AnswerKey, Record};
+use aimon_core::ids::WriterId;
+use aimon_core::name::Name;
+use aimon_core::sync::Selection;
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::chunk::Place;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use crate::changes::{self, Row};
+use crate::database::error;
+use crate::replica::random;
+use crate::{Error, Replica, derived, meta};
+
+/// Where they are kept.
+const KEY: &str = "purges";
+
+/// A purge that was made here while there was no workspace.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Purge {
+    first: i32,
+    last: i32,
+    instant: i64,
+    source: Option<String>,
+    account: Option<String>,
+}
+
+impl Purge {
+    fn new(days: &RangeInclusive<UtcDay>, instant: UtcMillis, selection: &Selection) -> Self {
+        let text = |name: &Option<Name>| name.as_ref().map(Name::to_string);
+        let (source, account) = (text(&selection.source), text(&selection.account));
+        Self { first: days.start().0, last: days.end().0, instant: instant.0, source, account }
+    }
+
+    fn reaches(&self, day: UtcDay) -> bool {
+        (self.first..=self.last).contains(&day.0)
+    }
+
+    fn takes_all_of(&self, day: UtcDay) -> bool {
+        self.source.is_none() && self.account.is_none() && self.reaches(day) && day.plus(1).start().0 <= self.instant
+    }
+
+    fn takes_record(&self, record: &Record) -> bool {
+        let is = |wanted: &Option<String>, name: Option<&Name>| {
+            wanted.as_deref().is_none_or(|wanted| name.is_some_and(|name| name.as_str() == wanted))
+        };
+        self.reaches(record.time.day())
+            && record.time.0 <= self.instant
+            && is(&self.source, Some(&record.source))
+            && is(&self.account, record.payer.as_ref())
+    }
+
+    fn takes_answer(&self, key: &AnswerKey, observed: UtcMillis) -> bool {
+        let day = if key.bucket.is_gauge() { observed.day() } else { key.bucket.start.day() };
+        self.reaches(day)
+            && observed.0 <= self.instant
+            && self.source.is_none()
+            && self.account.as_deref().is_none_or(|account| key.account.as_str() == account)
+    }
+
+    /// Takes out of a batch what goes.
+    pub(crate) fn sieve(&self, batch: &mut Batch) {
+        batch.retain_records(|record| !self.takes_record(record));
+        batch.retain_answers(|key, observed| !self.takes_answer(key, observed));
+    }
+}
+
+/// The purges that logs are held to.
+pub(crate) async fn all(db: &mut SqliteConnection) -> Result<Vec<Purge>, sqlx::Error> {
+    let bytes = meta::get(db, KEY).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
+async fn note(db: &mut SqliteConnection, purge: Purge) -> Result<(), sqlx::Error> {
+    let mut purges = all(db).await?;
+    if !purges.contains(&purge) {
+        purges.push(purge);
+    }
+    meta::set(db, KEY, &serde_json::to_vec(&purges).unwrap_or_default()).await
+}
+
+impl Replica {
+    /// Up to when a purge that is made now reaches: as far as the clock is trusted. What is dated later stays.
+    pub fn purge_instant(&self, now: UtcMillis) -> UtcMillis {
+        if self.time.is_proven() { self.time.until } else { now }
+    }
+
+    /// Removes what is dated up to [`Replica::purge_instant`]: of `days`, what the selection takes. In a workspace it goes
+    /// everywhere, once the others hear of it. [`Replica::scrub`] then takes it out of the files as well.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] in a workspace whose keys are not there; [`Error::Sync`] if something can't be read of which something
+    /// may remain. Nothing is changed then.
+    pub async fn purge(
+        &mut self,
+        days: RangeInclusive<UtcDay>,
+        selection: &Selection,
+        now: UtcMillis,
+    ) -> Result<(), Error> {
+        self.observe(now).await?;
+        let instant = self.purge_instant(now);
+        if self.workspace.is_none() {
+            return self.purge_plain(Purge::new(&days, instant, selection)).await;
+        }
+        let reached = self.client().await?.reached(&[], &days);
+        let held = self.held(&reached).await?;
+        self.take_step(now, |client| client.purge(Vec::new(), days, instant, selection, held)).await
+    }
+
+    async fn purge_plain(&mut self, purge: Purge) -> Result<(), Error> {
+        let (home, device) = (self.home.clone(), self.device);
+        let fail = |e| error(&home, e);
+        let writer = || {
+            let mut bytes = [0; 8];
+            random(&home, &mut bytes).map(|()| WriterId(bytes))
+        };
+        // As with recording: ours again only once all is on the disk.
+        let mut pen = std::mem::take(&mut self.pen);
+        let (mut gone, mut fresh, mut after) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let rows = changes::plain(&mut self.db, after).await.map_err(fail)?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
+            for row in rows {
+                let Some(day) = row.place.day.filter(|day| purge.reaches(*day)) else { continue };
+                let Some(left) = self.left(&row, day, &purge) else { continue };
+                gone.push(row.seq);
+                for batch in left {
+                    let (part, change) = pen.append(Some(day), batch, writer)?;
+                    fresh.push((Place { device, day: Some(day), part }, change));
+                }
+            }
+        }
+        self.transaction(async |db| {
+            for seq in &gone {
+                changes::remove_row(db, *seq).await?;
+            }
+            changes::append(db, &fresh).await?;
+            if !gone.is_empty() {
+                derived::clear(db).await?;
+            }
+            note(db, purge).await
+        })
+        .await?;
+        self.pen = pen;
+        self.follow().await
+    }
+
+    /// What a purge leaves of a row, as batches of this device; `None` if it takes nothing, or nothing that can be read.
+    fn left(&self, row: &Row, day: UtcDay, purge: &Purge) -> Option<Vec<Vec<u8>>> {
+        let Ok(values) = row.values(&self.ring) else { return purge.takes_all_of(day).then(Vec::new) };
+        let (mut left, mut takes) = (Vec::new(), false);
+        for bytes in values {
+            let Ok(mut batch) = Batch::decode(&bytes) else {
+                // What a newer version wrote goes with all else, or stays whole.
+                match purge.takes_all_of(day) {
+                    true => takes = true,
+                    false => left.push(bytes),
+                }
+                continue;
+            };
+            let before = batch.len();
+            purge.sieve(&mut batch);
+            takes |= batch.len() < before;
+            if row.place.device != self.device {
+                batch.records.iter_mut().for_each(|record| {
+                    record.origin.get_or_insert(row.place.device);
+                });
+            }
+            if !batch.is_empty() {
+                left.push(batch.encode());
+            }
+        }
+        takes.then_some(left)
+    }
+}
