@@ -60,7 +60,7 @@ async fn create(args: &CreateArgs) -> Result<()> {
     let phrase = Phrase::new(entropy()?);
     let secret = SecretKeys::new(entropy()?);
     let device = replica.device();
-    let statements = begin::begin(&phrase.keys(), device, secret.public())?;
+    let statements = begin::begin(&phrase.keys(), device, secret.public(), replica.retention_days())?;
     let workspace = workspace_of(&statements)?;
     open_at(&address, workspace, &statements, registration(args.registration_stdin)?.as_ref()).await?;
 

@@ -2,6 +2,7 @@
 
 use aimon_core::crypto::{self, Keyring, SecretKeys};
 use aimon_core::ids::DeviceId;
+use aimon_core::retention::Retention;
 use aimon_core::sync::SyncError;
 use aimon_ledger::membership::Membership;
 use aimon_ledger::statement::{Author, Body, Keys, Recipient, Statement, What};
@@ -9,15 +10,19 @@ use aimon_ledger::statement::{Author, Body, Keys, Recipient, Statement, What};
 use super::entropy;
 use crate::error::Result;
 
-/// Genesis, the first device, the first key.
+/// Genesis, the first device, the first key; and how many days are kept, where that is not what every workspace begins with.
 ///
 /// # Errors
 /// The operating system has no random bytes.
-pub fn begin(phrase: &SecretKeys, device: DeviceId, keys: Keys) -> Result<Vec<Statement>> {
+pub fn begin(phrase: &SecretKeys, device: DeviceId, keys: Keys, days: u32) -> Result<Vec<Statement>> {
     let genesis = crypto::genesis(phrase).map_err(SyncError::from)?;
     let mut set = Membership::begin(genesis).map_err(SyncError::from)?;
     admit(&mut set, phrase, device, keys)?;
     rotate(&mut set, phrase)?;
+    let kept = Retention::of(u64::from(days)).filter(|kept| *kept != Retention::default());
+    if let Some(kept) = kept {
+        say(&mut set, phrase, What::Retain(kept))?;
+    }
     Ok(set.statements().cloned().collect())
 }
 
