@@ -9,15 +9,29 @@ use std::process::{Command, Output};
 /// # Panics
 /// When it was not built.
 pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("AIMON_BIN").map(PathBuf::from) {
-        assert!(path.is_file(), "AIMON_BIN is {}, which is not there", path.display());
+    built("aimon", "AIMON_BIN")
+}
+
+/// Where the relay under test lies: `AIMON_RELAY_BIN`, else beside this test's folder.
+///
+/// # Panics
+/// When it was not built.
+pub fn relay_binary() -> PathBuf {
+    built("aimon-relay", "AIMON_RELAY_BIN")
+}
+
+fn built(program: &str, variable: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
+        assert!(path.is_file(), "{variable} is {}, which is not there", path.display());
         return path;
     }
     let mut here = std::env::current_exe().unwrap();
     here.pop();
-    let name = format!("aimon{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let found = [here.join(&name), here.join("..").join(&name)].into_iter().find(|path| path.is_file());
-    found.expect("aimon is not built: run `cargo xtask test`, or `cargo build --profile ci --bin aimon` first")
+    found.unwrap_or_else(|| {
+        panic!("{program} is not built: run `cargo xtask test`, or `cargo build --profile ci --bin {program}` first")
+    })
 }
 
 /// A command with no environment but `HOME` and what every system has.

@@ -20,12 +20,17 @@ pub mod bench {
     pub mod segment;
 }
 pub mod command;
+mod device;
 #[cfg(target_os = "linux")]
 pub mod disk;
 pub mod files;
+pub mod proxy;
+mod relay;
 pub mod report;
 mod rig;
 pub mod sqlite;
 pub mod up;
 
+pub use device::{Created, Device, folder_address, pair};
+pub use relay::Relay;
 pub use rig::Rig;

@@ -20,6 +20,7 @@ pub struct Rig {
     home: RefCell<PathBuf>,
     aimon: RefCell<PathBuf>,
     env: RefCell<BTreeMap<String, String>>,
+    today: RefCell<String>,
     keep: Cell<bool>,
 }
 
@@ -45,7 +46,14 @@ impl Rig {
         std::fs::create_dir(&home).unwrap();
         let aimon = dir.path().join("aimon");
         let env = BTreeMap::from([("AIMON_RETENTION_DAYS".to_owned(), "3650".to_owned())]);
-        Self { dir, home: home.into(), aimon: aimon.into(), env: env.into(), keep: Cell::new(false) }
+        Self {
+            dir,
+            home: home.into(),
+            aimon: aimon.into(),
+            env: env.into(),
+            today: Self::TODAY.to_owned().into(),
+            keep: Cell::new(false),
+        }
     }
 
     /// Where logs can be generated.
@@ -77,6 +85,12 @@ impl Rig {
     /// From here on, aimon writes to `home`.
     pub fn aimon_is(&self, home: &Path) -> &Self {
         *self.aimon.borrow_mut() = home.to_owned();
+        self
+    }
+
+    /// From here on, `day` counts as today in reports.
+    pub fn today_is(&self, day: &str) -> &Self {
+        *self.today.borrow_mut() = day.to_owned();
         self
     }
 
@@ -112,9 +126,21 @@ impl Rig {
     /// # Panics
     /// When it fails.
     pub fn report(&self, zone: &str, more: &[&str]) -> String {
+        let today = self.today.borrow();
         let mut args =
-            vec!["report", "daily", "--json", "--breakdown", "--no-scan", "--timezone", zone, "--as-of", Self::TODAY];
+            vec!["report", "daily", "--json", "--breakdown", "--no-scan", "--timezone", zone, "--as-of", &today];
         args.extend(more);
+        self.run(&args).fine().out
+    }
+
+    /// Another report of what is taken in already, as JSON.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run_report(&self, what: &[&str], zone: &str) -> String {
+        let today = self.today.borrow();
+        let how = ["--json", "--no-scan", "--timezone", zone, "--as-of", &today];
+        let args: Vec<&str> = ["report"].iter().chain(what).chain(&how).copied().collect();
         self.run(&args).fine().out
     }
 

@@ -418,7 +418,9 @@ impl Error {
                 }
                 _ => "run `aimon doctor`; if it stays, report it with the text above".to_owned(),
             },
-            Self::Pairing(_) => String::new(),
+            Self::Pairing(_) => {
+                "nothing was changed here; `aimon pair` on the other device shows a new code".to_owned()
+            }
             Self::Phrase(_) => "type the 24 words as they were shown, in their order".to_owned(),
             Self::Unasked(_) => "run it on a terminal, or with --yes (its help says what that means)".to_owned(),
             Self::Declined(_) | Self::Late(_) => "run `aimon pair` again for a new code".to_owned(),

@@ -9,7 +9,7 @@ use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::time::UtcMillis;
 use aimon_relay_core::auth::{Auth, Who};
 use aimon_relay_core::check::{Checked, View, check_frame};
-use aimon_relay_core::http::{About, Host};
+use aimon_relay_core::http::{About, Host, Request};
 use aimon_relay_core::relay::{Refusal, SessionId, Stated};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -206,14 +206,8 @@ impl Host for Server {
         self.writer.statements(workspace, statements, may_open).await
     }
 
-    async fn exchange(
-        &self,
-        who: Who,
-        session: [u8; 16],
-        frames: Vec<Frame>,
-        wait: Duration,
-    ) -> Result<Vec<u8>, Refusal> {
-        self.requests.exchange(self, who, session, frames, wait).await
+    async fn exchange(&self, who: Who, session: [u8; 16], request: Request) -> Result<Vec<u8>, Refusal> {
+        self.requests.exchange(self, who, session, request).await
     }
 
     fn changes(&self) -> u64 {

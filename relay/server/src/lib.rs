@@ -10,7 +10,7 @@
 //! * [`serve`]: listening, TLS, stopping.
 //! * [`writer`]: the one thread that writes, with the relay's core.
 //! * [`storage`]: its rows in SQLite.
-//! * [`socket`], [`requests`]: a session over a WebSocket, and over HTTPS requests where sockets are blocked.
+//! * [`socket`], [`requests`]: a session over a WebSocket, and over HTTPS requests where sockets are blocked, in their [`turns`].
 //! * [`limits`]: how much is taken from whom.
 //! * [`folder`], [`keep`]: the data folder; backups and what else is done to it.
 
@@ -25,4 +25,5 @@ pub mod requests;
 pub mod serve;
 pub mod socket;
 pub mod storage;
+pub mod turns;
 pub mod writer;

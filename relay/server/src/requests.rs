@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use aimon_ledger::frame::{Code, Frame};
 use aimon_relay_core::auth::Who;
+use aimon_relay_core::http::Request;
 use aimon_relay_core::relay::{Refusal, Said, SessionId};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::host::{Known, Server};
+use crate::turns::{Turns, over};
 use crate::writer::{Job, Sink};
 
 /// How long a session lasts after its last request.
@@ -32,67 +34,79 @@ struct Session {
     id: SessionId,
     sink: Sink,
     used: Mutex<Instant>,
-    /// A request that comes ends the waiting of the one before.
-    next: Notify,
+    turns: Turns,
     talk: tokio::sync::Mutex<Talk>,
 }
 
 struct Talk {
     saying: mpsc::UnboundedReceiver<Box<Said>>,
     known: Known,
-    has_ended: bool,
+    /// Also while a request is taken up: where one is cut off there is a hole in what was said, and nothing may follow it.
+    is_over: bool,
+}
+
+/// What a request is told.
+#[derive(Default)]
+struct Answer {
+    bytes: Vec<u8>,
+    /// The session has ended with it.
+    is_last: bool,
 }
 
 impl Requests {
-    /// A request with a device's frames; what it is told.
+    /// What a request is told: at once if there is anything, else what comes within its wait, or before a later request does.
     ///
     /// # Errors
-    /// `unknown-session`, `rate`, `unavailable`.
+    /// `unknown-session`, `malformed`, `rate`, `unavailable`.
     pub async fn exchange(
         &self,
         server: &Server,
         who: Who,
         name: [u8; 16],
-        frames: Vec<Frame>,
-        wait: Duration,
+        Request { turn, frames, wait }: Request,
     ) -> Result<Vec<u8>, Refusal> {
         let key = (who, name);
         let session = match self.find(&key) {
             Some(session) => session,
-            None if matches!(frames.first(), Some(Frame::Hello(_))) => self.begin(server, key).await?,
-            None => {
-                let text = "the session is over: begin another with hello".to_owned();
-                return Err(Refusal { code: Code::Other("unknown-session".to_owned()), text });
-            }
+            None if turn == 0 && matches!(frames.first(), Some(Frame::Hello(_))) => self.begin(server, key).await?,
+            None => return Err(over()),
         };
-        *session.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        session.next.notify_one();
+        session.turns.arrive(turn).await?;
+        // The one before is answered, then.
         let mut talk = session.talk.lock().await;
-        // It may have been meant for the one that waited before.
-        let _ = timeout(Duration::ZERO, session.next.notified()).await;
+        session.turns.take_up(turn)?;
+        if talk.is_over {
+            return Err(over());
+        }
+        talk.is_over = true;
+        session.touch();
+        if turn == 0 {
+            server.writer.bring(Job::Open(session.id, who, session.sink.clone())).await?;
+        }
         for frame in frames {
             server.hear_frame(session.id, &who, &mut talk.known, frame).await?;
         }
         server.writer.sync().await?;
-        let mut answer = Vec::new();
+        let mut answer = Answer::default();
         session.drain(server, &mut talk, &mut answer).await?;
-        if answer.is_empty() && !wait.is_zero() {
+        if answer.bytes.is_empty() && !wait.is_zero() {
             let mut stop = server.stop.subscribe();
             let first = tokio::select! {
                 first = timeout(wait, talk.saying.recv()) => first.ok().flatten(),
-                () = session.next.notified() => None,
+                () = session.turns.later(turn) => None,
                 _ = stop.wait_for(|stop| *stop) => None,
             };
             if let Some(said) = first {
-                session.take(server, &mut talk, *said, &mut answer).await?;
+                session.take(server, *said, &mut answer).await?;
                 session.drain(server, &mut talk, &mut answer).await?;
             }
         }
-        *session.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        if talk.has_ended {
+        session.touch();
+        talk.is_over = answer.is_last;
+        if answer.is_last {
             self.map().remove(&key);
         }
-        Ok(answer)
+        Ok(answer.bytes)
     }
 
     fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Session>>> {
@@ -103,6 +117,7 @@ impl Requests {
         self.map().get(key).cloned()
     }
 
+    /// A session that its first request opens.
     async fn begin(&self, server: &Server, key: Key) -> Result<Arc<Session>, Refusal> {
         let (said, saying) = mpsc::unbounded_channel();
         let known = Known::new(server.writer.view(key.0.workspace).await?);
@@ -110,31 +125,28 @@ impl Requests {
             id: server.writer.session(),
             sink: Sink { said, load: Arc::default() },
             used: Mutex::new(Instant::now()),
-            next: Notify::new(),
-            talk: tokio::sync::Mutex::new(Talk { saying, known, has_ended: false }),
+            turns: Turns::default(),
+            talk: tokio::sync::Mutex::new(Talk { saying, known, is_over: false }),
         });
-        {
-            let mut map = self.map();
-            if map.len() >= MOST {
-                let text = "the relay has as many sessions as it can: try again in a minute".to_owned();
-                return Err(Refusal { code: Code::Rate, text });
-            }
-            map.insert(key, session.clone());
+        let mut map = self.map();
+        if map.len() >= MOST && !map.contains_key(&key) {
+            let text = "the relay has as many sessions as it can: try again in a minute".to_owned();
+            return Err(Refusal { code: Code::Rate, text });
         }
-        server.writer.bring(Job::Open(session.id, key.0, session.sink.clone())).await?;
-        Ok(session)
+        Ok(map.entry(key).or_insert(session).clone())
     }
 
     /// Ends sessions that nobody has come back to.
     pub async fn forget(&self, server: &Server) {
         let mut over = Vec::new();
         self.map().retain(|_, session| {
-            let lasts = session.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < LASTS
-                || session.talk.try_lock().is_err();
-            if !lasts {
-                over.push(session.id);
+            if session.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < LASTS {
+                return true;
             }
-            lasts
+            let Ok(mut talk) = session.talk.try_lock() else { return true };
+            talk.is_over = true;
+            over.push(session.id);
+            false
         });
         for session in over {
             let _ = server.writer.bring(Job::Close(session)).await;
@@ -143,21 +155,28 @@ impl Requests {
 }
 
 impl Session {
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     /// All that is there, up to an answer's size.
-    async fn drain(&self, server: &Server, talk: &mut Talk, answer: &mut Vec<u8>) -> Result<(), Refusal> {
-        while answer.len() < ANSWER_BYTES
+    async fn drain(&self, server: &Server, talk: &mut Talk, answer: &mut Answer) -> Result<(), Refusal> {
+        while answer.bytes.len() < ANSWER_BYTES
             && let Ok(said) = talk.saying.try_recv()
         {
-            self.take(server, talk, *said, answer).await?;
+            self.take(server, *said, answer).await?;
         }
         Ok(())
     }
 
-    async fn take(&self, server: &Server, talk: &mut Talk, said: Said, answer: &mut Vec<u8>) -> Result<(), Refusal> {
+    async fn take(&self, server: &Server, said: Said, answer: &mut Answer) -> Result<(), Refusal> {
         let bytes = said.frame.encode();
-        answer.extend(bytes.map_err(|error| Refusal { code: Code::Unavailable, text: error.to_string() })?);
+        answer.bytes.extend(bytes.map_err(|error| Refusal { code: Code::Unavailable, text: error.to_string() })?);
         self.sink.load.taken(said.weight);
-        talk.has_ended |= said.is_last;
+        answer.is_last |= said.is_last;
         server.writer.bring(Job::Taken(self.id, said.weight)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,8 +81,8 @@ pub struct Options {
     pub trust_clock: bool,
 }
 
-/// How long a request may take: longer than one may wait for something to come.
-const REQUEST: Duration = Duration::from_secs(40);
+/// How long a request may take: longer than its body, its turn, and something to come may be waited for.
+const REQUEST: Duration = Duration::from_secs(60);
 
 /// How long its body may take.
 const BODY: Duration = Duration::from_secs(20);

@@ -57,14 +57,18 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     let Some(first) = first else { return Ok(()) };
     let is_kept = |place: &Place| place.day.is_none_or(|day| day >= first);
 
-    let relays: BTreeSet<ChunkId> = world
-        .server
-        .relay
-        .storage()
-        .live(&world.workspace)
-        .filter(|chunk| is_kept(&chunk.header().place))
-        .map(|chunk| chunk.id())
-        .collect();
+    let relays: BTreeSet<ChunkId> = match &world.folder {
+        // What lies there and does not count is left for whoever tidies up.
+        Some(folder) => {
+            let counts = |id: &&ChunkId| client.state(id) == Some(State::Live);
+            let there = folder.chunks.keys().filter(counts).copied();
+            there.filter(|id| client.log().header(id).is_some_and(|header| is_kept(&header.place))).collect()
+        }
+        None => {
+            let live = world.server.relay.storage().live(&world.workspace);
+            live.filter(|chunk| is_kept(&chunk.header().place)).map(|chunk| chunk.id()).collect()
+        }
+    };
     let mut shown: Vec<(usize, BTreeSet<u64>)> = Vec::new();
     for (n, node) in &members {
         let Some(client) = &node.client else { continue };
@@ -161,7 +165,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     }
 
     let last = members.last().map(|(n, _)| *n);
-    if let Some(n) = last {
+    if let Some(n) = last.filter(|_| world.folder.is_none()) {
         let said = world.exchange(n);
         // Where a device whose clock was ahead has let a day go that the relay still keeps, their totals differ, and they look.
         let own = world.nodes.get(n).and_then(|node| node.client.as_ref()).map(Client::first_day);

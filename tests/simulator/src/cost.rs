@@ -92,7 +92,7 @@ fn scenarios() -> Vec<Scenario> {
 pub fn table() -> String {
     let mut out = String::new();
     for Scenario { name, devices, before, node, counted } in scenarios() {
-        let mut world = World::new(&Plan { seed: 7, devices, actions: vec![] }, &Faults::default());
+        let mut world = World::new(&Plan { seed: 7, devices, is_folder: false, actions: vec![] }, &Faults::default());
         for action in &before {
             // Nothing here can break.
             let _holds = world.act(action);

@@ -13,6 +13,7 @@
 mod check;
 pub mod cost;
 mod disk;
+mod folder;
 mod node;
 #[allow(missing_docs)]
 mod plan;

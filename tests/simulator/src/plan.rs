@@ -124,6 +124,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many devices there are at the start.
     pub devices: u8,
+    /// Whether they share a folder instead of a relay.
+    pub is_folder: bool,
     /// What happens.
     pub actions: Vec<Action>,
 }
@@ -137,7 +139,8 @@ impl Plan {
         // Each world is about a few things: not all that can happen happens at once.
         let themes: Vec<u64> = (0..3).map(|_| dice.below(9)).collect();
         let actions = (0..length).map(|_| Self::one(&mut dice, &themes)).collect();
-        Self { seed, devices, actions }
+        let is_folder = dice.below(5) == 0;
+        Self { seed, devices, is_folder, actions }
     }
 
     fn one(dice: &mut Prng, themes: &[u64]) -> Action {

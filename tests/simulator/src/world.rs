@@ -20,6 +20,7 @@ use aimon_relay_core::relay::{Said, SessionId};
 
 use crate::check::Broken;
 use crate::disk::Disk;
+use crate::folder::Folder;
 use crate::node::{Message, Node};
 use crate::plan::{Action, Plan};
 use crate::server::{RelayFault, Server};
@@ -46,6 +47,8 @@ pub struct World {
     pub workspace: WorkspaceId,
     pub nodes: Vec<Node>,
     pub server: Server,
+    /// What they share instead of a relay, in a world without one.
+    pub folder: Option<Folder>,
     /// The events that a relay has acknowledged and that it has not been made to forget.
     pub acknowledged: BTreeSet<u64>,
     /// Who has vouched for which events of a revoked device.
@@ -89,6 +92,7 @@ impl World {
             workspace: WorkspaceId([0; 32]),
             nodes: Vec::new(),
             server: Server::new(START, faults.relay),
+            folder: plan.is_folder.then(Folder::default),
             acknowledged: BTreeSet::new(),
             vouched: Vec::new(),
             contents: BTreeMap::new(),
@@ -263,7 +267,7 @@ impl World {
     }
 
     /// Says whether it is durable.
-    fn go(&mut self, n: usize, step: Step) -> bool {
+    pub fn go(&mut self, n: usize, step: Step) -> bool {
         let Some(write) = self.nodes[n].go(step) else { return false };
         self.nodes[n].disk.seen.extend(write.chunks.iter().map(|chunk| (chunk.id(), chunk.header().place.device)));
         for chunk in &write.chunks {
@@ -367,6 +371,10 @@ impl World {
         if self.nodes[n].is_lost || self.nodes[n].session.is_some() {
             return;
         }
+        if self.folder.is_some() {
+            self.share(n);
+            return;
+        }
         if self.nodes[n].is_joining && !self.enter(n) {
             return;
         }
@@ -396,9 +404,12 @@ impl World {
     }
 
     /// A device that waits for its admit looks whether it is there; if so it comes in, with all that it has.
-    fn enter(&mut self, n: usize) -> bool {
-        let heard = self.server.statements(&self.workspace);
-        let heard = heard.into_iter().filter_map(|bytes| Statement::parse(bytes).ok()).collect();
+    pub fn enter(&mut self, n: usize) -> bool {
+        let heard = match &self.folder {
+            Some(folder) => folder.statements.values().cloned().collect(),
+            None => self.server.statements(&self.workspace),
+        };
+        let heard: Vec<Statement> = heard.into_iter().filter_map(|bytes| Statement::parse(bytes).ok()).collect();
         let Some(statements) = entry(&self.workspace, &self.nodes[n].me(), heard) else { return false };
         let node = &mut self.nodes[n];
         node.disk.statements = statements;
@@ -630,8 +641,15 @@ impl World {
             while self.deliver(&mut dice) {
                 is_quiet = false;
             }
+            if let Some(folder) = &mut self.folder {
+                // Everything has arrived, and nobody has written or removed anything.
+                is_quiet = !std::mem::take(&mut folder.has_changed);
+                folder.is_slow = false;
+            }
             let members = self.members();
-            let is_even = |n: &usize| self.nodes[*n].client.as_ref().is_some_and(aimon_core::sync::Client::is_even);
+            let is_even = |n: &usize| {
+                self.folder.is_some() || self.nodes[*n].client.as_ref().is_some_and(aimon_core::sync::Client::is_even)
+            };
             if is_quiet && members.iter().all(is_even) {
                 return Ok(());
             }
@@ -646,9 +664,14 @@ impl World {
     /// The devices that are there and belong to the workspace, by all that was said: one that was revoked may not have heard.
     pub fn members(&mut self) -> Vec<usize> {
         let Ok(view) = self.server.relay.view(&self.workspace);
+        let in_folder = self.folder.as_ref().map(|folder| folder.members(&self.workspace));
         let is_in = |node: &Node| {
             let is_there = !node.is_lost && !node.is_joining && node.client.is_some();
-            is_there && view.as_ref().is_some_and(|view| view.is_member(&node.device))
+            let is_member = match &in_folder {
+                Some(members) => members.contains(&node.device),
+                None => view.as_ref().is_some_and(|view| view.is_member(&node.device)),
+            };
+            is_there && is_member
         };
         self.nodes.iter().enumerate().filter(|(_, node)| is_in(node)).map(|(n, _)| n).collect()
     }

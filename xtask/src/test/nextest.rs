@@ -10,11 +10,13 @@ use crate::tally::{Counts, Tally, Verdict};
 use crate::workspace::Workspace;
 
 /// Variables of the person's own shell that would lead a test to real logs or to real data.
-const ONES_OWN: [&str; 8] = [
+const ONES_OWN: [&str; 10] = [
+    "AIMON_CA_FILE",
     "AIMON_HOME",
     "AIMON_PORT",
     "AIMON_PRICES",
     "AIMON_RETENTION_DAYS",
+    "AIMON_SECRET_STORE",
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
     "GEMINI_DATA_DIR",
@@ -34,7 +36,7 @@ pub struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// Compiles everything, `aimon` included, and runs the tests.
+    /// Compiles everything, `aimon` and `aimon-relay` included, and runs the tests.
     pub fn run(&self, tally: &mut Tally) {
         // One selection of packages for programs and tests alike: with two, cargo would unify features
         // twice and compile half of the dependencies again.
@@ -63,6 +65,7 @@ impl Tests<'_> {
             cargo.env_remove(variable);
         }
         cargo.env("AIMON_BIN", self.workspace.program("ci", "aimon"));
+        cargo.env("AIMON_RELAY_BIN", self.workspace.program("ci", "aimon-relay"));
         if let Some(ccusage) = &self.ccusage {
             cargo.env("AIMON_CCUSAGE", ccusage);
         }

@@ -43,11 +43,16 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     let name = args.name.clone().unwrap_or_else(machine_name);
     let request = Request { device: me.device, keys: me.secret.public(), name: name.clone(), brings };
     let (joiner, post) = Joiner::new(&code, request, entropy()?)?;
+    // In its own workspace it would become a second device.
+    if replica.workspace().is_some_and(|workspace| workspace.0.starts_with(&joiner.code().workspace)) {
+        return Err(aimon_replica::Error::InWorkspace(place.home.clone()).into());
+    }
     let address = Address::parse(&joiner.code().relay)?;
     let mailbox = Joining::open(&address)?;
     let invitation = joiner.code().invitation;
     mailbox.request(&invitation, post).await?;
     let (answer, digits) = joiner.answered(&mailbox.answer(&invitation).await?)?;
+    mailbox.done(&invitation);
 
     let what = format!("{} of {}", count(brings.records, "record"), count(brings.days, "day"));
     output::print(&format!(

@@ -46,7 +46,10 @@ pub async fn run(args: &PairArgs) -> Result<()> {
     show(&inviter, args)?;
 
     let done = invite(&mailbox, &mut inviter, &who, &address, &place, args).await;
-    mailbox.withdraw(&invitation).await;
+    // Where it was answered, the answer stays until the other device has taken it, however late it looks.
+    if done.is_err() {
+        mailbox.withdraw(&invitation).await;
+    }
     done
 }
 

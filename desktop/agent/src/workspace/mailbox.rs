@@ -134,6 +134,17 @@ impl Joining {
     }
 }
 
+impl Joining {
+    /// Takes both posts out of a folder, once the answer was read. A relay forgets them by itself.
+    pub fn done(&self, invitation: &[u8; 16]) {
+        if let Self::Folder(folder) = self
+            && let Err(e) = folder.withdraw(invitation)
+        {
+            tracing::debug!("the posts stay in the folder: {e}");
+        }
+    }
+}
+
 async fn looked(found: Option<Vec<u8>>) -> Option<Vec<u8>> {
     if found.is_none() {
         tokio::time::sleep(LOOK).await;

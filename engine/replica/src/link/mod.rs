@@ -80,6 +80,10 @@ impl LinkError {
     /// Whether the same may work later, without anything being changed.
     pub fn is_passing(&self) -> bool {
         match self {
+            // A token holds for some minutes; the next connection gets another one.
+            Self::Transport(transport::Error::Refused { code: Code::Other(word), .. }) if word.starts_with("token-") => {
+                true
+            }
             Self::Transport(e) => e.is_passing(),
             Self::Replica(e) => matches!(e, Error::Busy(_) | Error::Full(_)),
             Self::Revoked => false,

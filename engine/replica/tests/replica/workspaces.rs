@@ -10,6 +10,7 @@ use aimon_ledger::frame::Frame;
 use aimon_ledger::statement::What;
 use aimon_replica::Enrolment;
 
+use super::chunks::number;
 use super::world::{B, World, arrival, secret, workspace};
 use super::*;
 
@@ -66,7 +67,10 @@ async fn founding_and_leaving_change_no_figure() {
     some_history(&mut replica).await;
     let before = all_figures(&mut replica).await;
     let world = World::new(replica.device());
+    let rows = "SELECT SUM(seq * seq) FROM changes";
+    let numbers = number(&home, rows).await;
     let brought = replica.found(enrolment(&world, world.a), NOW).await.unwrap();
+    assert_eq!(number(&home, rows).await, numbers, "to the derived tables nothing is new");
     assert_eq!(replica.found(enrolment(&world, world.a), NOW).await.unwrap_err().code(), "in-workspace");
     assert_eq!(all_figures(&mut replica).await, before);
     let health = replica.health().await.unwrap();
@@ -326,6 +330,7 @@ async fn retention_is_the_workspaces() {
     replica.frame(Frame::Statements(vec![said.bytes().to_vec()]), NOW).await.unwrap();
     assert_eq!((figures(&mut replica).await, replica.retention_days()), (vec![(29, 1)], 30));
     assert_eq!((replica.queue().await.unwrap().len(), replica.health().await.unwrap().rows), (1, 1));
+    assert_eq!(number(&home, "SELECT COUNT(*) FROM cells").await, 1, "nor in a derived table");
     replica.observe(UtcMillis(NOW.0 + DAY)).await.unwrap();
     let days = replica.history(ALL, NOW.day().plus(1), Detail::Full).await.unwrap();
     assert_eq!((days, replica.queue().await.unwrap().len()), (vec![], 0));

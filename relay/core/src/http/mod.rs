@@ -49,6 +49,17 @@ pub struct About {
     pub is_open: bool,
 }
 
+/// One request of a session.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    /// The how-manieth of the session it is, from 0. They are taken up in this order, at most two are on the way.
+    pub turn: u64,
+    /// What the device says.
+    pub frames: Vec<Frame>,
+    /// How long it waits where there is nothing to tell.
+    pub wait: Duration,
+}
+
 /// Whoever hosts the routes: brings the time, randomness, and the one who writes.
 pub trait Host: Clone + Send + Sync + 'static {
     /// The time.
@@ -73,13 +84,13 @@ pub trait Host: Clone + Send + Sync + 'static {
         statements: Vec<Vec<u8>>,
         may_open: bool,
     ) -> impl Future<Output = Result<Stated, Refusal>> + Send;
-    /// A device's frames in a session of requests, and what it is told: at once if there is anything, else what comes within `wait`.
+    /// What a device is told upon a request in a session: at once if there is anything, else what comes within its wait, and
+    /// before a later one does.
     fn exchange(
         &self,
         who: Who,
         session: [u8; 16],
-        frames: Vec<Frame>,
-        wait: Duration,
+        request: Request,
     ) -> impl Future<Output = Result<Vec<u8>, Refusal>> + Send;
     /// How often an invitation has changed.
     fn changes(&self) -> u64;
@@ -243,8 +254,10 @@ async fn frames<H: Host>(State(host): State<H>, headers: HeaderMap, body: Body) 
         let who = member(&host, &headers).await?;
         let session = headers.get("aimon-session").and_then(|value| unhex(value.to_str().ok()?));
         let session = session.ok_or_else(malformed)?;
+        let turn = headers.get("aimon-turn").and_then(|value| value.to_str().ok()?.parse().ok());
+        let turn = turn.ok_or_else(malformed)?;
         let frames = frames_of(&whole(body)?)?;
-        host.exchange(who, session, frames, wait_of(&headers)).await
+        host.exchange(who, session, Request { turn, frames, wait: wait_of(&headers) }).await
     })
     .await
 }

@@ -1,31 +1,60 @@
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aimon_ledger::frame::{Code, Frame, Outcome, Want, sequence};
 use aimon_relay_core::testing::People;
 
-use crate::world::{Relay, code, today};
+use crate::world::{Relay, answer, code, send, today};
+
+type Heard = Result<Vec<Frame>, (u16, String)>;
 
 /// A device that has only requests.
 struct Asking<'r> {
     relay: &'r Relay,
     token: String,
     session: String,
+    turn: AtomicU64,
 }
 
 impl<'r> Asking<'r> {
     fn new(relay: &'r Relay, people: &People, n: u8) -> Self {
         let token = format!("Bearer {}", relay.token(people, n).unwrap());
-        Self { relay, token, session: format!("{n:032x}") }
+        Self { relay, token, session: format!("{n:032x}"), turn: AtomicU64::new(0) }
     }
 
-    fn ask(&self, frames: &[Frame], wait: &str) -> Result<Vec<Frame>, (u16, String)> {
-        let body: Vec<u8> = frames.iter().flat_map(|frame| frame.encode().unwrap()).collect();
-        let headers = [("Authorization", &*self.token), ("Aimon-Session", &self.session), ("Aimon-Wait", wait)];
-        let (status, body) = self.relay.http("POST", "/v1/frames", &headers, &body);
-        match status {
-            200 => Ok(sequence(&body).unwrap()),
-            204 => Ok(vec![]),
-            _ => Err((status, code(&body))),
-        }
+    /// The next request.
+    fn ask(&self, frames: &[Frame], wait: &str) -> Heard {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        heard(&mut self.begin(turn, frames, wait))
     }
+
+    /// A request whose answer is read later.
+    fn begin(&self, turn: u64, frames: &[Frame], wait: &str) -> TcpStream {
+        let body: Vec<u8> = frames.iter().flat_map(|frame| frame.encode().unwrap()).collect();
+        let turn = turn.to_string();
+        let headers = [
+            ("Authorization", &*self.token),
+            ("Aimon-Session", &self.session),
+            ("Aimon-Turn", &turn),
+            ("Aimon-Wait", wait),
+        ];
+        let mut stream = self.relay.stream();
+        send(&mut stream, "POST", "/v1/frames", &headers, &body);
+        stream
+    }
+}
+
+fn heard(stream: &mut TcpStream) -> Heard {
+    let (status, body) = answer(stream);
+    match status {
+        200 => Ok(sequence(&body).unwrap()),
+        204 => Ok(vec![]),
+        _ => Err((status, code(&body))),
+    }
+}
+
+fn is_over<T>() -> Result<T, (u16, String)> {
+    Err((404, "unknown-session".to_owned()))
 }
 
 #[test]
@@ -33,7 +62,7 @@ fn a_session_goes_over_requests() {
     let people = People::with(&[1, 2]);
     let relay = Relay::with(&people, &[]);
     let asking = Asking::new(&relay, &people, 1);
-    assert_eq!(asking.ask(&[Frame::Ping(1)], "0"), Err((404, "unknown-session".to_owned())));
+    assert_eq!(heard(&mut asking.begin(0, &[Frame::Ping(1)], "0")), is_over());
     let chunk = people.change(1, today(), b"a");
     let frames = [Frame::Hello(people.hello(0, Want::All)), Frame::Push(vec![chunk.bytes().to_vec()])];
     let mut said = asking.ask(&frames, "0").unwrap();
@@ -58,9 +87,38 @@ fn a_session_goes_over_requests() {
     assert_eq!(asking.ask(&[Frame::Ping(3)], "0").unwrap(), [Frame::Pong(3)]);
     let ended = asking.ask(&[Frame::Live], "0").unwrap();
     assert!(matches!(ended[..], [Frame::Failed { code: Code::Malformed, .. }]));
-    assert_eq!(asking.ask(&[], "0"), Err((404, "unknown-session".to_owned())));
-    let (status, body) = relay.http("POST", "/v1/frames", &[("Authorization", &*asking.token)], &[1]);
-    assert_eq!((status, code(&body)), (400, "malformed".to_owned()), "a session without a name");
+    assert_eq!(asking.ask(&[], "0"), is_over());
+    let named = [("Authorization", &*asking.token), ("Aimon-Session", &*asking.session), ("Aimon-Turn", "0")];
+    for headers in [vec![named[0], named[1]], vec![named[0], named[2]], vec![named[0], named[1], ("Aimon-Turn", "x")]] {
+        let (status, body) = relay.http("POST", "/v1/frames", &headers, &[]);
+        assert_eq!((status, code(&body)), (400, "malformed".to_owned()), "without a name or a turn: {headers:?}");
+    }
+}
+
+#[test]
+fn requests_are_taken_up_in_the_order_of_their_turns() {
+    let people = People::with(&[1]);
+    let relay = Relay::with(&people, &[]);
+    let asking = Asking::new(&relay, &people, 1);
+    let mut said = asking.ask(&[Frame::Hello(people.hello(0, Want::All))], "25").unwrap();
+    while !said.contains(&Frame::Live) {
+        said.extend(asking.ask(&[], "25").unwrap());
+    }
+    let turn = asking.turn.load(Ordering::Relaxed);
+    let chunks = [b"a", b"b"].map(|text| people.change(1, today(), text));
+    let push = |n: usize| [Frame::Push(vec![chunks[n].bytes().to_vec()])];
+    let accepted = |n: usize, seq| Ok(vec![Frame::Outcomes(vec![(chunks[n].id(), Outcome::Accepted(seq))])]);
+    // The second overtakes the first.
+    let mut second = asking.begin(turn + 1, &push(1), "25");
+    let mut first = asking.begin(turn, &push(0), "25");
+    assert_eq!((heard(&mut first), heard(&mut second)), (accepted(0, 1), accepted(1, 2)));
+    // One waits; another one ends that, and is answered itself.
+    let mut waiting = asking.begin(turn + 2, &[], "25");
+    let mut next = asking.begin(turn + 3, &[Frame::Ping(3)], "25");
+    assert_eq!((heard(&mut waiting), heard(&mut next)), (Ok(vec![]), Ok(vec![Frame::Pong(3)])));
+    assert_eq!(heard(&mut asking.begin(turn + 3, &[Frame::Ping(3)], "25")), is_over(), "once");
+    let third = heard(&mut asking.begin(turn + 6, &[], "25"));
+    assert_eq!(third, Err((400, "malformed".to_owned())), "two are on the way at most");
 }
 
 #[test]

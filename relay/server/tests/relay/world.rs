@@ -91,9 +91,13 @@ impl Relay {
     }
 
     pub fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
+        request(&mut self.stream(), method, path, headers, body)
+    }
+
+    pub fn stream(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        request(&mut stream, method, path, headers, body)
+        stream
     }
 
     /// Whether a request is answered at all.
@@ -203,10 +207,19 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> (u16, Vec<u8>) {
+    send(stream, method, path, headers, body);
+    answer(stream)
+}
+
+/// Sends a request; its answer is read later.
+pub fn send(stream: &mut impl Write, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n");
     head += &format!("Content-Length: {}\r\n", body.len());
     headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
     stream.write_all(&[head.as_bytes(), b"\r\n", body].concat()).unwrap();
+}
+
+pub fn answer(stream: &mut impl Read) -> (u16, Vec<u8>) {
     let mut answer = Vec::new();
     // Whoever is refused before the body was read may be cut off behind the answer.
     let _ = stream.read_to_end(&mut answer);
