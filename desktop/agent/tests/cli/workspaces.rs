@@ -38,12 +38,13 @@ impl Two {
         let (laptop, desktop) = (settled(Machine::with_logs()), settled(Machine::empty()));
         desktop.write(".claude/projects/p/other.jsonl", &line("session-2", 7, "2026-11-23T10:00:00.000Z", "model-a"));
         let two = Self { laptop, desktop, shared };
+        std::fs::create_dir(two.relay_folder()).unwrap();
         two.laptop.run(&["scan"]).fine();
         two.desktop.run(&["scan"]).fine();
         two.laptop.run(&["workspace", "create", "--relay", &two.relay(), "--json"]).json();
         two.laptop.run(&["settings", "set", "device-name", "laptop"]).fine();
         two.join(&two.desktop, "desktop");
-        two.laptop.run(&["sync"]).fine();
+        two.sync();
         two
     }
 
@@ -67,8 +68,12 @@ impl Two {
         let mut lines = BufReader::new(pair.stdout.take().unwrap());
         let mut code = String::new();
         lines.read_line(&mut code).unwrap();
-        machine.pipe(&["join", "-", "--yes", "--name", name], &code).fine();
-        Said::from(pair.wait_with_output().unwrap()).fine();
+        let joined = machine.pipe(&["join", "-", "--yes", "--name", name], &code);
+        if joined.code != 0 {
+            let _ = pair.kill();
+        }
+        let paired = Said::from(pair.wait_with_output().unwrap());
+        assert!(joined.code == 0 && paired.code == 0, "{joined:?}\n{paired:?}");
     }
 
     /// Each has what the other has.
