@@ -81,7 +81,9 @@ impl LinkError {
     pub fn is_passing(&self) -> bool {
         match self {
             // A token holds for some minutes; the next connection gets another one.
-            Self::Transport(transport::Error::Refused { code: Code::Other(word), .. }) if word.starts_with("token-") => {
+            Self::Transport(transport::Error::Refused { code: Code::Other(word), .. })
+                if word.starts_with("token-") =>
+            {
                 true
             }
             Self::Transport(e) => e.is_passing(),
