@@ -130,7 +130,7 @@ fn shared(url: &str) -> Vec<Needle> {
         needles.extend(of_secrets(device));
     }
     let words: Vec<&str> = created.phrase.split(' ').collect();
-    needles.extend(words.windows(2).map(|two| Needle::new("two words of the phrase", two.join(" "))));
+    needles.extend(words.windows(3).map(|three| Needle::new("three words of the phrase", three.join(" "))));
     let code: serde_json::Value = serde_json::from_str(&code).unwrap();
     let code = code["code"].as_str().unwrap();
     // Relay and invitation stand in it, too; the secret is the larger part of what follows.
