@@ -22,9 +22,6 @@ pub enum Error {
     /// While in touch with a relay.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The sync machine's own.
-    #[error(transparent)]
-    Sync(#[from] aimon_core::sync::SyncError),
     /// While pairing.
     #[error(transparent)]
     Pairing(#[from] aimon_core::pairing::PairingError),
@@ -353,12 +350,6 @@ impl Error {
             Self::Replica(e) => e.code(),
             Self::Transport(e) => e.code(),
             Self::Link(e) => e.code(),
-            Self::Sync(e) => match e {
-                aimon_core::sync::SyncError::NoKey => "no-workspace-key",
-                aimon_core::sync::SyncError::TooLarge => "too-large",
-                aimon_core::sync::SyncError::NotAMember => "device-revoked",
-                aimon_core::sync::SyncError::Statements(_) | aimon_core::sync::SyncError::Damaged(_) => "sync-damaged",
-            },
             Self::Pairing(_) => "pairing-failed",
             Self::Phrase(_) => "bad-phrase",
             Self::Unasked(_) => "nobody-to-ask",
@@ -411,13 +402,6 @@ impl Error {
             Self::Replica(e) => e.help().to_owned(),
             Self::Transport(e) => e.help().to_owned(),
             Self::Link(e) => e.help().to_owned(),
-            Self::Sync(e) => match e {
-                aimon_core::sync::SyncError::NoKey => "run `aimon sync` here and on another device".to_owned(),
-                aimon_core::sync::SyncError::NotAMember => {
-                    "leave the workspace here (`aimon workspace leave`) and pair again".to_owned()
-                }
-                _ => "run `aimon doctor`; if it stays, report it with the text above".to_owned(),
-            },
             Self::Pairing(_) => {
                 "nothing was changed here; `aimon pair` on the other device shows a new code".to_owned()
             }
@@ -515,6 +499,12 @@ impl Error {
             Self::SyncRefused { .. } => exit::NOT_IN_STEP,
             _ => exit::FAILURE,
         }
+    }
+}
+
+impl From<aimon_core::sync::SyncError> for Error {
+    fn from(e: aimon_core::sync::SyncError) -> Self {
+        Self::Replica(e.into())
     }
 }
 

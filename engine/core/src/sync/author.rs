@@ -267,11 +267,14 @@ impl Client {
         self.say(what)
     }
 
-    /// Takes a device out, lists what counts of what it wrote, and rotates the key.
+    /// Takes another device out, lists what counts of what it wrote, and rotates the key.
     ///
     /// # Errors
-    /// As [`Client::say`].
+    /// [`SyncError::Oneself`]: who takes itself out can bring no key to those who stay. As [`Client::record`].
     pub fn revoke(&mut self, device: DeviceId) -> Result<Step, SyncError> {
+        if device == self.me.device {
+            return Err(SyncError::Oneself);
+        }
         let mut listed: BTreeSet<Listing> = BTreeSet::new();
         let mut theirs = Vec::new();
         for (id, header, state) in self.log.all() {
@@ -287,8 +290,11 @@ impl Client {
                 step.write.queued.push(id);
             }
         }
-        let rotate = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
-        step.join(self.say(rotate)?);
+        // What was said stands, also if a new key can't be brought: the step must not be lost.
+        let rotate = crypto::rotate(&self.membership, &self.ring, &mut self.entropy).map_err(SyncError::from);
+        if let Ok(rotated) = rotate.and_then(|what| self.say(what)) {
+            step.join(rotated);
+        }
         Ok(step)
     }
 

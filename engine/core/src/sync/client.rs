@@ -33,6 +33,9 @@ pub enum SyncError {
     /// This device was revoked, or never admitted.
     #[error("this device is no member of the workspace")]
     NotAMember,
+    /// A device does not revoke itself.
+    #[error("a device does not revoke itself: it leaves the workspace, and another one revokes it")]
+    Oneself,
     /// The statements are none, or hang together no more.
     #[error("the workspace's statements are damaged: {0}")]
     Statements(#[from] StatementError),
