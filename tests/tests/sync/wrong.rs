@@ -216,7 +216,7 @@ fn secrets_that_are_not_as_they_were() {
     fs::copy(b.rig.aimon_home().join("secrets").join(file.file_name().unwrap()), &file).unwrap();
     no_keys("other-keys");
     // Reports need none; what devices are called is among what others can read, so they go by their ids.
-    assert_eq!(a.reports("UTC").first(), before.first());
+    assert_eq!(a.reports("UTC").last(), before.last());
     fs::write(&file, bytes).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     a.sync();

@@ -301,7 +301,7 @@ impl Client {
     /// Says that more of a revoked device's chunks count: all that are set aside here.
     ///
     /// # Errors
-    /// As [`Client::say`].
+    /// As [`Client::record`].
     pub fn vouch_for(&mut self, device: DeviceId) -> Result<Step, SyncError> {
         let aside = self.log.all().filter(|(_, h, state)| h.place.device == device && *state == State::SetAside);
         let aside: Vec<ChunkId> = aside.map(|(id, _, _)| *id).collect();
@@ -321,7 +321,7 @@ impl Client {
     /// Brings a new key.
     ///
     /// # Errors
-    /// As [`Client::say`].
+    /// As [`Client::record`].
     pub fn rotate(&mut self) -> Result<Step, SyncError> {
         let what = crypto::rotate(&self.membership, &self.ring, &mut self.entropy)?;
         self.say(what)
@@ -330,7 +330,7 @@ impl Client {
     /// Sets how many days are kept, for the whole workspace.
     ///
     /// # Errors
-    /// As [`Client::say`].
+    /// As [`Client::record`].
     pub fn retain(&mut self, retention: Retention) -> Result<Step, SyncError> {
         self.say(What::Retain(retention))
     }
@@ -338,7 +338,7 @@ impl Client {
     /// Gives keys to members that were missed by a rotate beside their admit.
     ///
     /// # Errors
-    /// As [`Client::say`].
+    /// As [`Client::record`].
     pub fn give_keys(&mut self) -> Result<Step, SyncError> {
         let mut step = Step::default();
         if self.has(Fault::LoseARotation) {
