@@ -255,7 +255,7 @@ impl Client {
     /// Takes a device in.
     ///
     /// # Errors
-    /// [`SyncError::NoKey`] if not every key is held that it needs; as [`Client::say`].
+    /// [`SyncError::NoKey`] if not every key is held that it needs; as [`Client::record`].
     pub fn admit(&mut self, device: DeviceId, keys: Keys) -> Result<Step, SyncError> {
         let mut what = crypto::admit(&self.membership, &self.ring, device, keys, &mut self.entropy)?;
         if self.has(Fault::LoseARotation)
