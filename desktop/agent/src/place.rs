@@ -93,7 +93,10 @@ impl Place {
             return;
         }
         if let Err(e) = self.give_keys(replica).await {
-            output::note(&format!("{e} ({}): what other devices wrote can't be read, nor anything sent", e.code()));
+            output::note(&format!(
+                "{e} ({}): what has come since the keys were last here is kept, and neither shown nor sent until they are",
+                e.code()
+            ));
         }
     }
 

@@ -154,10 +154,13 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     let is_member = |device: &DeviceId| client.standing().members.contains_key(device);
     let vouched = world.vouched.iter().filter(|(by, _)| is_member(by)).flat_map(|(_, events)| events);
     let vouched = vouched.filter_map(|event| Some((*event, *world.days.get(event)?)));
-    expected.extend(vouched.filter(|(_, day)| *day >= world.first_ever));
-    // What a revoked device has pushed counts as far as it is listed.
+    // A purge takes what is set aside as a whole: what remained of it did not count.
+    let reached = |day: &UtcDay| said.iter().any(|purge| purge.days.contains(day));
+    expected.extend(vouched.filter(|(_, day)| *day >= world.first_ever && !reached(day)));
+    // What a revoked device has pushed counts as far as it is listed. Where a purge reaches, what remains is written anew by who
+    // purges, as far as it holds it, and by the author: if that one is lost, what nobody else had fetched is too.
     if former.is_empty() {
-        expected.extend(acknowledged);
+        expected.extend(acknowledged.filter(|(_, day)| !reached(day)));
     }
     for (n, events) in shown.iter().filter(|_| has_key) {
         let lost = expected.iter().filter(|(event, day)| **day >= first && !events.contains(event)).map(|(e, _)| *e);

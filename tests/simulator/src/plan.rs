@@ -158,6 +158,12 @@ impl Plan {
             58..62 => Action::Disconnect { node },
             62..68 => Action::Tick { node },
             68..72 => Action::Wait { ms: dice.range(1_000, 7_200_000) },
+            82..84 if has(8) => Action::Purge {
+                by: node,
+                first: dice.below(10) as u8,
+                last: dice.below(4) as u8,
+                source: dice.below(3) as u8,
+            },
             72..75 if has(0) => Action::Wait { ms: 86_400_000 },
             72..78 if has(1) => match dice.below(3) {
                 0 => Action::Crash { node, after: dice.below(2) == 0 },
@@ -195,12 +201,6 @@ impl Plan {
                 0 => Action::Wait { ms: 86_400_000 },
                 1 => Action::Lie { node, dice: any },
                 _ => Action::Seal { node },
-            },
-            76..80 if has(8) => Action::Purge {
-                by: node,
-                first: dice.below(10) as u8,
-                last: dice.below(4) as u8,
-                source: dice.below(3) as u8,
             },
             72..76 if has(7) => Action::Set { node, path: dice.below(3) as u8 },
             80..84 => Action::Seal { node },

@@ -50,14 +50,16 @@ impl Client {
     ) -> Result<Write, SyncError> {
         self.may_write()?;
         let mut write = Write::default();
-        if origin.is_none() && content.len() <= MOST_CONTENT {
-            let place = Place { device: self.me.device, day: place.0, part: place.1 };
+        let place = Place { device: self.me.device, day: place.0, part: place.1 };
+        // What a purge reaches is looked into: it takes what is brought as it takes what is recorded.
+        let is_reached = self.standing.purges.iter().any(|purge| purge.reaches(&place));
+        if origin.is_none() && content.len() <= MOST_CONTENT && !is_reached {
             let kind = if segment::is_document(content)? { Kind::Snapshot } else { Kind::Change };
             self.author(place, kind, content, Vec::new(), true, &mut write)?;
             return Ok(write);
         }
         for batch in segment::batches(content)? {
-            self.append_as(place.0, batch, origin, &mut write)?;
+            self.append_as(place.day, batch, origin, &mut write)?;
         }
         Ok(write)
     }
@@ -77,17 +79,19 @@ impl Client {
         origin: Option<DeviceId>,
         write: &mut Write,
     ) -> Result<(), SyncError> {
-        match (Batch::decode(&batch), origin) {
-            (Ok(mut decoded), Some(origin)) => {
-                for record in &mut decoded.records {
-                    record.origin.get_or_insert(origin);
-                }
-                self.append(day, decoded, true, write)
-            }
+        let mut decoded = match Batch::decode(&batch) {
+            Ok(decoded) => decoded,
             // One that a newer version wrote is passed on as it is.
-            (Ok(_), None) | (Err(BatchError::Version(_)), _) => self.append_bytes(day, batch, true, write),
-            (Err(e), _) => Err(SyncError::Damaged(e.to_string())),
+            Err(BatchError::Version(_)) => return self.append_bytes(day, batch, true, write),
+            Err(e) => return Err(SyncError::Damaged(e.to_string())),
+        };
+        if let Some(origin) = origin {
+            for record in &mut decoded.records {
+                record.origin.get_or_insert(origin);
+            }
         }
+        self.obey(self.me.device, day, &mut decoded);
+        if decoded.is_empty() { Ok(()) } else { self.append(day, decoded, true, write) }
     }
 
     fn append(
