@@ -17,6 +17,7 @@
 
 pub mod bench {
     //! What `cargo xtask bench` measures inside a process.
+    pub mod author;
     pub mod segment;
 }
 pub mod command;

@@ -62,6 +62,14 @@ impl Relay {
         self.port
     }
 
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Its data folder.
     pub fn data(&self) -> &Path {
         &self.data

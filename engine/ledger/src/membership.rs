@@ -251,7 +251,10 @@ impl Standing {
     /// The keys that a device's chunks may be signed with.
     pub fn signing_keys(&self, device: &DeviceId) -> Vec<VerifyingKey> {
         let keys = self.members.get(device).or_else(|| self.former.get(device).map(|former| &former.keys));
-        keys.into_iter().flatten().filter_map(signing).collect()
+        let mut keys: Vec<VerifyingKey> = keys.into_iter().flatten().filter_map(signing).collect();
+        // Mostly there is one, and a relay holds many of them for long.
+        keys.shrink_to_fit();
+        keys
     }
 }
 

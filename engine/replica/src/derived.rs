@@ -18,7 +18,7 @@ use aimon_core::time::UtcDay;
 use aimon_ledger::ids::KeyId;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::changes::{self, Row, Unread};
+use crate::changes::{self, Row, Unread, read_all};
 use crate::checked;
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
@@ -65,8 +65,8 @@ pub(crate) struct Step {
     waited: Vec<i64>,
     /// Rows whose key is not held.
     waiting: Vec<(i64, KeyId)>,
-    /// Whether days were stale, and are not any more.
-    refolded: bool,
+    /// Days that are still to be folded, where these are others than before.
+    stale: Option<BTreeSet<UtcDay>>,
     pages: BTreeMap<u16, Page>,
     /// Pairs of messages that several days hold.
     pub(crate) crossing: BTreeSet<(MessageId, UtcDay)>,
@@ -254,32 +254,34 @@ pub(crate) async fn step(
         bytes = bytes.saturating_add(row.as_ref().map_or(0, |row| row.len() as i64));
         new.extend(row);
     }
-    if pending.rows.is_empty() {
+    let mut has_more = !pending.rows.is_empty();
+    if !has_more {
         let behind = changes::after(db, upto, most).await?;
         step.upto = behind.last().map_or(upto, |row| row.seq);
+        has_more = behind.iter().map(Row::len).sum::<usize>() as i64 >= most;
         new.extend(behind);
     }
     let stale = std::mem::take(&mut pending.stale);
-    step.refolded = !stale.is_empty();
     if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
         return Ok(None);
     }
     let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
     let mut gauges: Option<Gauges> = None;
-    for row in new {
-        match row.batches(ring) {
-            Ok(batches) => {
-                for batch in batches {
+    let read = read_all(&new, |row| row.figures(ring));
+    for (row, read) in new.into_iter().zip(read) {
+        match read {
+            Ok(all) => {
+                for figures in all {
                     if let Some(day) = row.place.day {
-                        pairs.extend(batch.records.iter().map(|r| (r.message, day)));
+                        pairs.extend(figures.records.iter().map(|r| (r.message, day)));
                     }
-                    if !batch.answers.is_empty() || !batch.unchanged.is_empty() {
+                    if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
                         let held = match gauges.take() {
                             Some(held) => held,
                             None if tables == Tables::Used => read_gauges(db).await?,
                             None => Gauges::default(),
                         };
-                        gauges.insert(held).absorb(&batch.answers, &batch.unchanged);
+                        gauges.insert(held).absorb(&figures.gauges, &figures.unchanged);
                     }
                 }
             }
@@ -290,10 +292,17 @@ pub(crate) async fn step(
     step.gauges = gauges;
     pairs.sort_unstable();
     pairs.dedup();
-    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale).collect();
+    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale.iter().copied()).collect();
     index(db, &mut step, &pairs, first, tables).await?;
     dirty.extend(step.crossing.iter().map(|c| c.1));
     dirty.retain(|d| *d >= first);
+    // A day that many steps bring something to is folded once, behind the last of them.
+    if has_more {
+        step.stale = (dirty != stale).then(|| dirty.clone());
+        pending.stale = dirty;
+        return Ok(Some(step));
+    }
+    step.stale = (!stale.is_empty()).then(BTreeSet::new);
     let known: BTreeSet<_> = step.crossing.clone();
     step.cells = fold(db, ring, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
     Ok(Some(step))
@@ -436,10 +445,12 @@ pub(crate) async fn copies(
     damaged: &mut Damaged,
 ) -> Result<Vec<Copy>, sqlx::Error> {
     let mut out = Vec::new();
-    for row in changes::of_day(db, day).await? {
-        match row.batches(ring) {
-            Ok(batches) => {
-                let records = batches.into_iter().flat_map(|b| b.records);
+    let rows = changes::of_day(db, day).await?;
+    let read = read_all(&rows, |row| row.figures(ring));
+    for (row, read) in rows.into_iter().zip(read) {
+        match read {
+            Ok(all) => {
+                let records = all.into_iter().flat_map(|figures| figures.records);
                 out.extend(records.map(|r| Copy::new(row.place.device, r)));
             }
             Err(Unread::Waits(_)) => {}
@@ -453,8 +464,8 @@ pub(crate) async fn copies(
 /// Writes what a step found out.
 pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), sqlx::Error> {
     put(db, "upto", &checked::seal(UPTO, step.upto.to_le_bytes().to_vec())).await?;
-    if step.refolded {
-        put_days(db, "stale", STALE, &BTreeSet::new()).await?;
+    if let Some(stale) = &step.stale {
+        put_days(db, "stale", STALE, stale).await?;
     }
     for seq in &step.waited {
         sqlx::query("DELETE FROM waiting WHERE seq = ?").bind(seq).execute(&mut *db).await?;

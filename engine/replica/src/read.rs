@@ -11,7 +11,7 @@ use aimon_core::history::answers::{self, Standing};
 use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::time::UtcDay;
 
-use crate::changes::Unread;
+use crate::changes::{Unread, read_all};
 use crate::database::error;
 use crate::derived::{Damaged, Reading, Tables};
 use crate::replica::quarantine;
@@ -147,8 +147,9 @@ impl Replica {
         let rows = changes::of_day(&mut self.db, day).await.map_err(|e| error(&self.home, e))?;
         let (mut answers, mut notes) = (Vec::new(), Vec::new());
         self.behind = false;
-        for row in rows {
-            match row.batches(&self.ring) {
+        let read = read_all(&rows, |row| row.batches(&self.ring));
+        for (row, read) in rows.into_iter().zip(read) {
+            match read {
                 Ok(batches) => batches.into_iter().for_each(|batch| {
                     answers.extend(batch.answers);
                     notes.extend(batch.unchanged);

@@ -46,6 +46,8 @@ pub struct Replica {
     pub(crate) session: u64,
     /// What it has to send and to tell since somebody asked last.
     pub(crate) pending: Step,
+    /// Whether chunks came in that the derived tables were not brought up to date with.
+    pub(crate) owes: bool,
     /// Whether the last reading would have shown more with keys that are not held.
     pub(crate) behind: bool,
     /// Where plaintext is written on.
@@ -119,6 +121,7 @@ impl Replica {
             client: None,
             session: 0,
             pending: Step::default(),
+            owes: false,
             behind: false,
             pen: Pen::default(),
             changed: watch::Sender::new(0),

@@ -18,6 +18,9 @@ use crate::keys::entropy;
 use crate::time::expire;
 use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statements};
 
+/// From how many bytes of chunks on a step is taken to be one of many.
+const MUCH: usize = 512 << 10;
+
 impl Replica {
     /// The workspace, once one was created or joined.
     pub fn workspace(&self) -> Option<WorkspaceId> {
@@ -116,7 +119,7 @@ impl Replica {
     pub async fn frame(&mut self, frame: Frame, now: UtcMillis) -> Result<Step, Error> {
         let needs = self.client().await?.needs(&frame);
         let held = self.held(&needs).await?;
-        self.step(now, |client| Ok(client.frame(frame, held, now))).await
+        self.bring(now, |client| Ok(client.frame(frame, held, now))).await
     }
 
     /// Lets the sync machine take in chunks that a folder holds: as [`Replica::step`].
@@ -124,7 +127,20 @@ impl Replica {
         let frame = Frame::Deliver(chunks.iter().map(|chunk| (0, chunk.bytes().to_vec())).collect());
         let needs = self.client().await?.needs(&frame);
         let held = self.held(&needs).await?;
-        self.step(now, |client| Ok(client.take(chunks, held, now))).await
+        self.bring(now, |client| Ok(client.take(chunks, held, now))).await
+    }
+
+    /// A step that brings what others wrote. Behind a whole frame's worth comes more: days are folded once, not once a frame.
+    async fn bring(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<Step, Error> {
+        let brought = self.advance(now, work).await?;
+        if self.owes && brought < MUCH {
+            self.follow().await?;
+        }
+        Ok(std::mem::take(&mut self.pending))
     }
 
     /// Makes something durable that was not made by this replica's own sync machine, which is loaded anew: all of it is on the
@@ -179,6 +195,16 @@ impl Replica {
         now: UtcMillis,
         work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
     ) -> Result<(), Error> {
+        self.advance(now, work).await?;
+        if self.owes { self.follow().await } else { Ok(()) }
+    }
+
+    /// The same, as far as the derived tables are not looked at: how many bytes of chunks it brought.
+    async fn advance(
+        &mut self,
+        now: UtcMillis,
+        work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
+    ) -> Result<usize, Error> {
         let (mut client, session) = self.take_client().await?;
         let step = match work(&mut client) {
             Ok(step) => step,
@@ -199,14 +225,11 @@ impl Replica {
         if !write.statements.is_empty() {
             self.came(now).await?;
         }
-        match write.chunks.is_empty()
+        self.owes |= !(write.chunks.is_empty()
             && write.dropped.is_empty()
             && write.counts.is_empty()
-            && write.statements.is_empty()
-        {
-            true => Ok(()),
-            false => self.follow().await,
-        }
+            && write.statements.is_empty());
+        Ok(write.chunks.iter().map(|chunk| chunk.bytes().len()).sum())
     }
 
     /// A step that only writes.
@@ -274,6 +297,7 @@ impl Replica {
     /// Brings the derived tables up to date and tells who waits for news. What is written is written: the tables can be made
     /// again at any time.
     pub(crate) async fn follow(&mut self) -> Result<(), Error> {
+        self.owes = false;
         if let Err(e) = self.catch_up().await
             && let Err(e) = self.mend(e).await
         {

@@ -58,8 +58,10 @@ impl People {
     ///
     /// # Panics
     /// Never: what it makes is right.
-    pub fn named(name: u8, devices: &[u8]) -> Self {
-        let keys = Keys { agreement: [name; 32], ..keys(Author::Phrase) };
+    pub fn named(name: u32, devices: &[u8]) -> Self {
+        let mut agreement = [0; 32];
+        agreement[..4].copy_from_slice(&name.to_le_bytes());
+        let keys = Keys { agreement, ..keys(Author::Phrase) };
         let body = Body { follows: vec![], author: Author::Phrase, what: What::Genesis(keys) };
         let mut people = Self { set: Membership::begin(signed(&statement::NO_WORKSPACE, &body)).expect("a genesis") };
         devices.iter().for_each(|n| drop(people.say(Author::Phrase, admit(*n))));

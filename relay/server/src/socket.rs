@@ -19,7 +19,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::host::{Known, Server};
+use crate::host::{Known, Server, Socket};
 use crate::writer::{Job, Load, Sink};
 
 /// The sub-protocol.
@@ -77,17 +77,24 @@ pub async fn upgrade(
         // One more byte than a frame may have, so that a longer one is refused by its own word.
         .max_message_size(frame::MOST_BYTES + 1)
         .max_frame_size(frame::MOST_BYTES + 1)
-        .on_upgrade(move |socket| async move {
-            talk(server, who, socket).await;
-            drop(held);
+        .on_upgrade(move |socket| {
+            let (out, heard) = socket.split();
+            // A task of its own: that of the upgrade is three times as large, for as long as it lives.
+            tokio::spawn(talk(server, who, out, heard, held));
+            std::future::ready(())
         })
 }
 
-async fn talk(server: Server, who: Who, socket: WebSocket) {
+async fn talk(
+    server: Server,
+    who: Who,
+    out: SplitSink<WebSocket, Message>,
+    heard: SplitStream<WebSocket>,
+    _held: Socket,
+) {
     let session = server.writer.session();
     let (said, saying) = mpsc::unbounded_channel();
     let sink = Sink { said, load: std::sync::Arc::default() };
-    let (out, heard) = socket.split();
     if server.writer.bring(Job::Open(session, who, sink.clone())).await.is_err() {
         return;
     }
@@ -203,7 +210,8 @@ async fn hear(server: &Server, session: SessionId, who: &Who, mut heard: SplitSt
         };
         (patience, was_asked) = (QUIET, false);
         metrics::counter!("aimon_relay_received_bytes_total").increment(bytes.len() as u64);
-        let brought = server.hear(session, who, &mut known, bytes.len(), |view| check(&bytes, view));
+        // In a box, so that who says nothing has no room for it.
+        let brought = Box::pin(server.hear(session, who, &mut known, bytes.len(), |view| check(&bytes, view)));
         if brought.await.is_err() {
             return;
         }

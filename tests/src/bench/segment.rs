@@ -36,9 +36,9 @@ pub struct Measured {
 /// # Errors
 /// When the core cannot read what it wrote.
 pub fn run() -> Result<Measured, Box<dyn std::error::Error>> {
-    let polls = day();
+    let polls = day(20_700);
     let readings = polls.iter().map(Vec::len).sum();
-    let limit = zstd::bulk::compress(&columns(&polls), 19)?.len();
+    let limit = least(&polls)?;
 
     let begin = Instant::now();
     let mut chain = Chain::new(WriterId([7; 8]))?;
@@ -67,17 +67,17 @@ pub fn run() -> Result<Measured, Box<dyn std::error::Error>> {
     Ok(Measured { readings, saved: saved.len(), limit, change, append_ns, load_us, decode_us })
 }
 
-/// Each minute's answers: tokens of the minute that has just ended, metered by ten accounts of
+/// Each minute's answers of a day: tokens of the minute that has just ended, metered by ten accounts of
 /// different size, observed some hundreds of milliseconds after the minute.
-fn day() -> Vec<Vec<Answer>> {
-    let mut state = 42u64;
+pub fn day(number: i32) -> Vec<Vec<Answer>> {
+    let mut state = number as u64;
     let mut next = move |n: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % n
     };
     (0..POLLS)
         .map(|minute| {
-            let start = UtcMillis(20_700 * 86_400_000 + minute as i64 * 60_000);
+            let start = UtcMillis(i64::from(number) * 86_400_000 + minute as i64 * 60_000);
             (0..PROVIDERS)
                 .map(|provider| {
                     let input = next(1000 << provider) as i128;
@@ -103,6 +103,14 @@ fn day() -> Vec<Vec<Answer>> {
                 .collect()
         })
         .collect()
+}
+
+/// The least that such a day needs: its figures as delta columns, zstd-19.
+///
+/// # Errors
+/// Those of zstd.
+pub fn least(polls: &[Vec<Answer>]) -> std::io::Result<usize> {
+    Ok(zstd::bulk::compress(&columns(polls), 19)?.len())
 }
 
 /// The same figures without any framing: a column per provider and field, deltas, varints.

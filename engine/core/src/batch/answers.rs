@@ -171,6 +171,11 @@ pub(super) fn read_unchanged(
     Ok((notes, c.carried(rows)?))
 }
 
+/// Whether one of a section's keys may be a gauge's: a width of 0 stands in a run, or the column was left out.
+pub(super) fn may_have_gauges(columns: &Columns<'_>) -> bool {
+    columns.has_zero(WIDTH)
+}
+
 /// The sum of a column of counts, within what one section may hold.
 fn total(counts: &[u64]) -> Result<usize, BatchError> {
     counts

@@ -304,6 +304,19 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// Whether a column of numbers may have a 0: one in runs is looked at, any other may.
+    pub(crate) fn has_zero(&self, id: u64) -> bool {
+        let Some((_, Encoding::Runs, body, _)) = self.raw.iter().find(|(of, ..)| *of == id) else { return true };
+        let mut r = Reader::new(body);
+        while !r.is_empty() {
+            match (r.varint(), r.varint()) {
+                (Ok(value), Ok(_)) if value != 0 => {}
+                _ => return true,
+            }
+        }
+        false
+    }
+
     /// The inverse of [`Writer::signed`].
     pub(crate) fn signed(&mut self, id: u64, rows: usize) -> Result<Vec<i128>, BatchError> {
         match self.take(id) {

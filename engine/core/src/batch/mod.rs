@@ -200,7 +200,14 @@ impl Batch {
     }
 
     /// Reads what [`Batch::encode`] wrote, in this version or a newer one.
+    ///
+    /// # Errors
+    /// Why the bytes are no batch.
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        Self::read(bytes, |_, _| true)
+    }
+
+    fn read(bytes: &[u8], is_wanted: impl Fn(u64, &Columns<'_>) -> bool) -> Result<Self, BatchError> {
         let mut r = Reader::new(bytes);
         let version = r.byte()?;
         if version != VERSION {
@@ -217,6 +224,9 @@ impl Batch {
             }
             seen.push(kind);
             let mut columns = Columns::read(&mut r)?;
+            if !is_wanted(kind, &columns) {
+                continue;
+            }
             match kind {
                 NAMES => {
                     let list = columns.texts(VALUE, rows)?;
@@ -239,6 +249,36 @@ impl Batch {
             batch.dictionary = names.all().to_vec();
         }
         Ok(batch)
+    }
+}
+
+/// What the figures of a day are made of: a batch's records, and what it says of gauges. The rest, which may be most of it, is
+/// stepped over and not looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Calls seen in local logs.
+    pub records: Vec<Record>,
+    /// Answers that are gauges.
+    pub gauges: Vec<Answer>,
+    /// Notes that a gauge was seen again.
+    pub unchanged: Vec<Unchanged>,
+}
+
+impl Figures {
+    /// Reads them out of a batch's bytes.
+    ///
+    /// # Errors
+    /// As [`Batch::decode`], as far as is looked.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        let batch = Batch::read(bytes, |kind, columns| match kind {
+            NAMES | RECORDS => true,
+            ANSWERS | UNCHANGED => answers::may_have_gauges(columns),
+            _ => false,
+        })?;
+        let Batch { records, answers, unchanged, .. } = batch;
+        let gauges = answers.into_iter().filter(|answer| answer.key.bucket.is_gauge()).collect();
+        let unchanged = unchanged.into_iter().filter(|note| note.key.bucket.is_gauge()).collect();
+        Ok(Self { records, gauges, unchanged })
     }
 }
 

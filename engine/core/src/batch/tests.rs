@@ -47,7 +47,7 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 fn key() -> impl Strategy<Value = (AnswerKey, UtcMillis, Clock)> {
-    (name(), name(), proptest::collection::vec(name(), 0..3), any::<i64>(), any::<u32>(), any::<i64>(), any::<bool>())
+    (name(), name(), proptest::collection::vec(name(), 0..3), any::<i64>(), width(), any::<i64>(), any::<bool>())
         .prop_map(|(account, metric, dimensions, start, width, seen, provider)| {
             (
                 AnswerKey { account, metric, dimensions, bucket: Bucket { start: UtcMillis(start), width } },
@@ -55,6 +55,10 @@ fn key() -> impl Strategy<Value = (AnswerKey, UtcMillis, Clock)> {
                 if provider { Clock::Provider } else { Clock::Device },
             )
         })
+}
+
+fn width() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), any::<u32>()]
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -101,6 +105,15 @@ proptest! {
     #[test]
     fn decoding_is_the_inverse_of_encoding(batch in batch()) {
         prop_assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);
+    }
+
+    #[test]
+    fn figures_are_the_records_and_the_gauges(batch in batch()) {
+        let figures = Figures::decode(&batch.encode()).unwrap();
+        let Batch { records, mut answers, mut unchanged, .. } = batch;
+        answers.retain(|answer| answer.key.bucket.is_gauge());
+        unchanged.retain(|note| note.key.bucket.is_gauge());
+        prop_assert_eq!(figures, Figures { records, gauges: answers, unchanged });
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! same at different grains (by the minute and by the day; by model, and by model and key) one
 //! grain counts over each span, so that no call is added twice; the others are checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::event::{Answer, AnswerHash, AnswerKey, Clock, Unchanged};
+use crate::event::{Answer, AnswerKey, Clock, Unchanged};
 use crate::name::Name;
 use crate::time::UtcMillis;
 
@@ -36,40 +36,35 @@ pub fn standing(
     answers: impl IntoIterator<Item = Answer>,
     notes: impl IntoIterator<Item = Unchanged>,
 ) -> (BTreeMap<AnswerKey, Standing>, Vec<Unchanged>) {
-    let mut held: BTreeMap<(AnswerKey, AnswerHash), Standing> = BTreeMap::new();
-    for answer in answers {
-        let seen = (answer.clock, answer.observed);
-        let one = Standing { seen, answer };
-        match held.entry((one.answer.key.clone(), one.answer.hash())) {
-            std::collections::btree_map::Entry::Vacant(e) => {
-                e.insert(one);
+    let mut all: Vec<Standing> =
+        answers.into_iter().map(|answer| Standing { seen: (answer.clock, answer.observed), answer }).collect();
+    all.sort_by(|a, b| a.answer.key.cmp(&b.answer.key));
+    // A key's hashes are only looked at where there is a note about it: most keys have none.
+    let notes: Vec<Unchanged> = notes.into_iter().collect();
+    let mut noted: BTreeMap<&AnswerKey, Vec<usize>> = BTreeMap::new();
+    for (n, note) in notes.iter().enumerate() {
+        noted.entry(&note.key).or_default().push(n);
+    }
+    let mut is_held = vec![false; notes.len()];
+    let mut stands: Vec<(AnswerKey, Standing)> = Vec::with_capacity(all.len());
+    for mut one in all {
+        // Equal answers are raised alike, whichever of them goes before.
+        for n in noted.get(&one.answer.key).into_iter().flatten() {
+            if let (Some(note), Some(held)) = (notes.get(*n), is_held.get_mut(*n))
+                && note.answer == one.answer.hash()
+            {
+                one.seen = one.seen.max((note.clock, note.seen));
+                *held = true;
             }
-            std::collections::btree_map::Entry::Occupied(mut e) if one.goes_before(e.get()) => {
-                e.insert(one);
-            }
-            std::collections::btree_map::Entry::Occupied(_) => {}
+        }
+        match stands.last_mut().filter(|(key, _)| *key == one.answer.key) {
+            Some((_, stands)) if !one.goes_before(stands) => {}
+            Some((_, stands)) => *stands = one,
+            None => stands.push((one.answer.key.clone(), one)),
         }
     }
-    let mut orphans = Vec::new();
-    for note in notes {
-        match held.get_mut(&(note.key.clone(), note.answer)) {
-            Some(one) => one.seen = one.seen.max((note.clock, note.seen)),
-            None => orphans.push(note),
-        }
-    }
-    let mut stands: BTreeMap<AnswerKey, Standing> = BTreeMap::new();
-    for ((key, _), one) in held {
-        match stands.entry(key) {
-            std::collections::btree_map::Entry::Vacant(e) => {
-                e.insert(one);
-            }
-            std::collections::btree_map::Entry::Occupied(mut e) if one.goes_before(e.get()) => {
-                e.insert(one);
-            }
-            std::collections::btree_map::Entry::Occupied(_) => {}
-        }
-    }
-    (stands, orphans)
+    let orphans = notes.iter().zip(is_held).filter(|(_, is_held)| !is_held).map(|(note, _)| note.clone()).collect();
+    (stands.into_iter().collect(), orphans)
 }
 
 /// How finely an answer is cut: its bucket's width in seconds, and its dimensions.
@@ -108,20 +103,26 @@ pub fn spans<'a>(standing: impl IntoIterator<Item = &'a Standing>, settling: &dy
         answers.sort_by(|a, b| {
             b.answer.key.bucket.width.cmp(&a.answer.key.bucket.width).then_with(|| a.answer.key.cmp(&b.answer.key))
         });
-        let mut open: BTreeMap<(u32, i64), Vec<&Standing>> = BTreeMap::new();
+        let mut open: HashSet<(u32, i64)> = HashSet::new();
         let mut widths: Vec<u32> = Vec::new();
+        let mut placed: Vec<((u32, i64), &Standing)> = Vec::with_capacity(answers.len());
         for one in answers {
             let bucket = one.answer.key.bucket;
             let index = |w: u32| bucket.start.0.div_euclid(i64::from(w) * 1000);
-            let wider = widths.iter().copied().find(|w| open.contains_key(&(*w, index(*w))));
+            let wider = widths.iter().copied().find(|w| *w == bucket.width || open.contains(&(*w, index(*w))));
             let width = wider.unwrap_or(bucket.width);
+            let place = (width, index(width));
             if !widths.contains(&width) {
                 widths.push(width);
             }
-            open.entry((width, index(width))).or_default().push(one);
+            open.insert(place);
+            placed.push((place, one));
         }
-        for ((width, index), members) in open {
+        placed.sort_by_key(|(place, _)| *place);
+        for members in placed.chunk_by(|a, b| a.0 == b.0) {
+            let Some(((width, index), _)) = members.first().copied() else { continue };
             let start = UtcMillis(index.saturating_mul(i64::from(width) * 1000));
+            let members = members.iter().map(|(_, one)| *one).collect();
             out.push(choose(account, metric, start, width, members, settling(metric)));
         }
     }
@@ -136,6 +137,9 @@ fn choose<'a>(
     members: Vec<&'a Standing>,
     settling: i64,
 ) -> Span<'a> {
+    if let [_] = members[..] {
+        return Span { account, metric, start, width, counts: members, checks: Vec::new() };
+    }
     let mut grains: BTreeMap<Grain, Vec<&Standing>> = BTreeMap::new();
     for one in members {
         let mut names = one.answer.key.dimensions.clone();

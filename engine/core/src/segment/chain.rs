@@ -37,6 +37,19 @@ impl Chain {
         })
     }
 
+    /// A writer's chain where so many changes less one stand in a part, the last of them this one: for the next. It does not know
+    /// how full the part is.
+    pub(super) fn at(writer: WriterId, seq: u64, previous: Option<ChangeHash>) -> Result<Self, SegmentError> {
+        let mut chain = Self::new(writer)?;
+        if let Some(previous) = previous {
+            chain.previous = previous;
+            chain.seq = seq;
+            chain.next_op = LIST_OP + seq;
+            chain.element = ElementId::Id(OpId::new(chain.next_op - 1, &chain.actor));
+        }
+        Ok(chain)
+    }
+
     /// Appends a batch; returns the change, as bytes that any Automerge reads.
     pub fn append(&mut self, batch: Vec<u8>) -> Vec<u8> {
         self.bytes += batch.len();

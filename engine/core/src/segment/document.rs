@@ -5,7 +5,7 @@ use automerge::{
     Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, SaveOptions, ScalarValue, VerificationMode,
 };
 
-use super::{Chain, FIRST_CHANGE, LIST, SegmentError};
+use super::{Chain, FIRST_CHANGE, LIST, SegmentError, short};
 use crate::batch::columns::Reader;
 use crate::ids::WriterId;
 
@@ -43,12 +43,18 @@ fn kind(bytes: &[u8]) -> Result<Kind, SegmentError> {
 /// # Errors
 /// [`SegmentError::Damaged`] if they are neither.
 pub fn is_document(bytes: &[u8]) -> Result<bool, SegmentError> {
+    if short::batch(bytes)?.is_some() {
+        return Ok(false);
+    }
     kind(bytes).map(|kind| matches!(kind, Kind::Document))
 }
 
 /// The batches in stored bytes: that of one change, or those of a whole saved document. A change
 /// needs none of its predecessors.
 pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
+    if let Some(batch) = short::batch(bytes)? {
+        return Ok(vec![batch.to_vec()]);
+    }
     match kind(bytes)? {
         Kind::Change => changes(bytes)?.iter().filter(|c| !is_first(c)).map(batch_of).collect(),
         Kind::Document => {
@@ -69,6 +75,7 @@ pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
 
 /// The changes in stored bytes, the fixed first one included where it is there.
 pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
+    let bytes = &*short::expand(bytes)?;
     match kind(bytes)? {
         Kind::Document => Ok(load(bytes, VerificationMode::Check)?.get_changes(&[])),
         Kind::Change => {
@@ -143,7 +150,7 @@ fn is_first(change: &Change) -> bool {
     change.deps().is_empty() && change.actor_id().to_bytes().iter().all(|b| *b == 0)
 }
 
-fn batch_of(change: &Change) -> Result<Vec<u8>, SegmentError> {
+pub(super) fn batch_of(change: &Change) -> Result<Vec<u8>, SegmentError> {
     // Inserted bytes are batches, wherever a newer version may put more operations beside them.
     let mut inserted = change.decode().operations.into_iter().filter_map(|op| match op.action {
         OpType::Put(ScalarValue::Bytes(bytes)) if op.insert => Some(bytes),

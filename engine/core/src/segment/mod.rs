@@ -15,11 +15,13 @@ mod chain;
 mod document;
 mod pack;
 mod pen;
+mod short;
 
 pub use chain::Chain;
 pub use document::{batches, changes, document, is_document, whole};
 pub use pack::{Packed, pack};
 pub use pen::Pen;
+pub use short::{expand, is_short, shorten};
 
 /// The change that creates a segment's root list `batches`. Its bytes are part of the format:
 /// `schema/vectors/segment.json`.

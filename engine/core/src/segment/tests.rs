@@ -183,3 +183,41 @@ fn of_a_fork_the_longest_branch_is_packed_and_nothing_behind_a_gap() {
     assert_eq!(holds, [vec![0, 1, 3, 4, 5]]);
     assert_eq!(held, [set(&[&trunk[..2], &branch, &gap[..1]].concat())]);
 }
+
+/// A change as it travels says all that Automerge's does.
+#[test]
+fn a_change_is_written_short_and_nothing_is_lost() {
+    for change in appended(3, 5) {
+        let short = shorten(&change).unwrap();
+        assert!(short.len() + 50 < change.len(), "{} of {}", short.len(), change.len());
+        assert_eq!(*expand(&short).unwrap(), *change);
+        assert_eq!(batches(&short).unwrap(), batches(&change).unwrap());
+        assert_eq!(changes(&short).unwrap(), changes(&change).unwrap());
+        assert!(!is_document(&short).unwrap());
+        for end in 1..10 {
+            assert!(changes(&short[..end]).is_err(), "cut at {end}");
+        }
+    }
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../schema/vectors/segment.json")).unwrap();
+    let second = Chain::new(WriterId([7; 8])).unwrap().append(b"batch".to_vec());
+    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    assert_eq!(vectors["second_change_short"].as_str().unwrap(), hex(&shorten(&second).unwrap()));
+}
+
+/// What a writer of segments did not make keeps its form: its hash depends on it.
+#[test]
+fn another_ones_change_is_not_written_short() {
+    assert_eq!(shorten(FIRST_CHANGE), None);
+    let mut doc = Automerge::load(FIRST_CHANGE).unwrap().with_actor(ActorId::from(&[5u8; 8][..]));
+    let (_, list) = doc.get(ROOT, LIST).unwrap().unwrap();
+    let mut tx = doc.transaction();
+    tx.insert(&list, 0, b"batch".to_vec()).unwrap();
+    tx.commit_with(CommitOptions::default().with_time(7));
+    let change = doc.get_changes(&[]).last().unwrap().raw_bytes().to_vec();
+    assert_eq!(batches(&change).unwrap(), [b"batch".to_vec()]);
+    assert_eq!(shorten(&change), None);
+    for damaged in [&[1][..], &[1; 9], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 0]] {
+        assert!(batches(damaged).is_err() && changes(damaged).is_err() && is_document(damaged).is_err());
+    }
+}

@@ -135,6 +135,8 @@ impl Client {
         write: &mut Write,
     ) -> Result<ChunkId, SyncError> {
         let (key, workspace_key) = self.ring.current(&self.standing).ok_or(SyncError::NoKey)?;
+        let short = if kind == Kind::Change { segment::shorten(content) } else { None };
+        let content = short.as_deref().unwrap_or(content);
         let purges = self.standing.purges.iter().filter(|purge| purge.reaches(&place));
         let obeys: BTreeSet<Short> = purges.map(|purge| purge.id).collect();
         let mut header = Header {

@@ -1,8 +1,9 @@
 //! One row, and what it says.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aimon_core::batch::{Batch, BatchError};
+use aimon_core::batch::{Batch, BatchError, Figures};
 use aimon_core::crypto::{CryptoError, Keyring};
 use aimon_core::segment;
 use aimon_core::time::UtcDay;
@@ -82,27 +83,48 @@ impl Row {
 
     /// The change or the document, as Automerge reads it; `None` for a chunk of another kind.
     pub(crate) fn content(&self, ring: &Keyring) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        let Some(content) = self.opened(ring)? else { return Ok(None) };
+        match segment::expand(&content) {
+            Ok(Cow::Owned(expanded)) => Ok(Some(Cow::Owned(expanded))),
+            Ok(Cow::Borrowed(_)) => Ok(Some(content)),
+            Err(e) => Err(self.unreadable(e.to_string())),
+        }
+    }
+
+    /// The change, which may be short, or the document.
+    fn opened(&self, ring: &Keyring) -> Result<Option<Cow<'_, [u8]>>, Unread> {
         let Some(chunk) = self.chunk()? else {
-            return Ok(match &self.rest {
-                Rest::Plain(bytes) => Some(Cow::Borrowed(bytes)),
-                Rest::Chunk { .. } => None,
-            });
+            return match &self.rest {
+                // In clear a change has its checksum.
+                Rest::Plain(bytes) if segment::is_short(bytes) => Err(Unread::Damaged("it has no checksum".to_owned())),
+                Rest::Plain(bytes) => Ok(Some(Cow::Borrowed(bytes))),
+                Rest::Chunk { .. } => Ok(None),
+            };
         };
         content(&chunk, ring).map(|content| content.map(Cow::Owned))
     }
 
     /// The bytes of its batches.
     pub(crate) fn values(&self, ring: &Keyring) -> Result<Vec<Vec<u8>>, Unread> {
-        let Some(content) = self.content(ring)? else { return Ok(Vec::new()) };
+        let Some(content) = self.opened(ring)? else { return Ok(Vec::new()) };
         segment::batches(&content).map_err(|e| self.unreadable(e.to_string()))
     }
 
-    /// Its batches, or why there are none. One in a format that only a newer version reads is held like any other, and
-    /// shows nothing until then.
+    /// Its batches, or why there are none.
     pub(crate) fn batches(&self, ring: &Keyring) -> Result<Vec<Batch>, Unread> {
+        self.read(ring, Batch::decode)
+    }
+
+    /// What figures are made of in its batches.
+    pub(crate) fn figures(&self, ring: &Keyring) -> Result<Vec<Figures>, Unread> {
+        self.read(ring, Figures::decode)
+    }
+
+    /// Reads its batches. One in a format that only a newer version reads is held like any other, and shows nothing until then.
+    fn read<T>(&self, ring: &Keyring, decode: impl Fn(&[u8]) -> Result<T, BatchError>) -> Result<Vec<T>, Unread> {
         let mut batches = Vec::new();
         for bytes in self.values(ring)? {
-            match Batch::decode(&bytes) {
+            match decode(&bytes) {
                 Ok(batch) => batches.push(batch),
                 Err(BatchError::Version(format)) => {
                     tracing::debug!(format, day = ?self.place.day, "a batch of a newer version is held, and not read");
@@ -120,6 +142,40 @@ impl Row {
             Rest::Chunk { .. } => Unread::Broken(why),
         }
     }
+}
+
+/// From how many bytes on rows are read on all cores.
+const MUCH: usize = 256 << 10;
+
+/// Reads many rows, each in its place. Decrypting and loading sealed days is what a new device's first report waits for.
+pub(crate) fn read_all<T: Send>(rows: &[Row], read: impl Fn(&Row) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if cores == 1 || rows.len() < 2 || rows.iter().map(Row::len).sum::<usize>() < MUCH {
+        return rows.iter().map(read).collect();
+    }
+    // Rows differ in size: each thread takes the next one that nobody has.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(row) = rows.get(at) else { return done };
+            done.push((at, read(row)));
+        }
+    };
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, read)| read).collect()
 }
 
 /// What a chunk's author wrote; `None` for a chunk that holds no part of a segment.

@@ -4,11 +4,13 @@
 //! Ratios are what to look at; seconds are this machine's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod device;
 mod growth;
 mod idle;
 mod logs;
 mod measure;
 mod peers;
+mod relay;
 mod scan;
 mod table;
 
@@ -42,34 +44,62 @@ fn main() {
         target: target(),
     };
     let mut page = table::Page::new(&options);
-    let logs = logs::bench(&options);
-    page.say(&logs.says());
     // `--only segment,growth`: what is being worked on. `warm` and `small` go on from where `cold` stops.
     let only = words.iter().position(|w| *w == "--only").and_then(|at| words.get(at + 1));
     let wanted = |part: &str| only.is_none_or(|only| only.split(',').any(|one| one == part));
-    let peers = peers::Peers::find();
-    if wanted("cold") {
-        scan::cold(&options, &logs, &peers, &mut page);
+    devices(&options, quick, &wanted, &mut page);
+    if ["cold", "warm", "small", "rest", "growth", "idle"].into_iter().any(wanted) {
+        alone(&options, quick, &wanted, &mut page);
     }
-    if wanted("warm") {
-        scan::warm(&options, &logs, &peers, &mut page);
-    }
-    if wanted("small") {
-        scan::small(&options, &logs, &mut page);
-    }
-    if wanted("rest") {
-        scan::at_rest(&options, &logs, &mut page);
-    }
-    if wanted("growth") {
-        growth::measure(&options, quick, &mut page);
-    }
+    page.write(&options.target.join("bench.md"));
+}
+
+/// Several devices, and what is between them.
+fn devices(options: &Options, quick: bool, wanted: &dyn Fn(&str) -> bool, page: &mut table::Page) {
+    let size = relay::size(quick);
     if wanted("segment") {
         page.segment();
     }
-    if wanted("idle") {
-        idle::measure(&options, &logs, &mut page);
+    if wanted("weight") {
+        device::weight(quick, page);
     }
-    page.write(&options.target.join("bench.md"));
+    if wanted("arrive") {
+        device::arrive(options, quick, page);
+    }
+    if wanted("relay") {
+        relay::load(options, size, page);
+    }
+    if wanted("relay-idle") {
+        relay::idle(options, size, page);
+    }
+    if wanted("relay-growth") {
+        relay::growth(options, size, page);
+    }
+}
+
+/// One device and its logs.
+fn alone(options: &Options, quick: bool, wanted: &dyn Fn(&str) -> bool, page: &mut table::Page) {
+    let logs = logs::bench(options);
+    page.say(&logs.says());
+    let peers = peers::Peers::find();
+    if wanted("cold") {
+        scan::cold(options, &logs, &peers, page);
+    }
+    if wanted("warm") {
+        scan::warm(options, &logs, &peers, page);
+    }
+    if wanted("small") {
+        scan::small(options, &logs, page);
+    }
+    if wanted("rest") {
+        scan::at_rest(options, &logs, page);
+    }
+    if wanted("growth") {
+        growth::measure(options, quick, page);
+    }
+    if wanted("idle") {
+        idle::measure(options, &logs, page);
+    }
 }
 
 /// The target folder: the one that holds this program.

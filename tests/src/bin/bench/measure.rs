@@ -48,3 +48,32 @@ pub fn median(runs: usize, mut run: impl FnMut() -> Option<Cost>) -> Option<Cost
 fn nanos(n: u128) -> Duration {
     Duration::from_nanos(n as u64)
 }
+
+/// The one in the middle.
+pub fn middle(mut all: Vec<Duration>) -> Duration {
+    all.sort_unstable();
+    percentile(&all, 50)
+}
+
+/// The value below which so many hundredths of sorted ones lie.
+pub fn percentile(sorted: &[Duration], hundredths: usize) -> Duration {
+    let at = (sorted.len() * hundredths / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+/// A process's user and system time so far; nothing where there is no `/proc`.
+pub fn cpu_of(pid: u32) -> Duration {
+    let ticks = || -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    };
+    // A hundred ticks a second, on every Linux that people run.
+    Duration::from_millis(ticks().unwrap_or_default() * 10)
+}
+
+/// A process's memory.
+pub fn memory_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
