@@ -213,9 +213,9 @@ pub(crate) async fn pending(db: &mut SqliteConnection, ring: &Keyring) -> Result
     })
 }
 
-/// Whether the tables hold all that there is, when `upto` is the last change that they hold.
+/// Whether the tables hold all that takes keys to be read, when `upto` is the last change that they hold.
 pub(crate) async fn is_even(db: &mut SqliteConnection, upto: i64) -> Result<bool, sqlx::Error> {
-    Ok(changes::behind(db, upto).await? == 0
+    Ok(changes::chunks_behind(db, upto).await? == 0
         && waiting(db).await? == 0
         && get_days(db, "stale", STALE).await?.is_empty())
 }
@@ -337,6 +337,22 @@ async fn index(
     }
     step.pages.insert(FRESH, fresh);
     Ok(())
+}
+
+/// Those of some messages of which the tables hold a copy, of a day from `first` on.
+pub(crate) async fn known(
+    db: &mut SqliteConnection,
+    messages: &BTreeSet<MessageId>,
+    first: UtcDay,
+    tables: Tables,
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    if messages.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let numbers: BTreeSet<u16> = messages.iter().map(|message| page_of(*message)).chain([FRESH]).collect();
+    let held = pages(db, &numbers, tables).await?;
+    let pairs = held.values().flat_map(Page::pairs);
+    Ok(pairs.filter(|(message, day)| *day >= first && messages.contains(message)).map(|pair| pair.0).collect())
 }
 
 /// Reads pages of the index.

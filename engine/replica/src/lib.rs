@@ -46,6 +46,7 @@
 
 mod changes;
 mod checked;
+mod clear;
 mod database;
 mod derived;
 mod error;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod chunks;
 mod damage;
 mod documents;
+mod locked;
 mod migration;
 mod time;
 mod transport;
