@@ -451,10 +451,13 @@ impl Error {
                 format!("if nobody has read it: chmod 600 '{}'; else leave the workspace and join again", path.display())
             }
             Self::SecretFile { .. } => "make the file readable and writable for you, or bring it back".to_owned(),
-            Self::SecretDamaged(_) => "try again; if it stays, leave the workspace and join again".to_owned(),
+            Self::SecretDamaged(_) => {
+                "try again; if it stays, `aimon workspace leave --lose` and join again: logs that are still there are read again"
+                    .to_owned()
+            }
             Self::SecretMissing { .. } => {
                 "run aimon as the user, and on the machine, that it was set up for; where that is gone, `aimon workspace \
-                 leave` and join again: what was recorded stays"
+                 leave --lose` and join again: the other devices have what this one sent, and logs that are still there are read again"
                     .to_owned()
             }
             Self::Demo(_) => "free some space, or set AIMON_HOME to a folder whose parent is yours to write".to_owned(),

@@ -5,9 +5,10 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 
 use aimon_tests::command::Said;
+use aimon_tests::up::Up;
 use aimon_tests::{Device, pair};
 
-use crate::live::line;
+use crate::live::{input_of, line};
 use crate::world::{Over, Place, expect_one_history};
 
 fn today() -> String {
@@ -197,31 +198,70 @@ fn secrets_that_are_not_as_they_were() {
     let secrets = a.rig.aimon_home().join("secrets");
     let [(name, bytes)]: [_; 1] = a.secrets().try_into().unwrap();
     let file = secrets.join(name);
-    // The folder is worth something without them: what is wrong with them is told first, then that they are not there.
-    let no_keys = |why: &str| {
-        let said = a.rig.run(&["sync"]);
-        said.refused("no-keys", 1);
-        assert!(said.err.contains(&format!("({why})")), "{}", said.err);
+    // What needs them ends with the reason why they can't be had, and with what to do about that.
+    let no_keys = |why: &str, exit: i32, help: &str| {
+        for command in [&["sync"][..], &["pair", "--json", "--yes"], &["settings", "set", "zone", "UTC"]] {
+            let said = a.rig.run(command);
+            said.refused(why, exit);
+            assert!(said.err.contains(help), "{}", said.err);
+        }
     };
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    no_keys("secret-readable");
+    no_keys("secret-readable", 1, "chmod 600");
     fs::remove_file(&file).unwrap();
-    no_keys("secret-missing");
+    no_keys("secret-missing", 1, "workspace leave");
     fs::create_dir(&file).unwrap();
-    no_keys("secret-file");
+    no_keys("secret-file", 1, "bring it back");
     fs::remove_dir(&file).unwrap();
     // Another device's.
     let b = device(2);
     b.create(&place.url, "b");
     fs::copy(b.rig.aimon_home().join("secrets").join(file.file_name().unwrap()), &file).unwrap();
-    no_keys("other-keys");
-    // Reports need none; what devices are called is among what others can read, so they go by their ids.
+    no_keys("other-keys", 1, "keys of this device back");
+    // Reports need none, but say so; what devices are called is among what others can read, so they go by their ids.
     assert_eq!(a.reports("UTC").last(), before.last());
+    let said = a.rig.run(&["report", "--no-scan"]).fine();
+    assert!(said.err.contains("(other-keys)") && said.err.contains("not shown"), "{}", said.err);
     fs::write(&file, bytes).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     a.sync();
     a.rig.env("AIMON_SECRET_STORE", "chest");
-    no_keys("bad-secret-store");
+    no_keys("bad-secret-store", 2, "file or keychain");
+}
+
+/// A device whose keys can't be had records on, and shows what it holds in clear: on the disk it is in nobody's language but its
+/// own. With the keys the same counts once, here and on the other device.
+#[test]
+fn calls_that_come_while_the_keys_are_away() {
+    let place = Place::new(Over::Socket);
+    let (a, b) = (device(1), Device::new(&today()));
+    a.create(&place.url, "a");
+    pair(&a, &b, "b");
+    let secrets = b.rig.aimon_home().join("secrets");
+    let away = b.rig.path("away");
+    // The second device never had a call of its own.
+    b.run(&["workspace", "show"]);
+    std::fs::rename(&secrets, &away).unwrap();
+    let log = b.rig.home().join(".claude/projects/-x/2.jsonl");
+    aimon_tests::files::append(&log, line(2).as_bytes());
+    assert_eq!(input_of(&b, &[]), 1_001 + 1_002);
+    aimon_tests::files::append(&log, line(3).as_bytes());
+    let status = b.rig.run(&["status", "--format", "{today.calls}"]).fine();
+    assert_eq!(status.out.trim(), "3");
+    assert!(status.err.contains("(secret-missing)"), "{}", status.err);
+    // What the agent serves is the same.
+    let up = Up::start(&b.rig);
+    aimon_tests::files::append(&log, line(4).as_bytes());
+    b.run(&["scan"]);
+    assert_eq!(input_of(&b, &["--no-scan"]), 1_001 + 1_002 + 1_003 + 1_004);
+    up.kill();
+    std::fs::rename(&away, &secrets).unwrap();
+    b.sync();
+    a.sync();
+    for device in [&a, &b] {
+        assert_eq!(input_of(device, &[]), 1_001 + 1_002 + 1_003 + 1_004);
+    }
+    expect_one_history(&[&a, &b]);
 }
 
 #[test]
