@@ -300,6 +300,7 @@ pub const CODES: &[&str] = &[
     "unknown-session",
     "invitation-spent",
     "unknown-invitation",
+    "invitation-expired",
     "port-in-use",
     "ccusage-failed",
     "demo-not-comparable",

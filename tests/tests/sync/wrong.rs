@@ -1,8 +1,11 @@
 //! What goes wrong between people, devices and relays: each is said in words, with a code, and nothing is lost.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use aimon_tests::command::Said;
 use aimon_tests::up::Up;
@@ -39,6 +42,41 @@ fn pairing(device: &Device) -> (Child, String) {
 fn end(mut child: Child) {
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// Something that answers everything alike.
+struct Answering {
+    port: u16,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Answering {
+    fn on(port: u16, status: &str, kind: &str, body: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}", body.len());
+        let answer = format!("{head}\r\nConnection: close\r\n\r\n{body}");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { port, is_over, thread }
+    }
+
+    /// Its port is free when this returns.
+    fn end(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+        self.thread.join().unwrap();
+    }
 }
 
 fn join(device: &Device, code: &str) -> Said {
@@ -88,7 +126,7 @@ fn codes_that_let_nobody_in() {
     join(&c, &code).refused("invitation-spent", 1);
     expect_untouched(&c, &before);
 
-    // One whose relay has forgotten it, as after ten minutes.
+    // One whose relay has forgotten it.
     let mut place = place;
     let (child, code) = pairing(&b);
     let relay = place.relay.as_mut().unwrap();
@@ -97,6 +135,16 @@ fn codes_that_let_nobody_in() {
     join(&c, &code).refused("unknown-invitation", 1);
     expect_untouched(&c, &before);
     end(child);
+    // One that comes too late, as a relay says it whose ten minutes are over.
+    let (child, code) = pairing(&b);
+    relay.kill();
+    let late = r#"{"code":"invitation-expired","text":"the code's ten minutes are over: ask for another one"}"#;
+    let other = Answering::on(relay.port(), "410 Gone", "application/json", late);
+    join(&c, &code).refused("invitation-expired", 1);
+    expect_untouched(&c, &before);
+    end(child);
+    other.end();
+    relay.again();
     // And with a good one it is let in.
     pair(&b, &c, "c");
     for device in [&a, &b] {
@@ -148,17 +196,9 @@ fn addresses_that_are_no_relay() {
     create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 1);
 
     // Something that answers, but is none.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 17\r\nConnection: close\r\n\r\n<p>Sign in here.\n",
-            );
-        }
-    });
-    create(&format!("http://127.0.0.1:{port}")).refused("not-a-relay", 1);
+    let other = Answering::on(0, "200 OK", "text/html", "<p>Sign in here.\n");
+    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 1);
+    other.end();
 
     // Nobody there.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

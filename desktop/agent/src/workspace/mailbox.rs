@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aimon_core::pairing::HOLDS_MS;
+use aimon_ledger::frame::Code;
 use aimon_replica::link::{self, Identity};
-use aimon_replica::transport::{Address, Folder, Http, Options, Token};
+use aimon_replica::transport::{self, Address, Folder, Http, Options, Token};
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
@@ -56,7 +57,13 @@ impl Inviting {
         let until = Instant::now() + Duration::from_millis(HOLDS_MS.unsigned_abs());
         while Instant::now() < until {
             let post = match self {
-                Self::Relay(http, token) => http.await_request(invitation, token, WAIT).await?,
+                Self::Relay(http, token) => match http.await_request(invitation, token, WAIT).await {
+                    // By the relay's clock they are.
+                    Err(transport::Error::Refused { code: Code::Other(word), .. }) if word == "invitation-expired" => {
+                        break;
+                    }
+                    waited => waited?,
+                },
                 Self::Folder(folder) => looked(folder.request(invitation)?).await,
             };
             if let Some(post) = post {
