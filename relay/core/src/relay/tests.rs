@@ -450,6 +450,41 @@ fn a_revoke_ends_the_sessions_of_its_device_and_what_is_vouched_for_comes_back()
     assert!(delivered(&said, 3).iter().all(|(seq, _)| *seq > 3));
 }
 
+/// However a device comes to be no member: it is asked again with each frame, whatever its session was told when it began.
+#[test]
+fn membership_is_asked_again_with_each_frame() {
+    let mut people = People::with(&[1, 2]);
+    let chunk = people.change(2, TODAY, b"late");
+    let frames = [
+        Frame::Push(vec![chunk.bytes().to_vec()]),
+        Frame::Statements(vec![]),
+        Frame::Digest { sums: vec![], more: false },
+        Frame::Ids { segments: vec![(place(1, TODAY), vec![])], more: false },
+        Frame::Wanted(vec![chunk.id()]),
+        Frame::Ping(1),
+    ];
+    let mut relay = relay_of(&people);
+    let id = people.workspace();
+    let members = people.all();
+    people.say(Author::Phrase, What::Revoke { device: device(2), listed: vec![] });
+    for frame in frames {
+        // It comes in while two is a member; then two is none any more, and no statement came by that would have ended its session.
+        let of = |statements: Vec<Vec<u8>>, sessions: &[u64]| {
+            let mut workspace = Workspace::load(id, statements, NOW).unwrap();
+            workspace.sessions = sessions.iter().map(|n| s(*n)).collect();
+            workspace
+        };
+        relay.workspaces.insert(id, of(members.clone(), &[]));
+        let entered = [enter(&mut relay, &people, 1, 1, 0), enter(&mut relay, &people, 2, 2, 0)];
+        assert!(entered.iter().all(|said| said.contains(&Frame::Live)));
+        relay.workspaces.insert(id, of(people.all(), &[1, 2]));
+        let said = relay.frame(s(2), frame.clone(), NOW);
+        assert_eq!((said.len(), failed(&said, 2)), (1, Some((Code::NotAMember, true))), "{frame:?}");
+        assert!(!relay.is_open(s(2)) && relay.is_open(s(1)));
+        assert_eq!(relay.storage().held(&id).count(), 0);
+    }
+}
+
 #[test]
 fn a_purge_leaves_nothing_and_takes_nothing_more() {
     let mut people = People::with(&[1, 2]);
