@@ -35,7 +35,7 @@ pub fn input_of(device: &Device, more: &[&str]) -> u64 {
     report["totals"]["inputTokens"].as_u64().unwrap_or_default()
 }
 
-fn arrives(device: &Device, sum: u64) {
+pub fn arrives(device: &Device, sum: u64) {
     let until = Instant::now() + PATIENCE;
     while input(device) != sum {
         assert!(Instant::now() < until, "{} instead of {sum}", input(device));
