@@ -39,7 +39,12 @@ impl Inviting {
     /// The relay can't be reached, or refuses.
     pub async fn open(address: &Address, who: &Identity, invitation: &[u8; 16]) -> Result<Self> {
         Ok(match address {
-            Address::Folder(path) => Self::Folder(Folder::open(path)?),
+            Address::Folder(path) => {
+                let folder = Folder::open(path)?;
+                // Who was killed while pairing has withdrawn nothing.
+                folder.tidy_invitations(std::time::SystemTime::now())?;
+                Self::Folder(folder)
+            }
             Address::Relay(_) => {
                 let http = Http::new(address, &Options::of_environment())?;
                 let token = link::enter(&http, who, None).await?;
