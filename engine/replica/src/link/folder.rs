@@ -31,6 +31,7 @@ pub(super) async fn run(
         exchange(replica, log, now, told).await?;
         if tidied != Some(now.day()) {
             tidy(replica, log).await?;
+            mend(replica, log, now.day()).await?;
             tidied = Some(now.day());
         }
         told(Told::Even);
@@ -114,6 +115,28 @@ async fn exchange(
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
     Ok(())
+}
+
+/// Once a day: writes anew what lies there and is not what its name says, as far as it counts and is held here. It reads all that
+/// lies there, so it is noted when it was done.
+async fn mend(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Result<(), LinkError> {
+    let mut replica = replica.lock().await;
+    if replica.folder_read_through().await? == Some(today) {
+        return Ok(());
+    }
+    let client = replica.client().await?;
+    let live = client.log().all().filter(|(_, _, state)| *state == State::Live);
+    let live: Vec<(Option<UtcDay>, ChunkId)> = live.map(|(id, header, _)| (header.place.day, *id)).collect();
+    let statements: Vec<Vec<u8>> = client.membership().statements().map(|said| said.bytes().to_vec()).collect();
+    for (day, id) in live {
+        if log.chunk(day, &id)? == Found::Damaged {
+            let chunks = replica.chunks(&[id]).await?;
+            log.put_chunks(chunks.iter().map(|chunk| (chunk.header().place.day, chunk.bytes())))?;
+        }
+    }
+    // These are few, and those that are whole stay.
+    log.put_statements(statements.iter().map(Vec::as_slice))?;
+    Ok(replica.set_folder_read_through(today).await?)
 }
 
 /// Removes what does not count any more.

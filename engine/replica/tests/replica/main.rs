@@ -17,6 +17,7 @@ mod damage;
 mod documents;
 mod locked;
 mod migration;
+mod shared;
 mod time;
 mod transport;
 mod workspaces;
