@@ -51,6 +51,8 @@ async fn exchange(
 ) -> Result<(), LinkError> {
     let listing = log.list()?;
     let mut replica = replica.lock().await;
+    replica.in_step = false;
+    let mut is_whole = true;
     let tick = replica.step(now, |client| Ok(client.tick(now))).await?;
     tell(tick, told)?;
 
@@ -59,8 +61,9 @@ async fn exchange(
     let lacking: Vec<_> = listing.statements.iter().filter(|id| !held.has(id)).copied().collect();
     let mut statements = Vec::new();
     for id in &lacking {
-        if let Found::Whole(bytes) = log.statement(id)? {
-            statements.push(bytes);
+        match log.statement(id)? {
+            Found::Whole(bytes) => statements.push(bytes),
+            Found::Damaged | Found::Gone => is_whole = false,
         }
     }
     if !statements.is_empty() {
@@ -78,10 +81,14 @@ async fn exchange(
     }
     let (mut some, mut bytes) = (Vec::new(), 0);
     for (day, id) in lacking {
-        if let Found::Whole(content) = log.chunk(day, &id)? {
-            bytes += content.len();
-            // The name says what it is; whether it is signed is looked at where it is taken in.
-            some.extend(Chunk::parse(content).ok());
+        match log.chunk(day, &id)? {
+            Found::Whole(content) => {
+                bytes += content.len();
+                // The name says what it is; whether it is signed is looked at where it is taken in.
+                some.extend(Chunk::parse(content).ok());
+            }
+            // It is still arriving.
+            Found::Damaged | Found::Gone => is_whole = false,
         }
         if bytes >= TOGETHER {
             let step = replica.take(std::mem::take(&mut some), now).await?;
@@ -114,6 +121,7 @@ async fn exchange(
     // All that is live lies there now.
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
+    replica.in_step = is_whole;
     Ok(())
 }
 

@@ -38,6 +38,10 @@ impl Scene {
         link.run(&self.replica, Goal::Even, &mut |_| {}).await.unwrap();
     }
 
+    async fn seal(&self, days: usize) -> u64 {
+        self.replica.lock().await.seal(CLOCKS[days]()).await.unwrap()
+    }
+
     /// The files of chunks, or of statements.
     fn files(&self, what: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -74,4 +78,36 @@ async fn damaged_files_are_written_anew_once_a_day() {
         scene.exchange(day).await;
         assert_eq!([chunk, statement].map(|file| fs::read(file).unwrap()), whole, "day {day}");
     }
+}
+
+/// What a device wrote before it was set back, and what its clone writes, lies in the folder: it is held before a day is sealed.
+#[tokio::test]
+async fn a_day_is_sealed_by_who_has_found_the_folder_whole() {
+    let mut scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    record(&mut *scene.replica.lock().await, &[call(2, 7, 0)]).await;
+    assert_eq!(scene.seal(1).await, 0, "nothing was heard of it yet");
+    scene.exchange(0).await;
+    let own = scene.world.a;
+    let cloned = scene.world.calls(own, 0, &[call(3, 5, 0)]);
+    let day = scene.files("chunks")[0].parent().unwrap().to_owned();
+    let file = day.join(cloned.id().to_string());
+    fs::write(&file, &cloned.bytes()[..100]).unwrap();
+    scene.exchange(1).await;
+    assert_eq!(scene.seal(1).await, 0, "a file has not arrived yet");
+    fs::write(&file, cloned.bytes()).unwrap();
+    scene.exchange(1).await;
+    assert_eq!(scene.seal(1).await, 1);
+    assert_eq!(scene.seal(1).await, 0, "once a day");
+    // A folder that is gone is not known to be whole any more.
+    record(&mut *scene.replica.lock().await, &[call(4, 5, 0)]).await;
+    fs::rename(scene.shared.path(), scene.shared.path().with_extension("away")).unwrap();
+    let address = Address::folder(scene.shared.path());
+    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), None, CLOCKS[2]).unwrap();
+    let gone = link.run(&scene.replica, Goal::Even, &mut |_| {}).await;
+    assert_eq!(gone.unwrap_err().code(), "no-shared-folder");
+    assert_eq!(scene.seal(2).await, 0);
+    fs::rename(scene.shared.path().with_extension("away"), scene.shared.path()).unwrap();
+    scene.exchange(2).await;
+    assert_eq!(scene.seal(2).await, 1);
 }
