@@ -70,6 +70,7 @@ mod statements;
 mod sync;
 mod time;
 pub mod transport;
+mod withheld;
 mod workspace;
 
 pub use error::Error;

@@ -304,6 +304,50 @@ fn calls_that_come_while_the_keys_are_away() {
     expect_one_history(&[&a, &b]);
 }
 
+/// A chunk that its author wrote, and that somebody on the way keeps back, is missed by name.
+#[test]
+fn what_is_withheld_is_missed() {
+    let place = Place::new(Over::Folder);
+    let (a, b) = (device(1), device(2));
+    a.create(&place.url, "a");
+    pair(&a, &b, "b");
+    a.sync();
+    let shared = place.dir.path().join("shared");
+    let mut written = Vec::new();
+    for n in [3, 4] {
+        let before = aimon_tests::files::all(&shared);
+        aimon_tests::files::append(&b.rig.home().join(".claude/projects/-x/2.jsonl"), line(n).as_bytes());
+        b.rig.scan();
+        b.sync();
+        written.push(aimon_tests::files::all(&shared).into_iter().find(|file| !before.contains(file)).unwrap());
+    }
+    std::fs::remove_file(shared.join(&written[0].0)).unwrap();
+    a.sync();
+    let withheld = |device: &Device| -> serde_json::Value {
+        let doctor: serde_json::Value = serde_json::from_str(&device.run(&["doctor", "--json"]).out).unwrap();
+        let status: serde_json::Value =
+            serde_json::from_str(&device.run(&["status", "--json", "--no-scan"]).out).unwrap();
+        assert_eq!(doctor["workspace"]["withheld"], status["withheld"]);
+        status["withheld"].clone()
+    };
+    let missed = withheld(&a);
+    assert_eq!(
+        (&missed[0]["name"], &missed[0]["chunks"], missed.as_array().unwrap().len()),
+        (&"b".into(), &1.into(), 1)
+    );
+    let said = a.run(&["doctor"]).out;
+    assert!(said.contains("1 chunk of b is withheld") && said.contains("`aimon sync`"), "{said}");
+    // Nothing else is hidden by it.
+    assert_eq!(input_of(&a, &["--no-scan"]), 1_001 + 1_002 + 1_004);
+    let up = Up::start(&a.rig);
+    assert_eq!(up.ask("GET", "/v1/status")["withheld"], missed);
+    up.kill();
+    b.sync();
+    a.sync();
+    assert_eq!(withheld(&a), serde_json::json!([]));
+    expect_one_history(&[&a, &b]);
+}
+
 #[test]
 fn back_with_the_phrase() {
     let place = Place::new(Over::Socket);

@@ -20,6 +20,7 @@ mod migration;
 mod shared;
 mod time;
 mod transport;
+mod withheld;
 mod workspaces;
 mod world;
 
