@@ -31,6 +31,16 @@ pub struct Place {
     pub now: UtcMillis,
     options: Options,
     demo: Option<Demo>,
+    keys: Keys,
+}
+
+/// What happens where the device's keys can't be had in a workspace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Keys {
+    /// It is said, and what can be done without them is done.
+    Wanted,
+    /// Nothing is done.
+    Needed,
 }
 
 /// A machine whose logs are read.
@@ -51,7 +61,13 @@ impl Place {
     /// A folder; if it is a demo's, its made-up machines belong to it, and nothing of this one.
     pub fn at(home: PathBuf) -> Result<Self> {
         let now = dates::now();
-        Ok(Self { options: home::options(now)?, demo: Demo::of(&home), home, now })
+        Ok(Self { options: home::options(now)?, demo: Demo::of(&home), home, now, keys: Keys::Wanted })
+    }
+
+    /// For what can't be done without the device's keys: where they can't be had, opening the replica ends with the reason.
+    #[must_use]
+    pub fn needing_keys(self) -> Self {
+        Self { keys: Keys::Needed, ..self }
     }
 
     /// Whether the figures are made up.
@@ -82,25 +98,37 @@ impl Place {
     /// Opens the replica to write.
     pub async fn open(&self) -> Result<Replica> {
         let mut replica = Replica::open(&self.home, &self.options).await?;
-        self.unlock(&mut replica).await;
+        self.unlock(&mut replica).await?;
         Ok(replica)
     }
 
-    /// Gives a replica in a workspace this device's keys. Where they can't be had now it works without: what is recorded waits in
-    /// clear, and what others wrote is not shown.
-    pub async fn unlock(&self, replica: &mut Replica) {
-        if !replica.is_locked() {
-            return;
-        }
-        if let Err(e) = self.give_keys(replica).await {
-            output::note(&format!(
-                "{e} ({}): what has come since the keys were last here is kept, and neither shown nor sent until they are",
-                e.code()
-            ));
+    /// Gives a replica in a workspace this device's keys. Where they can't be had now it works without: what is recorded rests in
+    /// clear, and is shown; what other devices have written since is not.
+    ///
+    /// # Errors
+    /// Why they can't be had, for [`Place::needing_keys`].
+    pub async fn unlock(&self, replica: &mut Replica) -> Result<()> {
+        match self.give_keys(replica).await {
+            Err(e) if self.keys == Keys::Wanted => {
+                output::note(&format!(
+                    "{e} ({}): what other devices have written since the keys were last here is not shown, and nothing is sent \
+                     until they are",
+                    e.code()
+                ));
+                Ok(())
+            }
+            done => done,
         }
     }
 
-    async fn give_keys(&self, replica: &mut Replica) -> Result<()> {
+    /// The same; where they can't be had, it is left to the caller to say so.
+    ///
+    /// # Errors
+    /// Why they can't be had.
+    pub async fn give_keys(&self, replica: &mut Replica) -> Result<()> {
+        if !replica.is_locked() {
+            return Ok(());
+        }
         let store = Secrets::open(&self.home, &Surroundings::real()?)?;
         let now = dates::now();
         let seed = store.need_device_seed()?;
@@ -138,7 +166,7 @@ impl Place {
     pub async fn open_read(&self) -> Result<Option<Replica>> {
         match Replica::open_read(&self.home, &self.options).await {
             Ok(mut replica) => {
-                self.unlock(&mut replica).await;
+                self.unlock(&mut replica).await?;
                 Ok(Some(replica))
             }
             Err(aimon_replica::Error::Empty(_)) => Ok(None),

@@ -128,7 +128,7 @@ impl Error {
                 "end the older aimon (`aimon up`), and run this again where the folder can be written to"
             }
             Self::NoKeys(_) => {
-                "unlock the system's keychain, or set AIMON_SECRET_STORE as it was when the workspace began"
+                "run `aimon workspace show`: it says what keeps this device from its keys, and what to do; then start `aimon up` again"
             }
             Self::NoWorkspace(_) => "`aimon workspace create` makes one, `aimon join CODE` joins another device's",
             Self::InWorkspace(_) => {
@@ -147,7 +147,7 @@ impl Error {
             }
             Self::Sync(SyncError::Damaged(_)) => "run `aimon doctor`: it sets damaged parts aside",
             Self::OtherKeys(_) => {
-                "put the keys of this device back into the secret store; without them: `aimon workspace leave`, and join again"
+                "put the keys of this device back into the secret store; without them: `aimon workspace leave --lose`, and join again"
             }
             Self::Damaged { .. } => {
                 "move the folder away and run `aimon scan`: it is read again from the logs that still exist"

@@ -1,4 +1,5 @@
-//! Keys: what a process reads of a workspace depends on them. Until they are given, reading goes by the derived tables.
+//! Keys: what a process reads of a workspace depends on them. Until they are given, reading goes by the derived tables, and by
+//! what rests in clear.
 
 use aimon_core::crypto::{Entropy, Keyring, SecretKeys};
 use aimon_core::time::UtcMillis;
@@ -45,7 +46,8 @@ impl Replica {
         self.workspace.is_some() && self.secret.is_none()
     }
 
-    /// Whether the last reading would have shown more with keys that are not held: it showed what the derived tables hold.
+    /// Whether the last reading could have shown more with keys that are not held: it showed what the derived tables hold, and
+    /// what rests in clear.
     pub fn is_behind(&self) -> bool {
         self.behind
     }

@@ -46,6 +46,7 @@
 
 mod changes;
 mod checked;
+mod clear;
 mod database;
 mod derived;
 mod error;
@@ -69,6 +70,7 @@ mod statements;
 mod sync;
 mod time;
 pub mod transport;
+mod withheld;
 mod workspace;
 
 pub use error::Error;

@@ -12,6 +12,7 @@ use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
 use aimon_core::time::UtcDay;
 
 use crate::changes::{Unread, read_all};
+use crate::clear::Which;
 use crate::database::error;
 use crate::derived::{Damaged, Reading, Tables};
 use crate::replica::quarantine;
@@ -32,6 +33,12 @@ impl Overlay {
             self.crossing.iter().filter(|(_, day)| *day < first).map(|(m, _)| *m).collect();
         self.crossing.iter().filter(move |(m, day)| *day >= first && before.contains(m)).map(|(_, day)| *day)
     }
+}
+
+/// Copies of one day in the order in which they are listed.
+fn in_order(mut copies: Vec<Copy>) -> Vec<Copy> {
+    copies.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
+    copies
 }
 
 /// A read, and what it meets.
@@ -92,6 +99,9 @@ impl Replica {
         };
         again.extend(overlay.crossed_by(first));
         cells.extend(overlay.cells.into_iter().filter(|(d, _)| *d >= range.0 && *d <= range.1));
+        if self.is_locked() {
+            self.in_clear(Which::New, first).await?.add_to(&mut cells, range, detail);
+        }
         // Days that share a call with a day that is held but not kept as of `as_of`.
         again.retain(|d| *d >= range.0 && *d <= range.1);
         if !again.is_empty() && self.is_locked() {
@@ -120,14 +130,17 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let range = (days.0.max(first), days.1);
+        if self.is_locked() {
+            // What the tables' figures are made of can't be read.
+            self.behind = true;
+            let mut clear = self.in_clear(Which::All, first).await?;
+            clear.days.retain(|day, _| *day >= range.0 && *day <= range.1);
+            return Ok(clear.days.into_values().flat_map(in_order).collect());
+        }
         let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
         let known = &overlay.crossing;
-        self.behind |= self.is_locked();
         let folded = derived::fold(&mut self.db, &self.ring, &held, known, first, damaged, |day, copies: &[Copy]| {
-            let mut stands: Vec<Copy> =
-                standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect();
-            stands.sort_by_key(|c| (c.record.time, c.record.message, c.record.request));
-            stands
+            in_order(standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect())
         });
         Ok(folded.await.map_err(fail)?.into_values().flatten().collect())
     }
@@ -170,11 +183,15 @@ impl Replica {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let overlay = self.catch_up().await?;
-        let gauges = match overlay.gauges {
+        let mut gauges = match overlay.gauges {
             Some(gauges) => gauges,
             None if self.tables == Tables::Ignored => Gauges::default(),
             None => derived::read_gauges(&mut self.db).await.map_err(fail)?,
         };
+        if self.is_locked() {
+            let first = self.first_day();
+            self.in_clear(Which::New, first).await?.absorbed_by(&mut gauges);
+        }
         Ok(gauges.all().cloned().collect())
     }
 
@@ -237,7 +254,7 @@ impl Replica {
     }
 
     /// Brings the derived tables up to date. A reader stores nothing and gets what is new back. Without the keys of a
-    /// workspace the tables are what they are.
+    /// workspace the tables are what they are, and what rests in clear comes on top of them ([`Replica::in_clear`]).
     pub(crate) async fn catch_up(&mut self) -> Result<Overlay, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);

@@ -42,6 +42,8 @@ pub struct Replica {
     pub(crate) ring: Keyring,
     /// The sync machine, as far as the disk has what it knows.
     pub(crate) client: Option<Client>,
+    /// Whether all that its relay, or the shared folder, holds is held here: as of the last that was heard of it.
+    pub(crate) in_step: bool,
     /// Grows when it is loaded anew.
     pub(crate) session: u64,
     /// What it has to send and to tell since somebody asked last.
@@ -119,6 +121,7 @@ impl Replica {
             secret: None,
             ring: Keyring::default(),
             client: None,
+            in_step: false,
             session: 0,
             pending: Step::default(),
             owes: false,

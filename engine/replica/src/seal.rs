@@ -19,8 +19,8 @@ type Sealed = (Vec<i64>, Vec<u8>);
 
 impl Replica {
     /// Seals the segments of days that are over, at most once a day: what was written at the very first
-    /// start, of all days, is sealed from the next day on. Returns how many. In a workspace it is for whoever has caught up
-    /// with the others; without the keys nothing is sealed there.
+    /// start, of all days, is sealed from the next day on. Returns how many. In a workspace it is for whoever has caught up with
+    /// the relay, or has last found a shared folder whole; until then, and without the keys, nothing is sealed there.
     pub async fn seal(&mut self, now: UtcMillis) -> Result<u64, Error> {
         let home = self.home.clone();
         let fail = |e| database::error(&home, e);
@@ -54,6 +54,10 @@ impl Replica {
     /// Snapshots take the place of chunks, and go out to the other devices.
     async fn seal_chunks(&mut self, now: UtcMillis) -> Result<u64, Error> {
         if !self.may_sync() || !self.client().await?.can_write() {
+            return Ok(0);
+        }
+        // What this device wrote before it was set back, or its clone writes, may be there and not here; so may a purge.
+        if !self.in_step && self.relay().await?.is_some() {
             return Ok(0);
         }
         let mut count = 0;

@@ -21,6 +21,9 @@ use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statement
 /// From how many bytes of chunks on a step is taken to be one of many.
 const MUCH: usize = 512 << 10;
 
+/// When a shared folder was read through last.
+pub(crate) const READ_THROUGH: &str = "folder-read-through";
+
 impl Replica {
     /// The workspace, once one was created or joined.
     pub fn workspace(&self) -> Option<WorkspaceId> {
@@ -37,12 +40,24 @@ impl Replica {
     pub async fn set_relay(&mut self, address: Option<&str>) -> Result<(), Error> {
         self.transaction(async |db| {
             meta::unset(db, "cursor").await?;
+            meta::unset(db, READ_THROUGH).await?;
             match address {
                 Some(address) => meta::set(db, "relay", address.as_bytes()).await,
                 None => meta::unset(db, "relay").await,
             }
         })
         .await
+    }
+
+    /// The day on which the shared folder was read through last.
+    pub(crate) async fn folder_read_through(&mut self) -> Result<Option<UtcDay>, Error> {
+        let day = meta::get(&mut self.db, READ_THROUGH).await.map_err(|e| error(&self.home, e))?;
+        Ok(day.and_then(|day| day.try_into().ok()).map(i32::from_le_bytes).map(UtcDay))
+    }
+
+    /// Notes that it was read through.
+    pub(crate) async fn set_folder_read_through(&mut self, day: UtcDay) -> Result<(), Error> {
+        self.transaction(async |db| meta::set(db, READ_THROUGH, &day.0.to_le_bytes()).await).await
     }
 
     /// All that the sync machine begins with. Reads headers, and no chunk's content.

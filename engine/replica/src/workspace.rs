@@ -17,6 +17,7 @@ use crate::database::error;
 use crate::derived::Damaged;
 use crate::keys::entropy;
 use crate::replica::quarantine;
+use crate::sync::READ_THROUGH;
 use crate::time::expire;
 use crate::{Error, Replica, derived, marks, meta, queue, statements};
 
@@ -141,7 +142,7 @@ impl Replica {
                 changes::remove_chunks(db).await?;
                 statements::clear(db).await?;
                 queue::clear(db).await?;
-                for key in ["workspace", "relay", "cursor", "last"] {
+                for key in ["workspace", "relay", "cursor", "last", READ_THROUGH] {
                     meta::unset(db, key).await?;
                 }
                 if is_locked || is_damaged {
@@ -215,7 +216,7 @@ async fn settle_in(
     meta::set(db, "workspace", &workspace.0).await?;
     meta::set(db, "device", &into.device.0).await?;
     meta::set(db, "retention", &retention.to_le_bytes()).await?;
-    for key in ["cursor", "last", "relay"] {
+    for key in ["cursor", "last", "relay", READ_THROUGH] {
         meta::unset(db, key).await?;
     }
     if let Some(relay) = &into.relay {

@@ -161,7 +161,7 @@ mod tests {
         let answers = "malformed too-large version wrong-key unknown-workspace not-a-member signature void expired missing \
             quota rate unavailable timeout wrong-origin bad-challenge challenge-spent token-missing token-malformed \
             token-algorithm token-key token-signature token-issuer token-audience token-expired token-early \
-            registration-closed unknown-session unknown-invitation invitation-spent no-such-path no-such-method";
+            registration-closed unknown-session unknown-invitation invitation-expired invitation-spent no-such-path no-such-method";
         for code in CODES.iter().copied().chain(answers.split_whitespace()) {
             assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
         }

@@ -1,8 +1,10 @@
 //! The relay is disposable: whatever becomes of its data, the devices bring it back.
 
 use std::fs;
+use std::path::Path;
 
-use aimon_tests::{Device, pair};
+use aimon_tests::files::File;
+use aimon_tests::{Device, Relay, pair};
 
 use crate::world::{Logs, Over, Place, expect_union, lay};
 
@@ -13,7 +15,7 @@ struct Two {
     devices: [Device; 2],
     third: Device,
     /// What the second device has, half of it not yet laid down.
-    later: Vec<aimon_tests::files::File>,
+    later: Vec<File>,
 }
 
 fn two(over: Over, seed: u64) -> Two {
@@ -51,6 +53,21 @@ fn emptied(place: &mut Place) {
             fs::write(shared.join("aimon.folder"), "1").unwrap();
         }
     }
+}
+
+/// Sets a relay back to a backup.
+fn restored(relay: &mut Relay, backup: &Path) {
+    relay.kill();
+    fs::remove_dir_all(relay.data()).unwrap();
+    relay.run(&["restore", backup.to_str().unwrap()]).fine();
+    relay.again();
+}
+
+/// More logs on a device, pushed.
+fn pushes(device: &Device, logs: &[File]) {
+    lay(device, logs);
+    device.rig.scan();
+    device.sync();
 }
 
 /// A third device joins, and has everything.
@@ -103,14 +120,9 @@ fn restored_from_an_older_backup_it_gets_back_what_it_has_missed() {
     // While it runs.
     relay.run(&["backup", backup.to_str().unwrap()]).fine();
     let [a, b] = &two.devices;
-    lay(b, &two.later);
-    b.rig.scan();
-    b.sync();
+    pushes(b, &two.later);
     a.sync();
-    relay.kill();
-    fs::remove_dir_all(relay.data()).unwrap();
-    relay.run(&["restore", backup.to_str().unwrap()]).fine();
-    relay.again();
+    restored(relay, &backup);
     // The device that wrote it stays away: the other one brings what the backup lacks.
     a.sync();
     let third = two.logs.device();
@@ -127,23 +139,12 @@ fn rolled_back_and_advanced_past_everyone() {
     relay.run(&["backup", backup.to_str().unwrap()]).fine();
     let [a, b] = &two.devices;
     let (first, rest) = two.later.split_at(two.later.len() / 2);
-    lay(b, first);
-    b.rig.scan();
-    b.sync();
+    pushes(b, first);
     a.sync();
-    relay.kill();
-    fs::remove_dir_all(relay.data()).unwrap();
-    relay.run(&["restore", backup.to_str().unwrap()]).fine();
-    relay.again();
+    restored(relay, &backup);
     // Numbers that were given before are given again, to other chunks.
-    third_pushes(b, rest);
+    pushes(b, rest);
     a.sync();
     b.sync();
     joined_by_third(&two);
-}
-
-fn third_pushes(device: &Device, logs: &[aimon_tests::files::File]) {
-    lay(device, logs);
-    device.rig.scan();
-    device.sync();
 }

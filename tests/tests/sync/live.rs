@@ -25,11 +25,17 @@ pub fn line(n: u64) -> String {
 
 /// Input tokens in a device's report of what it holds.
 fn input(device: &Device) -> u64 {
-    let report: Value = serde_json::from_str(&device.run(&["report", "--json", "--no-scan"]).out).unwrap();
+    input_of(device, &["--no-scan"])
+}
+
+/// Input tokens in a report with further options.
+pub fn input_of(device: &Device, more: &[&str]) -> u64 {
+    let report = device.run(&[&["report", "--json"], more].concat());
+    let report: Value = serde_json::from_str(&report.out).unwrap();
     report["totals"]["inputTokens"].as_u64().unwrap_or_default()
 }
 
-fn arrives(device: &Device, sum: u64) {
+pub fn arrives(device: &Device, sum: u64) {
     let until = Instant::now() + PATIENCE;
     while input(device) != sum {
         assert!(Instant::now() < until, "{} instead of {sum}", input(device));

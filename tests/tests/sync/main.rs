@@ -6,5 +6,6 @@ mod disposable;
 mod history;
 mod kill;
 mod live;
+mod revoked;
 mod world;
 mod wrong;

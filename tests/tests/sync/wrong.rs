@@ -1,13 +1,17 @@
 //! What goes wrong between people, devices and relays: each is said in words, with a code, and nothing is lost.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use aimon_tests::command::Said;
+use aimon_tests::up::Up;
 use aimon_tests::{Device, pair};
 
-use crate::live::line;
+use crate::live::{input_of, line};
 use crate::world::{Over, Place, expect_one_history};
 
 fn today() -> String {
@@ -38,6 +42,41 @@ fn pairing(device: &Device) -> (Child, String) {
 fn end(mut child: Child) {
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// Something that answers everything alike.
+struct Answering {
+    port: u16,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Answering {
+    fn on(port: u16, status: &str, kind: &str, body: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}", body.len());
+        let answer = format!("{head}\r\nConnection: close\r\n\r\n{body}");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { port, is_over, thread }
+    }
+
+    /// Its port is free when this returns.
+    fn end(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+        self.thread.join().unwrap();
+    }
 }
 
 fn join(device: &Device, code: &str) -> Said {
@@ -87,7 +126,7 @@ fn codes_that_let_nobody_in() {
     join(&c, &code).refused("invitation-spent", 1);
     expect_untouched(&c, &before);
 
-    // One whose relay has forgotten it, as after ten minutes.
+    // One whose relay has forgotten it.
     let mut place = place;
     let (child, code) = pairing(&b);
     let relay = place.relay.as_mut().unwrap();
@@ -96,6 +135,16 @@ fn codes_that_let_nobody_in() {
     join(&c, &code).refused("unknown-invitation", 1);
     expect_untouched(&c, &before);
     end(child);
+    // One that comes too late, as a relay says it whose ten minutes are over.
+    let (child, code) = pairing(&b);
+    relay.kill();
+    let late = r#"{"code":"invitation-expired","text":"the code's ten minutes are over: ask for another one"}"#;
+    let other = Answering::on(relay.port(), "410 Gone", "application/json", late);
+    join(&c, &code).refused("invitation-expired", 1);
+    expect_untouched(&c, &before);
+    end(child);
+    other.end();
+    relay.again();
     // And with a good one it is let in.
     pair(&b, &c, "c");
     for device in [&a, &b] {
@@ -147,17 +196,9 @@ fn addresses_that_are_no_relay() {
     create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 1);
 
     // Something that answers, but is none.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 17\r\nConnection: close\r\n\r\n<p>Sign in here.\n",
-            );
-        }
-    });
-    create(&format!("http://127.0.0.1:{port}")).refused("not-a-relay", 1);
+    let other = Answering::on(0, "200 OK", "text/html", "<p>Sign in here.\n");
+    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 1);
+    other.end();
 
     // Nobody there.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -197,31 +238,114 @@ fn secrets_that_are_not_as_they_were() {
     let secrets = a.rig.aimon_home().join("secrets");
     let [(name, bytes)]: [_; 1] = a.secrets().try_into().unwrap();
     let file = secrets.join(name);
-    // The folder is worth something without them: what is wrong with them is told first, then that they are not there.
-    let no_keys = |why: &str| {
-        let said = a.rig.run(&["sync"]);
-        said.refused("no-keys", 1);
-        assert!(said.err.contains(&format!("({why})")), "{}", said.err);
+    // What needs them ends with the reason why they can't be had, and with what to do about that.
+    let no_keys = |why: &str, exit: i32, help: &str| {
+        for command in [&["sync"][..], &["pair", "--json", "--yes"], &["settings", "set", "zone", "UTC"]] {
+            let said = a.rig.run(command);
+            said.refused(why, exit);
+            assert!(said.err.contains(help), "{}", said.err);
+        }
     };
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    no_keys("secret-readable");
+    no_keys("secret-readable", 1, "chmod 600");
     fs::remove_file(&file).unwrap();
-    no_keys("secret-missing");
+    no_keys("secret-missing", 1, "workspace leave");
     fs::create_dir(&file).unwrap();
-    no_keys("secret-file");
+    no_keys("secret-file", 1, "bring it back");
     fs::remove_dir(&file).unwrap();
     // Another device's.
     let b = device(2);
     b.create(&place.url, "b");
     fs::copy(b.rig.aimon_home().join("secrets").join(file.file_name().unwrap()), &file).unwrap();
-    no_keys("other-keys");
-    // Reports need none; what devices are called is among what others can read, so they go by their ids.
+    no_keys("other-keys", 1, "keys of this device back");
+    // Reports need none, but say so; what devices are called is among what others can read, so they go by their ids.
     assert_eq!(a.reports("UTC").last(), before.last());
+    let said = a.rig.run(&["report", "--no-scan"]).fine();
+    assert!(said.err.contains("(other-keys)") && said.err.contains("not shown"), "{}", said.err);
     fs::write(&file, bytes).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     a.sync();
     a.rig.env("AIMON_SECRET_STORE", "chest");
-    no_keys("bad-secret-store");
+    no_keys("bad-secret-store", 2, "file or keychain");
+}
+
+/// A device whose keys can't be had records on, and shows what it holds in clear: on the disk it is in nobody's language but its
+/// own. With the keys the same counts once, here and on the other device.
+#[test]
+fn calls_that_come_while_the_keys_are_away() {
+    let place = Place::new(Over::Socket);
+    let (a, b) = (device(1), Device::new(&today()));
+    a.create(&place.url, "a");
+    pair(&a, &b, "b");
+    let secrets = b.rig.aimon_home().join("secrets");
+    let away = b.rig.path("away");
+    // The second device never had a call of its own.
+    b.run(&["workspace", "show"]);
+    std::fs::rename(&secrets, &away).unwrap();
+    let log = b.rig.home().join(".claude/projects/-x/2.jsonl");
+    aimon_tests::files::append(&log, line(2).as_bytes());
+    assert_eq!(input_of(&b, &[]), 1_001 + 1_002);
+    aimon_tests::files::append(&log, line(3).as_bytes());
+    let status = b.rig.run(&["status", "--format", "{today.calls}"]).fine();
+    assert_eq!(status.out.trim(), "3");
+    assert!(status.err.contains("(secret-missing)"), "{}", status.err);
+    // What the agent serves is the same.
+    let up = Up::start(&b.rig);
+    aimon_tests::files::append(&log, line(4).as_bytes());
+    b.run(&["scan"]);
+    assert_eq!(input_of(&b, &["--no-scan"]), 1_001 + 1_002 + 1_003 + 1_004);
+    up.kill();
+    std::fs::rename(&away, &secrets).unwrap();
+    b.sync();
+    a.sync();
+    for device in [&a, &b] {
+        assert_eq!(input_of(device, &[]), 1_001 + 1_002 + 1_003 + 1_004);
+    }
+    expect_one_history(&[&a, &b]);
+}
+
+/// A chunk that its author wrote, and that somebody on the way keeps back, is missed by name.
+#[test]
+fn what_is_withheld_is_missed() {
+    let place = Place::new(Over::Folder);
+    let (a, b) = (device(1), device(2));
+    a.create(&place.url, "a");
+    pair(&a, &b, "b");
+    a.sync();
+    let shared = place.dir.path().join("shared");
+    let mut written = Vec::new();
+    for n in [3, 4] {
+        let before = aimon_tests::files::all(&shared);
+        aimon_tests::files::append(&b.rig.home().join(".claude/projects/-x/2.jsonl"), line(n).as_bytes());
+        b.rig.scan();
+        b.sync();
+        written.push(aimon_tests::files::all(&shared).into_iter().find(|file| !before.contains(file)).unwrap());
+    }
+    std::fs::remove_file(shared.join(&written[0].0)).unwrap();
+    a.sync();
+    let withheld = |device: &Device| -> serde_json::Value {
+        let doctor: serde_json::Value = serde_json::from_str(&device.run(&["doctor", "--json"]).out).unwrap();
+        let status: serde_json::Value =
+            serde_json::from_str(&device.run(&["status", "--json", "--no-scan"]).out).unwrap();
+        assert_eq!(doctor["workspace"]["withheld"], status["withheld"]);
+        status["withheld"].clone()
+    };
+    let missed = withheld(&a);
+    assert_eq!(
+        (&missed[0]["name"], &missed[0]["chunks"], missed.as_array().unwrap().len()),
+        (&"b".into(), &1.into(), 1)
+    );
+    let said = a.run(&["doctor"]).out;
+    assert!(said.contains("1 chunk of b is withheld") && said.contains("`aimon sync`"), "{said}");
+    // Nothing else is hidden by it.
+    assert_eq!(input_of(&a, &["--no-scan"]), 1_001 + 1_002 + 1_004);
+    let up = Up::start(&a.rig);
+    assert_eq!(up.ask("GET", "/v1/status")["withheld"], missed);
+    up.kill();
+    b.sync();
+    a.sync();
+    assert_eq!(withheld(&a), serde_json::json!([]));
+    expect_one_history(&[&a, &b]);
 }
 
 #[test]

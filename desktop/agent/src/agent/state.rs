@@ -119,7 +119,9 @@ impl Agent {
                     tracing::debug!("the folder is not back yet: {e}");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                agent.place.unlock(&mut replica).await;
+                if let Err(e) = agent.place.unlock(&mut replica).await {
+                    tracing::warn!("the keys are not here: {e}");
+                }
             });
         });
     }
@@ -136,7 +138,9 @@ impl Agent {
 
     /// Throws the derived tables away and makes them again.
     pub async fn rebuild(&self) -> Result<()> {
-        Ok(self.replica.lock().await.rebuild().await?)
+        let mut replica = self.replica.lock().await;
+        self.place.give_keys(&mut replica).await?;
+        Ok(replica.rebuild().await?)
     }
 
     /// Takes the clock as right, because somebody says so.

@@ -24,7 +24,10 @@ use crate::{dates, output};
 
 /// Does what is asked for.
 pub async fn run(command: &DeviceCommand) -> Result<()> {
-    let place = Place::here()?;
+    let place = match command {
+        DeviceCommand::List(_) => Place::here()?,
+        _ => Place::here()?.needing_keys(),
+    };
     let mut replica = place.borrow().await?;
     let known = devices::all(&mut replica).await?;
     let labels = place.labels(Some(replica.device()), &settings(&mut replica).await?);

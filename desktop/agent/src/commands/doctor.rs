@@ -24,7 +24,7 @@ pub async fn run(args: &DoctorArgs) -> Result<()> {
     }
     let mut done = Vec::new();
     if args.rebuild {
-        done.push(rebuild(&place).await?);
+        done.push(rebuild(&Place::here()?.needing_keys()).await?);
     }
     if args.trust_clock {
         done.push(trust_clock(&place).await?);

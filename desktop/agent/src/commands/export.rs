@@ -23,7 +23,7 @@ use crate::{dates, output};
 
 /// Writes the history to a folder.
 pub async fn run(args: &ExportArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let mut replica = match place.open_to_look().await? {
         Some(replica) => replica,
         None => return Err(aimon_replica::Error::Empty(place.home.clone()).into()),

@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Joins a workspace.
 pub async fn run(args: &JoinArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let code = code(args)?;
     let mut replica = place.borrow().await?;
     let brings = brings(&mut replica).await?;

@@ -30,7 +30,7 @@ struct Line<'a> {
 
 /// Invites a device, and ends when it is admitted.
 pub async fn run(args: &PairArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let (who, name, relay) = {
         let mut replica = place.borrow().await?;
         let who = replica.who().await?;

@@ -37,7 +37,7 @@ struct Goes {
 
 /// Removes data for good.
 pub async fn run(args: &PurgeArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let replica = Mutex::new(place.borrow().await?);
     let has_relay = replica.lock().await.relay().await?.is_some();
     if has_relay && !args.dry_run {

@@ -121,7 +121,8 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
         }
         _ => None,
     };
-    let place = Place::here()?;
+    // Without the keys nobody knows what stands, so nothing that is set goes before it for certain.
+    let place = Place::here()?.needing_keys();
     let mut replica = place.borrow().await?;
     let path = match key {
         Key::Zone => Path::Zone,

@@ -20,7 +20,7 @@ struct Synced {
 
 /// Pushes all, pulls all, once.
 pub async fn run(args: &SyncArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let replica = Mutex::new(place.borrow().await?);
     let done = touch::once(&replica).await;
     let mut replica = replica.into_inner();

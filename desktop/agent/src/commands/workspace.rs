@@ -158,7 +158,7 @@ struct Shown {
 }
 
 async fn show(args: &ShowArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let mut replica = place.borrow().await?;
     let shown = state(&mut replica).await?;
     if args.json {
@@ -201,7 +201,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
 }
 
 async fn recover(args: &RecoverArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = Place::here()?.needing_keys();
     let address = Address::parse(&args.relay)?;
     let registration = registration(args.registration_stdin)?;
     let phrase = Phrase::parse(&words()?)?.keys();
@@ -284,7 +284,7 @@ fn words() -> Result<Zeroizing<String>> {
 }
 
 async fn leave(args: &LeaveArgs) -> Result<()> {
-    let place = Place::here()?;
+    let place = if args.lose { Place::here()? } else { Place::here()?.needing_keys() };
     let mut replica = place.borrow().await?;
     if replica.workspace().is_none() {
         return Err(aimon_replica::Error::NoWorkspace(place.home.clone()).into());

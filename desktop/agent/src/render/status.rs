@@ -1,6 +1,9 @@
 //! The status as text and as JSON.
 
+use std::collections::BTreeMap;
+
 use aimon_core::history::Figures;
+use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -163,6 +166,33 @@ pub struct StatusJson {
     pub quarantined: u64,
     /// What no relay has taken yet; null without a workspace.
     pub waiting: Option<WaitingJson>,
+    /// What is withheld, by device: nobody who is in touch gives it. Null where that can't be known: without a workspace, without
+    /// its keys, or beside a running agent, whose own answer has it.
+    pub withheld: Option<Vec<WithheldJson>>,
+}
+
+/// What is withheld of one device: it wrote behind these chunks, and they are not here.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WithheldJson {
+    /// The device's id.
+    pub device: String,
+    /// What it is called.
+    pub name: Option<String>,
+    /// How many chunks.
+    pub chunks: u64,
+}
+
+impl WithheldJson {
+    /// Puts it in this shape.
+    pub fn all(withheld: &BTreeMap<DeviceId, u64>, labels: &Labels) -> Vec<Self> {
+        let one = |(device, chunks): (&DeviceId, &u64)| Self {
+            device: device.to_string(),
+            name: labels.devices.get(&device.to_string()).cloned(),
+            chunks: *chunks,
+        };
+        withheld.iter().map(one).collect()
+    }
 }
 
 /// What waits for the relay.
@@ -240,6 +270,7 @@ impl StatusJson {
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
             quarantined: status.quarantined,
             waiting: status.waiting.as_ref().map(WaitingJson::of),
+            withheld: status.withheld.as_ref().map(|withheld| WithheldJson::all(withheld, labels)),
         }
     }
 }

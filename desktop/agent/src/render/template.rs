@@ -164,6 +164,7 @@ mod tests {
             now: UtcMillis(9_000_000),
             quarantined: 0,
             waiting: None,
+            withheld: None,
             kept_days: None,
             is_empty: false,
         }

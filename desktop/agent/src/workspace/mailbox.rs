@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aimon_core::pairing::HOLDS_MS;
+use aimon_ledger::frame::Code;
 use aimon_replica::link::{self, Identity};
-use aimon_replica::transport::{Address, Folder, Http, Options, Token};
+use aimon_replica::transport::{self, Address, Folder, Http, Options, Token};
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
@@ -38,7 +39,12 @@ impl Inviting {
     /// The relay can't be reached, or refuses.
     pub async fn open(address: &Address, who: &Identity, invitation: &[u8; 16]) -> Result<Self> {
         Ok(match address {
-            Address::Folder(path) => Self::Folder(Folder::open(path)?),
+            Address::Folder(path) => {
+                let folder = Folder::open(path)?;
+                // Who was killed while pairing has withdrawn nothing.
+                folder.tidy_invitations(std::time::SystemTime::now())?;
+                Self::Folder(folder)
+            }
             Address::Relay(_) => {
                 let http = Http::new(address, &Options::of_environment())?;
                 let token = link::enter(&http, who, None).await?;
@@ -56,7 +62,13 @@ impl Inviting {
         let until = Instant::now() + Duration::from_millis(HOLDS_MS.unsigned_abs());
         while Instant::now() < until {
             let post = match self {
-                Self::Relay(http, token) => http.await_request(invitation, token, WAIT).await?,
+                Self::Relay(http, token) => match http.await_request(invitation, token, WAIT).await {
+                    // By the relay's clock they are.
+                    Err(transport::Error::Refused { code: Code::Other(word), .. }) if word == "invitation-expired" => {
+                        break;
+                    }
+                    waited => waited?,
+                },
                 Self::Folder(folder) => looked(folder.request(invitation)?).await,
             };
             if let Some(post) = post {

@@ -54,12 +54,14 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
     even(replica).await?;
     let mut held = replica.lock().await;
     let has_said = said::say(&mut held, dates::now()).await?;
+    // Who syncs now and then has caught up now.
+    let has_sealed = held.seal(dates::now()).await? > 0;
     if let Err(e) = held.scrub_if_purged().await {
         // Done the next time.
         tracing::debug!("what was purged elsewhere is still in the file: {e}");
     }
     drop(held);
-    if has_said {
+    if has_said || has_sealed {
         even(replica).await?
     }
     let queue = replica.lock().await.queue().await?;
@@ -158,13 +160,17 @@ pub async fn stay(agent: Arc<Agent>) {
     }
 }
 
-/// Each time that both hold the same: this device says how it stands, and takes out of its files what was purged elsewhere.
+/// Each time that both hold the same: this device says how it stands, seals days that are over, and takes out of its files what was
+/// purged elsewhere.
 async fn after_each(even: &Notify, replica: &Mutex<Replica>) {
     loop {
         even.notified().await;
         let mut replica = replica.lock().await;
         if let Err(e) = said::say(&mut replica, dates::now()).await {
             tracing::debug!("nothing was said of this device: {e}");
+        }
+        if let Err(e) = replica.seal(dates::now()).await {
+            tracing::debug!("days that are over are not sealed: {e}");
         }
         if let Err(e) = replica.scrub_if_purged().await {
             tracing::debug!("what was purged elsewhere is still in the file: {e}");

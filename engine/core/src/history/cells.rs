@@ -132,6 +132,15 @@ impl DayCells {
         Self { day, cells: cells.into_iter().collect() }
     }
 
+    /// Adds the sums of other calls of the same day, in the same detail.
+    pub fn add(&mut self, other: Self) {
+        let mut cells: BTreeMap<CellKey, Sums> = std::mem::take(&mut self.cells).into_iter().collect();
+        for (key, sums) in other.cells {
+            *cells.entry(key).or_default() += sums;
+        }
+        self.cells = cells.into_iter().collect();
+    }
+
     /// Bytes for a derived table: blocks of a dictionary and columns, as batches have them.
     pub fn encode(&self) -> Vec<u8> {
         self.cells.chunks(BLOCK_ROWS).flat_map(Self::encode_block).collect()

@@ -29,11 +29,11 @@ struct Short<'a> {
 /// The short form of a change, if a writer of segments has made it: nothing is lost.
 pub fn shorten(content: &[u8]) -> Option<Vec<u8>> {
     let change = Change::from_bytes(content.to_vec()).ok()?;
-    let writer = change.actor_id().to_bytes().try_into().ok()?;
+    let writer: [u8; 8] = change.actor_id().to_bytes().try_into().ok()?;
     let [previous] = change.deps() else { return None };
     let batch = super::document::batch_of(&change).ok()?;
     let mut out = vec![SHORT];
-    out.extend_from_slice(writer);
+    out.extend_from_slice(&writer);
     put(&mut out, change.seq());
     if change.seq() > 1 {
         out.extend_from_slice(&previous.0);

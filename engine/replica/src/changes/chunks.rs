@@ -3,27 +3,18 @@
 use aimon_ledger::chunk::{Chunk, Header};
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::signature::SIGNATURE_BYTES;
-use sqlx::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Sqlite, SqliteConnection};
 
 use super::{Columns, Row};
 
 /// Puts a chunk away; nothing if it is held.
 pub(crate) async fn insert(db: &mut SqliteConnection, chunk: &Chunk) -> Result<(), sqlx::Error> {
-    let place = chunk.header().place;
-    let done = sqlx::query(
+    let sql =
         "INSERT INTO changes (id, device, day, part, kind, header, bytes, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(chunk.id().0.as_slice())
-    .bind(place.device.0.as_slice())
-    .bind(place.day.map(|day| day.0))
-    .bind(i64::from(place.part))
-    .bind(chunk.header().kind.number().cast_signed())
-    .bind(chunk.header_bytes())
-    .bind(chunk.ciphertext())
-    .bind(chunk.signature().as_slice())
-    .execute(&mut *db)
-    .await?;
+               ON CONFLICT DO NOTHING";
+    let done = as_columns(sql, chunk).execute(&mut *db).await?;
     if done.rows_affected() > 0 {
         // It may have been damaged, and has come again.
         sqlx::query("DELETE FROM quarantine WHERE id = ?").bind(chunk.id().0.as_slice()).execute(db).await?;
@@ -33,22 +24,23 @@ pub(crate) async fn insert(db: &mut SqliteConnection, chunk: &Chunk) -> Result<(
 
 /// Puts a chunk in the place of a row that says the same. The row keeps its number: to the derived tables nothing is new.
 pub(crate) async fn turn(db: &mut SqliteConnection, seq: i64, chunk: &Chunk) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE changes SET id = ?, device = ?, day = ?, part = ?, kind = ?, header = ?, bytes = ?, signature = ?
+               WHERE seq = ?";
+    as_columns(sql, chunk).bind(seq).execute(db).await.map(|_| ())
+}
+
+/// A statement with a chunk's columns, in the order of the table.
+fn as_columns(sql: &'static str, chunk: &Chunk) -> Query<'static, Sqlite, SqliteArguments> {
     let place = chunk.header().place;
-    sqlx::query(
-        "UPDATE changes SET id = ?, device = ?, day = ?, part = ?, kind = ?, header = ?, bytes = ?, signature = ? WHERE seq = ?",
-    )
-    .bind(chunk.id().0.as_slice())
-    .bind(place.device.0.as_slice())
-    .bind(place.day.map(|day| day.0))
-    .bind(i64::from(place.part))
-    .bind(chunk.header().kind.number().cast_signed())
-    .bind(chunk.header_bytes())
-    .bind(chunk.ciphertext())
-    .bind(chunk.signature().as_slice())
-    .bind(seq)
-    .execute(db)
-    .await
-    .map(|_| ())
+    sqlx::query(sql)
+        .bind(chunk.id().0.as_slice())
+        .bind(place.device.0.as_slice())
+        .bind(place.day.map(|day| day.0))
+        .bind(i64::from(place.part))
+        .bind(chunk.header().kind.number().cast_signed())
+        .bind(chunk.header_bytes())
+        .bind(chunk.ciphertext())
+        .bind(chunk.signature().as_slice())
 }
 
 /// All chunks: id, header, and how many bytes it has as it travels. Reads no ciphertext. One whose header can't be read is

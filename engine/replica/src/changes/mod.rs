@@ -64,12 +64,10 @@ pub(crate) async fn after(db: &mut SqliteConnection, after: i64, most: i64) -> R
     Ok(rows.into_iter().map(Row::of).collect())
 }
 
-/// How many rows there are behind `after`.
-pub(crate) async fn behind(db: &mut SqliteConnection, after: i64) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM changes WHERE counts = 1 AND broken IS NULL AND seq > ?")
-        .bind(after)
-        .fetch_one(db)
-        .await?;
+/// How many chunks there are behind `after`.
+pub(crate) async fn chunks_behind(db: &mut SqliteConnection, after: i64) -> Result<u64, sqlx::Error> {
+    let sql = "SELECT COUNT(*) FROM changes WHERE counts = 1 AND broken IS NULL AND id IS NOT NULL AND seq > ?";
+    let count: i64 = sqlx::query_scalar(sql).bind(after).fetch_one(db).await?;
     Ok(count.unsigned_abs())
 }
 

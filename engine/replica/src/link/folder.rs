@@ -31,6 +31,7 @@ pub(super) async fn run(
         exchange(replica, log, now, told).await?;
         if tidied != Some(now.day()) {
             tidy(replica, log).await?;
+            mend(replica, log, now.day()).await?;
             tidied = Some(now.day());
         }
         told(Told::Even);
@@ -50,6 +51,8 @@ async fn exchange(
 ) -> Result<(), LinkError> {
     let listing = log.list()?;
     let mut replica = replica.lock().await;
+    replica.in_step = false;
+    let mut is_whole = true;
     let tick = replica.step(now, |client| Ok(client.tick(now))).await?;
     tell(tick, told)?;
 
@@ -58,8 +61,9 @@ async fn exchange(
     let lacking: Vec<_> = listing.statements.iter().filter(|id| !held.has(id)).copied().collect();
     let mut statements = Vec::new();
     for id in &lacking {
-        if let Found::Whole(bytes) = log.statement(id)? {
-            statements.push(bytes);
+        match log.statement(id)? {
+            Found::Whole(bytes) => statements.push(bytes),
+            Found::Damaged | Found::Gone => is_whole = false,
         }
     }
     if !statements.is_empty() {
@@ -77,10 +81,14 @@ async fn exchange(
     }
     let (mut some, mut bytes) = (Vec::new(), 0);
     for (day, id) in lacking {
-        if let Found::Whole(content) = log.chunk(day, &id)? {
-            bytes += content.len();
-            // The name says what it is; whether it is signed is looked at where it is taken in.
-            some.extend(Chunk::parse(content).ok());
+        match log.chunk(day, &id)? {
+            Found::Whole(content) => {
+                bytes += content.len();
+                // The name says what it is; whether it is signed is looked at where it is taken in.
+                some.extend(Chunk::parse(content).ok());
+            }
+            // It is still arriving.
+            Found::Damaged | Found::Gone => is_whole = false,
         }
         if bytes >= TOGETHER {
             let step = replica.take(std::mem::take(&mut some), now).await?;
@@ -113,7 +121,30 @@ async fn exchange(
     // All that is live lies there now.
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
+    replica.in_step = is_whole;
     Ok(())
+}
+
+/// Once a day: writes anew what lies there and is not what its name says, as far as it counts and is held here. It reads all that
+/// lies there, so it is noted when it was done.
+async fn mend(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Result<(), LinkError> {
+    let mut replica = replica.lock().await;
+    if replica.folder_read_through().await? == Some(today) {
+        return Ok(());
+    }
+    let client = replica.client().await?;
+    let live = client.log().all().filter(|(_, _, state)| *state == State::Live);
+    let live: Vec<(Option<UtcDay>, ChunkId)> = live.map(|(id, header, _)| (header.place.day, *id)).collect();
+    let statements: Vec<Vec<u8>> = client.membership().statements().map(|said| said.bytes().to_vec()).collect();
+    for (day, id) in live {
+        if log.chunk(day, &id)? == Found::Damaged {
+            let chunks = replica.chunks(&[id]).await?;
+            log.put_chunks(chunks.iter().map(|chunk| (chunk.header().place.day, chunk.bytes())))?;
+        }
+    }
+    // These are few, and those that are whole stay.
+    log.put_statements(statements.iter().map(Vec::as_slice))?;
+    Ok(replica.set_folder_read_through(today).await?)
 }
 
 /// Removes what does not count any more.

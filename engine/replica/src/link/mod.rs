@@ -166,6 +166,8 @@ impl Link {
         goal: Goal,
         told: &mut (dyn FnMut(Told) + Send),
     ) -> Result<(), LinkError> {
+        // Whatever was heard of it before: it is to be heard anew.
+        replica.lock().await.in_step = false;
         match &mut self.way {
             Way::Folder(path) => {
                 let workspace = replica.lock().await.client().await?.workspace();

@@ -28,6 +28,7 @@ pub(super) async fn talk(
     // Whatever has ended the talk, the machine hears that it is over.
     let done = listen(replica, connection, goal, clock, told, session, &mut news).await;
     let mut replica = replica.lock().await;
+    replica.in_step &= done.is_ok();
     if replica.session() == session {
         let now = clock();
         let closed = |client: &mut aimon_core::sync::Client| {
@@ -76,6 +77,7 @@ async fn listen(
             Heard::Tick => replica.step(now, |client| Ok(client.tick(now))).await?,
             Heard::News => replica.step(now, |client| Ok(client.recorded())).await?,
         };
+        replica.in_step = replica.client().await?.is_caught_up();
         say(&mut replica, connection, step, told).await?;
         if goal == Goal::Even && replica.client().await?.is_even() {
             return Ok(());

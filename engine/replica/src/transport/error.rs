@@ -176,8 +176,9 @@ fn refused(code: &Code) -> &'static str {
             "invitation-spent" => {
                 "somebody has used the code already: if it was not you, begin again with `aimon pair`"
             }
+            "invitation-expired" => "a code holds for ten minutes: begin again with `aimon pair` on the other device",
             "unknown-invitation" => {
-                "the code has been withdrawn, or its ten minutes are over: begin again with `aimon pair`"
+                "the code has been withdrawn, or was for another relay: begin again with `aimon pair` on the other device"
             }
             _ => "try again; if it stays, ask whoever runs the relay",
         },

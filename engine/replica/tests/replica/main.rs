@@ -15,9 +15,12 @@ use tempfile::TempDir;
 mod chunks;
 mod damage;
 mod documents;
+mod locked;
 mod migration;
+mod shared;
 mod time;
 mod transport;
+mod withheld;
 mod workspaces;
 mod world;
 

@@ -5,7 +5,7 @@ use aimon_core::crypto::{self, Entropy, Keyring, Phrase, SecretKeys};
 use aimon_core::ids::{DeviceId, WriterId};
 use aimon_core::segment::Chain;
 use aimon_core::sync::Write;
-use aimon_ledger::chunk::{Chunk, Header, Kind, Place};
+use aimon_ledger::chunk::{Chunk, Header, Kind, Place, Previous};
 use aimon_ledger::ids::{ChunkId, WorkspaceId};
 use aimon_ledger::membership::Membership;
 use aimon_ledger::statement::{Author, Body, Recipient, Statement, What};
@@ -83,6 +83,22 @@ impl World {
         content: &[u8],
         covers: &[ChunkId],
     ) -> Chunk {
+        self.write(None, (device, days), kind, content, covers)
+    }
+
+    /// A chunk of one change behind another one of its author.
+    pub fn behind(&mut self, previous: Option<Previous>, device: DeviceId, days: Option<i64>, change: &[u8]) -> Chunk {
+        self.write(previous, (device, days), Kind::Change, change, &[])
+    }
+
+    fn write(
+        &mut self,
+        previous: Option<Previous>,
+        (device, days): (DeviceId, Option<i64>),
+        kind: Kind,
+        content: &[u8],
+        covers: &[ChunkId],
+    ) -> Chunk {
         self.n += 1;
         let ring = self.ring(device);
         let (key, workspace_key) = ring.current(&self.set.standing()).unwrap();
@@ -93,7 +109,7 @@ impl World {
             kind,
             key,
             nonce: [self.n; 24],
-            previous: None,
+            previous,
             obeys: vec![],
             covers,
         };

@@ -11,6 +11,9 @@ use crate::relay::Refusal;
 /// How long an invitation holds, in milliseconds.
 pub const INVITATION_MS: i64 = 10 * 60_000;
 
+/// How long it is known after that, so that whoever comes late hears why.
+const KNOWN_MS: i64 = 10 * 60_000;
+
 /// The most bytes of a message.
 pub const MOST_BYTES: usize = 4 * 1024;
 
@@ -35,8 +38,18 @@ struct Invitation {
     answer: Option<Vec<u8>>,
 }
 
+impl Invitation {
+    fn is_over(&self, now: UtcMillis) -> bool {
+        self.expires <= now
+    }
+}
+
 fn unknown() -> Refusal {
-    refusal("unknown-invitation", "there is no such invitation, or its ten minutes are over: ask for another code")
+    refusal("unknown-invitation", "there is no such invitation, or it was taken back: ask for another code")
+}
+
+fn expired() -> Refusal {
+    refusal("invitation-expired", "the code's ten minutes are over: ask for another one")
 }
 
 fn fits(message: &[u8]) -> Result<(), Refusal> {
@@ -48,14 +61,18 @@ impl Invitations {
     /// Makes one. Its maker may say so again.
     ///
     /// # Errors
-    /// `invitation-spent` if it is somebody else's or has a message, `rate`.
+    /// `invitation-spent` if it is somebody else's or has a message, `invitation-expired`, `rate`.
     pub fn make(&mut self, id: InvitationId, by: Who, now: UtcMillis) -> Result<(), Refusal> {
-        self.0.retain(|_, invitation| invitation.expires > now);
+        self.0.retain(|_, invitation| invitation.expires.0 + KNOWN_MS > now.0);
         if let Some(there) = self.0.get(&id) {
-            let is_own = there.by == by && there.request.is_none();
-            return if is_own { Ok(()) } else { Err(spent()) };
+            return match there.by == by && there.request.is_none() {
+                true if there.is_over(now) => Err(expired()),
+                true => Ok(()),
+                false => Err(spent()),
+            };
         }
-        if self.0.len() >= MOST || self.0.values().filter(|invitation| invitation.by == by).count() >= MOST_EACH {
+        let open = || self.0.values().filter(|invitation| !invitation.is_over(now));
+        if open().count() >= MOST || open().filter(|invitation| invitation.by == by).count() >= MOST_EACH {
             return Err(Refusal::new(Code::Rate, "too many invitations are open: wait ten minutes"));
         }
         let expires = UtcMillis(now.0 + INVITATION_MS);
@@ -66,7 +83,7 @@ impl Invitations {
     /// The joiner's message: the first one spends the invitation.
     ///
     /// # Errors
-    /// `invitation-spent`, `unknown-invitation`, `too-large`.
+    /// `invitation-spent`, `invitation-expired`, `unknown-invitation`, `too-large`.
     pub fn request(&mut self, id: &InvitationId, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
         fits(&message)?;
         let invitation = self.open(id, now)?;
@@ -80,7 +97,7 @@ impl Invitations {
     /// The joiner's message, for whoever made the invitation; `None` as long as there is none.
     ///
     /// # Errors
-    /// `unknown-invitation`.
+    /// `unknown-invitation`, `invitation-expired`.
     pub fn requested(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<Option<Vec<u8>>, Refusal> {
         Ok(self.own(id, by, now)?.request.clone())
     }
@@ -88,7 +105,7 @@ impl Invitations {
     /// The inviter's message.
     ///
     /// # Errors
-    /// `unknown-invitation`, `too-large`.
+    /// `unknown-invitation`, `invitation-expired`, `too-large`.
     pub fn answer(&mut self, id: &InvitationId, by: &Who, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
         fits(&message)?;
         self.own(id, by, now)?.answer = Some(message);
@@ -98,7 +115,7 @@ impl Invitations {
     /// The inviter's message, for whoever has the code; `None` as long as there is none.
     ///
     /// # Errors
-    /// `unknown-invitation`.
+    /// `unknown-invitation`, `invitation-expired`.
     pub fn answered(&mut self, id: &InvitationId, now: UtcMillis) -> Result<Option<Vec<u8>>, Refusal> {
         Ok(self.open(id, now)?.answer.clone())
     }
@@ -106,7 +123,7 @@ impl Invitations {
     /// Takes an invitation back.
     ///
     /// # Errors
-    /// `unknown-invitation`.
+    /// `unknown-invitation`, `invitation-expired`.
     pub fn withdraw(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<(), Refusal> {
         self.own(id, by, now)?;
         self.0.remove(id);
@@ -114,12 +131,19 @@ impl Invitations {
     }
 
     fn open(&mut self, id: &InvitationId, now: UtcMillis) -> Result<&mut Invitation, Refusal> {
-        self.0.get_mut(id).filter(|invitation| invitation.expires > now).ok_or_else(unknown)
+        match self.0.get_mut(id) {
+            Some(invitation) if invitation.is_over(now) => Err(expired()),
+            Some(invitation) => Ok(invitation),
+            None => Err(unknown()),
+        }
     }
 
     /// Somebody else's is as good as none.
     fn own(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<&mut Invitation, Refusal> {
-        self.open(id, now).and_then(|invitation| if invitation.by == *by { Ok(invitation) } else { Err(unknown()) })
+        match self.0.get(id) {
+            Some(invitation) if invitation.by == *by => self.open(id, now),
+            _ => Err(unknown()),
+        }
     }
 }
 

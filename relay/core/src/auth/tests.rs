@@ -167,9 +167,31 @@ fn an_invitation_is_spent_by_the_first_who_comes() {
     assert_eq!(all.answered(&id, NOW).unwrap(), None);
     all.answer(&id, &maker, vec![2], NOW).unwrap();
     assert_eq!(all.answered(&id, NOW).unwrap(), Some(vec![2]));
-    assert_eq!(word(all.answered(&id, later(INVITATION_MS))), "unknown-invitation", "ten minutes");
     all.withdraw(&id, &maker, NOW).unwrap();
     assert_eq!(word(all.answered(&id, NOW)), "unknown-invitation");
+}
+
+#[test]
+fn an_invitation_holds_ten_minutes_and_says_so_afterwards() {
+    let people = People::with(&[1, 2]);
+    let (maker, other) = (who(&people, 1), who(&people, 2));
+    let (in_time, late) = (later(INVITATION_MS - 1), later(INVITATION_MS));
+    let (used, open) = ([7; 16], [8; 16]);
+    let mut all = Invitations::default();
+    all.make(used, maker, NOW).unwrap();
+    all.make(open, maker, NOW).unwrap();
+    all.request(&used, vec![1], in_time).unwrap();
+    all.answer(&used, &maker, vec![2], in_time).unwrap();
+    assert_eq!(all.answered(&used, in_time).unwrap(), Some(vec![2]));
+    assert_eq!(word(all.request(&open, vec![1], late)), "invitation-expired");
+    assert_eq!(word(all.requested(&open, &maker, late)), "invitation-expired");
+    assert_eq!(word(all.make(open, maker, late)), "invitation-expired", "it is not begun again");
+    assert_eq!(word(all.answer(&used, &maker, vec![3], late)), "invitation-expired");
+    assert_eq!(word(all.answered(&used, late)), "invitation-expired");
+    assert_eq!(word(all.requested(&used, &other, late)), "unknown-invitation", "another member's is none");
+    // Nobody asks for it any more.
+    all.make([9; 16], maker, later(2 * INVITATION_MS)).unwrap();
+    assert_eq!(word(all.request(&open, vec![1], later(2 * INVITATION_MS))), "unknown-invitation");
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub fn status(why: &Refusal) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         "unknown-workspace" | "unknown-invitation" | "unknown-session" | "no-such-path" => StatusCode::NOT_FOUND,
+        "invitation-expired" => StatusCode::GONE,
         "no-such-method" => StatusCode::METHOD_NOT_ALLOWED,
         "missing" | "invitation-spent" => StatusCode::CONFLICT,
         "too-large" => StatusCode::PAYLOAD_TOO_LARGE,

@@ -6,7 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Body, Host, answer, member, wait_of, whole};
+use super::body::Unread;
+use super::{Host, answer, member, wait_of};
 use crate::auth::{InvitationId, Invitations, refusal, unhex};
 use crate::relay::Refusal;
 
@@ -49,10 +50,10 @@ pub(super) async fn make<H: Host>(State(host): State<H>, Path(id): Path<String>,
     .await
 }
 
-pub(super) async fn request<H: Host>(State(host): State<H>, Path(id): Path<String>, body: Body) -> Response {
+pub(super) async fn request<H: Host>(State(host): State<H>, Path(id): Path<String>, asked: Unread) -> Response {
     answer::of(async {
-        let (id, now) = (id_of(&id)?, host.now());
-        let message = whole(body)?.to_vec();
+        let (id, message) = (id_of(&id)?, asked.whole().await?.to_vec());
+        let now = host.now();
         change(&host, |all| all.request(&id, message, now))?;
         Ok(Vec::new())
     })
@@ -67,15 +68,11 @@ pub(super) async fn requested<H: Host>(State(host): State<H>, Path(id): Path<Str
     .await
 }
 
-pub(super) async fn answer<H: Host>(
-    State(host): State<H>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub(super) async fn answer<H: Host>(State(host): State<H>, Path(id): Path<String>, asked: Unread) -> Response {
     answer::of(async {
-        let (id, who, now) = (id_of(&id)?, member(&host, &headers).await?, host.now());
-        let message = whole(body)?.to_vec();
+        let (id, who) = (id_of(&id)?, member(&host, asked.headers()).await?);
+        let message = asked.whole().await?.to_vec();
+        let now = host.now();
         change(&host, |all| all.answer(&id, &who, message, now))?;
         Ok(Vec::new())
     })

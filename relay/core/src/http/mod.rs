@@ -1,6 +1,7 @@
 //! The routes of `schema/protocol.md`, but for the socket, which needs a runtime: generic over whoever hosts them.
 
 mod answer;
+mod body;
 mod invitations;
 
 use std::future::Future;
@@ -8,22 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aimon_ledger::cbor;
-use aimon_ledger::frame::{Code, Frame, sequence};
+use aimon_ledger::frame::{Code, Frame};
 use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::time::UtcMillis;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
 use axum::routing::{get, post, put};
-use minicbor::Decoder;
 
+use self::body::{Unread, malformed};
 use crate::auth::{Auth, Who, refusal, unhex};
 use crate::check::View;
-use crate::relay::{NOT_A_MEMBER, Refusal, Stated, UNKNOWN_WORKSPACE};
+use crate::relay::{NOT_A_MEMBER, REGISTRATION_CLOSED, Refusal, Stated, UNKNOWN_WORKSPACE};
 
 pub use answer::{refused, status};
 
@@ -139,35 +138,6 @@ async fn member<H: Host>(host: &H, headers: &HeaderMap) -> Result<Who, Refusal> 
     authenticate(host, shown.and_then(|value| value.strip_prefix("Bearer "))).await
 }
 
-type Body = Result<Bytes, BytesRejection>;
-
-/// A body, or why it is none.
-fn whole(body: Body) -> Result<Bytes, Refusal> {
-    body.map_err(|rejected| {
-        if rejected.status().as_u16() == 413 {
-            Refusal::new(Code::TooLarge, "the request's body is too long")
-        } else {
-            Refusal::new(Code::Malformed, "the request's body was cut off")
-        }
-    })
-}
-
-fn malformed() -> Refusal {
-    Refusal::new(Code::Malformed, "the request's body is not what schema/protocol.md says")
-}
-
-/// Reads a body that is one array of `fields`.
-fn read<T>(
-    body: &[u8],
-    fields: u64,
-    read: impl FnOnce(&mut Decoder<'_>) -> Result<T, minicbor::decode::Error>,
-) -> Result<T, Refusal> {
-    let mut d = Decoder::new(body);
-    let is_array = d.array().ok().flatten() == Some(fields);
-    let value = read(&mut d).map_err(|_| malformed())?;
-    if is_array && d.position() == body.len() { Ok(value) } else { Err(malformed()) }
-}
-
 fn wait_of(headers: &HeaderMap) -> Duration {
     let seconds = headers.get("aimon-wait").and_then(|value| value.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or(0)).min(MOST_WAIT)
@@ -185,10 +155,9 @@ async fn about<H: Host>(State(host): State<H>) -> Response {
     }))
 }
 
-async fn challenge<H: Host>(State(host): State<H>, body: Body) -> Response {
+async fn challenge<H: Host>(State(host): State<H>, asked: Unread) -> Response {
     answer::of(async {
-        let body = whole(body)?;
-        let (who, origin) = read(&body, 3, |d| Ok((crate::auth::who(d)?, d.str()?.to_owned())))?;
+        let (who, origin) = asked.array(3, |d| Ok((crate::auth::who(d)?, d.str()?.to_owned()))).await?;
         let (random, now) = (host.random()?, host.now());
         host.auth(|auth| {
             if !auth.tokens.origins().contains(&origin) {
@@ -202,11 +171,10 @@ async fn challenge<H: Host>(State(host): State<H>, body: Body) -> Response {
     .await
 }
 
-async fn token<H: Host>(State(host): State<H>, body: Body) -> Response {
+async fn token<H: Host>(State(host): State<H>, asked: Unread) -> Response {
     answer::of(async {
-        let body = whole(body)?;
-        let (who, challenge, signature) =
-            read(&body, 4, |d| Ok((crate::auth::who(d)?, d.bytes()?.to_vec(), cbor::fixed(d)?)))?;
+        let read = asked.array(4, |d| Ok((crate::auth::who(d)?, d.bytes()?.to_vec(), cbor::fixed(d)?)));
+        let (who, challenge, signature) = read.await?;
         let view = host.view(who.workspace).await?;
         let view = view.ok_or_else(|| Refusal::new(Code::UnknownWorkspace, UNKNOWN_WORKSPACE))?;
         let now = host.now();
@@ -219,45 +187,37 @@ async fn token<H: Host>(State(host): State<H>, body: Body) -> Response {
     .await
 }
 
-async fn statements<H: Host>(
-    State(host): State<H>,
-    Path(workspace): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn statements<H: Host>(State(host): State<H>, Path(workspace): Path<String>, asked: Unread) -> Response {
     answer::of(async {
         let workspace = unhex(&workspace).map(WorkspaceId);
         let workspace = workspace.ok_or_else(|| Refusal::new(Code::UnknownWorkspace, UNKNOWN_WORKSPACE))?;
+        let shown = asked.headers().get("aimon-registration").and_then(|value| value.to_str().ok());
+        let may_open = host.may_open(shown);
+        // Statements carry their own proof; whether they could open anything is known before.
+        if !may_open && host.view(workspace).await?.is_none() {
+            return Err(refusal("registration-closed", REGISTRATION_CLOSED));
+        }
         let mut statements = Vec::new();
-        for frame in frames_of(&whole(body)?)? {
+        for frame in asked.frames().await? {
             let Frame::Statements(some) = frame else { return Err(malformed()) };
             statements.extend(some);
         }
-        let shown = headers.get("aimon-registration").and_then(|value| value.to_str().ok());
-        let stated = host.statements(workspace, statements, host.may_open(shown)).await?;
+        let stated = host.statements(workspace, statements, may_open).await?;
         let heads: Vec<u8> = stated.heads.iter().flat_map(|head| head.0).collect();
         Ok(cbor::write(|e| e.array(2)?.u64(stated.taken)?.bytes(&heads)?.ok()))
     })
     .await
 }
 
-fn frames_of(body: &[u8]) -> Result<Vec<Frame>, Refusal> {
-    use aimon_ledger::frame::FrameError;
-    sequence(body).map_err(|error| match error {
-        FrameError::TooLarge(_) => Refusal::new(Code::TooLarge, "a frame has at most 1,048,576 bytes"),
-        FrameError::Malformed(why) => Refusal { code: Code::Malformed, text: why },
-    })
-}
-
-async fn frames<H: Host>(State(host): State<H>, headers: HeaderMap, body: Body) -> Response {
+async fn frames<H: Host>(State(host): State<H>, asked: Unread) -> Response {
     answer::of(async {
-        let who = member(&host, &headers).await?;
+        let headers = asked.headers();
+        let (who, wait) = (member(&host, headers).await?, wait_of(headers));
         let session = headers.get("aimon-session").and_then(|value| unhex(value.to_str().ok()?));
         let session = session.ok_or_else(malformed)?;
         let turn = headers.get("aimon-turn").and_then(|value| value.to_str().ok()?.parse().ok());
         let turn = turn.ok_or_else(malformed)?;
-        let frames = frames_of(&whole(body)?)?;
-        host.exchange(who, session, Request { turn, frames, wait: wait_of(&headers) }).await
+        host.exchange(who, session, Request { turn, frames: asked.frames().await?, wait }).await
     })
     .await
 }

@@ -39,6 +39,7 @@ use crate::workspace::Workspace;
 use deliver::Fresh;
 use session::Session;
 
+pub(crate) use statements::REGISTRATION_CLOSED;
 pub use statements::Stated;
 
 /// A session, as its host names it: a socket, or a row of HTTP requests.

@@ -145,7 +145,7 @@ impl<S: Storage> Relay<S> {
     }
 }
 
-const REGISTRATION_CLOSED: &str =
+pub(crate) const REGISTRATION_CLOSED: &str =
     "this relay opens no workspace without its registration token: ask whoever runs it, or use another relay";
 
 /// Statements in frames, in their order.

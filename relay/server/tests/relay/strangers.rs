@@ -57,6 +57,35 @@ fn each_wrong_token_has_its_code() {
     assert_eq!((status, crate::world::code(&body)), is(401, "token-missing"));
 }
 
+/// A stranger makes the relay read nothing: who has no token is refused before a byte of the body is there.
+#[test]
+fn a_token_is_looked_at_before_the_body() {
+    use std::io::Write as _;
+    let people = People::with(&[1]);
+    let relay = Relay::with(&people, &[]);
+    let closed = Relay::start(&["--registration", "token"]);
+    let (invitation, workspace) = ("0".repeat(32), people.workspace());
+    let answers = format!("/v1/invitations/{invitation}/answer");
+    let statements = format!("/v1/workspaces/{workspace}/statements");
+    let cases = [
+        (&relay, "POST", "/v1/frames", 2 << 20, is(401, "token-malformed")),
+        (&relay, "PUT", &answers, 8 << 10, is(401, "token-malformed")),
+        (&closed, "POST", &statements, 2 << 20, is(403, "registration-closed")),
+    ];
+    for (relay, method, path, length, expected) in cases {
+        let mut stream = relay.stream();
+        // Of what it says will come, nothing ever does.
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nAuthorization: Bearer nobody\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let (status, body) = crate::world::answer(&mut stream);
+        assert_eq!((status, crate::world::code(&body)), expected, "{path}");
+    }
+}
+
 #[test]
 fn a_challenge_is_answered_once_and_only_as_what_it_is() {
     let people = People::with(&[1, 2]);

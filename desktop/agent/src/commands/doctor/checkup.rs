@@ -11,12 +11,12 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
+use crate::render::labels::Labels;
 use crate::render::number::{bytes, count, unreadable};
-use crate::render::status::WaitingJson;
+use crate::render::status::{WaitingJson, WithheldJson};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
-use crate::workspace::devices;
 use crate::workspace::waiting::Waiting;
 use crate::{commands, home, paint};
 
@@ -78,8 +78,8 @@ struct Workspace {
     waiting_for_a_key: u64,
     /// Chunks of revoked devices that nobody has listed.
     set_aside: u64,
-    /// Chunks that others name as the one that their author wrote before, and that are not here; null where that can't be known.
-    withheld: Option<u64>,
+    /// By device, its chunks that it wrote before others that are here, and that are not; null where that can't be known.
+    withheld: Option<Vec<WithheldJson>>,
 }
 
 #[derive(Serialize, Debug)]
@@ -114,12 +114,13 @@ impl Checkup {
     pub async fn of(place: &Place, zone: &TimeZone, pricing: &Pricing, done: Vec<String>) -> Result<Self> {
         let logs = scan::look(place)?;
         let mut view = View::open(place, false, |_| None).await?;
+        let labels = view.labels().clone();
         let (mut health, mut device, mut retention_days, mut workspace) = (None, None, None, None);
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
-            workspace = Workspace::of(replica, health.as_ref()).await?;
+            workspace = Workspace::of(replica, health.as_ref(), &labels).await?;
         }
         let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
         let report = view.report(&query, place.now.day(), pricing).await?;
@@ -206,6 +207,14 @@ impl Checkup {
             )),
             None => {}
         }
+        for WithheldJson { device, name, chunks } in self.workspace.iter().flat_map(|w| w.withheld.iter().flatten()) {
+            let (who, are) = (name.as_deref().unwrap_or(device), if *chunks == 1 { "is" } else { "are" });
+            problems.push(format!(
+                "{} of {who} {are} withheld: that device wrote behind them, and they are not here. Run `aimon sync` there, then here; if they \
+                 stay away, it can't send them (`aimon device list` there), or the relay holds them back.",
+                count(*chunks, "chunk")
+            ));
+        }
         if self.logs.files_unreadable > 0 {
             let what = unreadable(self.logs.files_unreadable);
             problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
@@ -263,10 +272,9 @@ impl Checkup {
 }
 
 impl Workspace {
-    async fn of(replica: &mut Replica, health: Option<&Health>) -> Result<Option<Self>> {
+    async fn of(replica: &mut Replica, health: Option<&Health>, labels: &Labels) -> Result<Option<Self>> {
         let (Some(id), Some(waiting)) = (replica.workspace(), Waiting::of(replica).await?) else { return Ok(None) };
-        let may_look = replica.is_writer() && !replica.is_locked();
-        let withheld = if may_look { Some(devices::withheld(replica.client().await?)) } else { None };
+        let withheld = replica.withheld().await?.map(|withheld| WithheldJson::all(&withheld, labels));
         Ok(Some(Self {
             id: id.to_string(),
             relay: replica.relay().await?,
@@ -293,7 +301,8 @@ impl Workspace {
         };
         notable(self.waiting_for_a_key, "can't be read until another device gives the key: `aimon sync` on both");
         notable(self.set_aside, "of revoked devices set aside: `aimon device vouch` lets them count");
-        notable(self.withheld.unwrap_or(0), "that others name are not here: their author or the relay holds them back");
+        let withheld = self.withheld.iter().flatten().map(|withheld| withheld.chunks).sum();
+        notable(withheld, "withheld: what wants attention is below");
         if self.locked {
             text.push_str("  the keys are not there: what others wrote can't be read, nor anything sent\n");
         }

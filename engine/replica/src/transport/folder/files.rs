@@ -115,10 +115,24 @@ impl Files {
 
     /// Removes what is half-written in a folder, and was left `age` or longer before `now`.
     pub(super) fn remove_parts(&self, folder: &Path, now: SystemTime, age: Duration) -> Result<(), Error> {
-        for name in self.names(folder)?.iter().filter(|name| name.starts_with(PART)) {
+        self.remove_old(folder, |name| name.starts_with(PART), now, age)
+    }
+
+    /// Removes files of some names that were left `age` or longer before `now`.
+    pub(super) fn remove_old(
+        &self,
+        folder: &Path,
+        is_meant: impl Fn(&str) -> bool,
+        now: SystemTime,
+        age: Duration,
+    ) -> Result<(), Error> {
+        for name in self.names(folder)?.iter().filter(|name| is_meant(name)) {
             let path = folder.join(name);
-            let written = self.root.symlink_metadata(&path).and_then(|is| is.modified());
-            if written.is_ok_and(|at| now.duration_since(at.into_std()).is_ok_and(|old| old >= age)) {
+            let Ok(is) = self.root.symlink_metadata(&path) else { continue };
+            // What shares the folder carries over when another machine wrote a file, by that one's clock; when it came to be here,
+            // this one's clock says.
+            let left = is.modified().ok().max(is.created().ok());
+            if left.is_some_and(|at| now.duration_since(at.into_std()).is_ok_and(|old| old >= age)) {
                 self.remove(&path)?;
             }
         }

@@ -1,7 +1,9 @@
 //! Invitations in a shared folder: two files, while two devices pair.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use aimon_core::pairing::HOLDS_MS;
 use aimon_ledger::frame::Code;
 
 use super::Folder;
@@ -20,6 +22,14 @@ fn name(invitation: &[u8; 16], kind: &str) -> String {
 
 fn path(invitation: &[u8; 16], kind: &str) -> PathBuf {
     Path::new(FOLDER).join(name(invitation, kind))
+}
+
+/// Whether a file's name is a post's.
+fn is_post(name: &str) -> bool {
+    let digits = name.strip_suffix(".request").or_else(|| name.strip_suffix(".answer"));
+    digits.is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+    })
 }
 
 impl Folder {
@@ -67,6 +77,15 @@ impl Folder {
     pub fn withdraw(&self, invitation: &[u8; 16]) -> Result<(), Error> {
         self.files.remove(&path(invitation, "request"))?;
         self.files.remove(&path(invitation, "answer"))
+    }
+
+    /// Removes posts whose ten minutes were over at `now`: of whoever has died while pairing.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn tidy_invitations(&self, now: SystemTime) -> Result<(), Error> {
+        let age = Duration::from_millis(HOLDS_MS.unsigned_abs());
+        self.files.remove_old(Path::new(FOLDER), is_post, now, age)
     }
 
     fn post(&self, invitation: &[u8; 16], kind: &str, post: &[u8]) -> Result<(), Error> {

@@ -221,11 +221,13 @@ impl FolderLog {
         Ok(())
     }
 
-    /// Removes what crashes have left half-written, an hour or longer before `now`.
+    /// Removes what crashes have left: what is half-written, an hour or longer before `now`, and invitations that nobody can use
+    /// any more.
     ///
     /// # Errors
     /// The folder can't be written.
     pub fn tidy(&self, now: SystemTime) -> Result<(), Error> {
+        self.folder.tidy_invitations(now)?;
         let mut folders = vec![PathBuf::new(), PathBuf::from(invitation::FOLDER), self.statements()];
         let days = self.files().names(&self.chunks())?;
         folders.extend(days.iter().filter_map(|name| names::day(name)).map(|day| self.day(day)));

@@ -33,7 +33,7 @@ impl Http {
     /// The joiner's post, if it comes within `wait` (at most 25 s); asked by whoever invited.
     ///
     /// # Errors
-    /// `unknown-invitation` once its ten minutes are over.
+    /// `invitation-expired` once its ten minutes are over.
     pub async fn await_request(
         &self,
         invitation: &[u8; 16],
@@ -64,7 +64,7 @@ impl Http {
     /// The joiner's post. The first one spends the invitation.
     ///
     /// # Errors
-    /// `invitation-spent`, `unknown-invitation`.
+    /// `invitation-spent`, `invitation-expired`, `unknown-invitation`.
     pub async fn post_request(&self, invitation: &[u8; 16], post: Vec<u8>) -> Result<(), Error> {
         self.call(self.post(&path(invitation), post), call::PROMPT, MOST_POST).await.map(drop)
     }
@@ -72,7 +72,7 @@ impl Http {
     /// The inviter's answer, if it comes within `wait` (at most 25 s).
     ///
     /// # Errors
-    /// `unknown-invitation` once it is withdrawn.
+    /// `unknown-invitation` once it is withdrawn, `invitation-expired`.
     pub async fn await_answer(&self, invitation: &[u8; 16], wait: Duration) -> Result<Option<Vec<u8>>, Error> {
         self.post_of(self.request(Method::GET, &format!("{}/answer", path(invitation))), wait).await
     }

@@ -191,6 +191,34 @@ fn two_devices_pair_in_a_folder() {
     assert_eq!(files(&scene.root().join("invitations")), BTreeSet::new());
 }
 
+/// A joiner that was killed, and an inviter that was, leave their posts: they go once nobody can use them any more.
+#[test]
+fn posts_that_were_left_go_when_their_ten_minutes_are_over() {
+    let scene = Scene::new();
+    let folder = Folder::open(&scene.root()).unwrap();
+    folder.post_request(&[0xab; 16], b"let me in").unwrap();
+    folder.post_answer(&[0xab; 16], b"come").unwrap();
+    let posts = scene.root().join("invitations");
+    fs::write(posts.join("notes.request"), "somebody else's").unwrap();
+    // By the clock of the machine that wrote it, it is older than it is here.
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    fs::File::options()
+        .write(true)
+        .open(posts.join(format!("{}.request", "ab".repeat(16))))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    let after = |minutes: u64| SystemTime::now() + Duration::from_secs(minutes * 60);
+    folder.tidy_invitations(after(9)).unwrap();
+    assert_eq!(files(&posts).len(), 3);
+    folder.tidy_invitations(after(11)).unwrap();
+    assert_eq!(files(&posts), ["notes.request".to_owned()].into());
+    // Whoever syncs tidies up, too.
+    folder.post_request(&[0xcd; 16], b"let me in").unwrap();
+    scene.log().tidy(after(11)).unwrap();
+    assert_eq!(files(&posts), ["notes.request".to_owned()].into());
+}
+
 #[cfg(unix)]
 mod links {
     use std::os::unix::fs::symlink;

@@ -38,7 +38,7 @@ pub fn size(quick: bool) -> Size {
 
 /// Durable chunks a second, and how long one takes.
 pub fn load(options: &Options, size: Size, page: &mut Page) {
-    let _ = runtime().block_on(load::measure(&scratch(options, "load"), size, page));
+    runtime().block_on(load::measure(&scratch(options, "load"), size, page));
 }
 
 /// Devices that only listen, and how fast a poll reaches those that it is for.

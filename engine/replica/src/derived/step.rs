@@ -1,0 +1,153 @@
+//! Taking in what is new: looked at in one step, written in another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aimon_core::event::MessageId;
+use aimon_core::history::index::Page;
+use aimon_core::history::{DayCells, Gauges};
+use aimon_core::time::UtcDay;
+use aimon_ledger::ids::KeyId;
+use sqlx::SqliteConnection;
+
+use super::cells::store;
+use super::facts::{GAUGES, PAGE_LIST, STALE, UPTO, listed_pages, put, put_days, read_gauges, upsert};
+use super::fold::fold;
+use super::pages::index;
+use super::{Damaged, Pending, Reading, Tables};
+use crate::changes::{self, Row, Unread, read_all};
+use crate::checked;
+
+/// What one step found out, before it is written.
+#[derive(Default)]
+pub(crate) struct Step {
+    upto: i64,
+    /// Rows that waited, and wait no more.
+    waited: Vec<i64>,
+    /// Rows whose key is not held.
+    waiting: Vec<(i64, KeyId)>,
+    /// Days that are still to be folded, where these are others than before.
+    stale: Option<BTreeSet<UtcDay>>,
+    pub(super) pages: BTreeMap<u16, Page>,
+    /// Pairs of messages that several days hold.
+    pub(crate) crossing: BTreeSet<(MessageId, UtcDay)>,
+    /// Days whose cells are new.
+    pub(crate) cells: BTreeMap<UtcDay, DayCells>,
+    /// Newest answers, if they are new.
+    pub(crate) gauges: Option<Gauges>,
+    /// Rows that cannot be read.
+    pub(crate) damaged: Damaged,
+}
+
+impl Step {
+    /// The last change that it holds.
+    pub(crate) fn upto(&self) -> i64 {
+        self.upto
+    }
+}
+
+/// Looks at what waited, and at the changes behind `upto`; `None` when there is nothing.
+pub(crate) async fn step(
+    db: &mut SqliteConnection,
+    reading: &Reading<'_>,
+    upto: i64,
+    pending: &mut Pending,
+) -> Result<Option<Step>, sqlx::Error> {
+    let Reading { ring, first, most, tables } = *reading;
+    let mut step = Step { upto, ..Step::default() };
+    let (mut new, mut bytes) = (Vec::new(), 0);
+    while bytes < most
+        && let Some(seq) = pending.rows.pop()
+    {
+        step.waited.push(seq);
+        // What has gone since waits no more either.
+        let row = changes::one(db, seq).await?;
+        bytes = bytes.saturating_add(row.as_ref().map_or(0, |row| row.len() as i64));
+        new.extend(row);
+    }
+    let mut has_more = !pending.rows.is_empty();
+    if !has_more {
+        let behind = changes::after(db, upto, most).await?;
+        step.upto = behind.last().map_or(upto, |row| row.seq);
+        has_more = behind.iter().map(Row::len).sum::<usize>() as i64 >= most;
+        new.extend(behind);
+    }
+    let stale = std::mem::take(&mut pending.stale);
+    if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
+        return Ok(None);
+    }
+    let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
+    let mut gauges: Option<Gauges> = None;
+    let read = read_all(&new, |row| row.figures(ring));
+    for (row, read) in new.into_iter().zip(read) {
+        match read {
+            Ok(all) => {
+                for figures in all {
+                    if let Some(day) = row.place.day {
+                        pairs.extend(figures.records.iter().map(|r| (r.message, day)));
+                    }
+                    if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
+                        let held = match gauges.take() {
+                            Some(held) => held,
+                            None if tables == Tables::Used => read_gauges(db).await?,
+                            None => Gauges::default(),
+                        };
+                        gauges.insert(held).absorb(&figures.gauges, &figures.unchanged);
+                    }
+                }
+            }
+            Err(Unread::Waits(key)) => step.waiting.push((row.seq, key)),
+            Err(why) => step.damaged.push((row, why)),
+        }
+    }
+    step.gauges = gauges;
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale.iter().copied()).collect();
+    index(db, &mut step, &pairs, first, tables).await?;
+    dirty.extend(step.crossing.iter().map(|c| c.1));
+    dirty.retain(|d| *d >= first);
+    // A day that many steps bring something to is folded once, behind the last of them.
+    if has_more {
+        step.stale = (dirty != stale).then(|| dirty.clone());
+        pending.stale = dirty;
+        return Ok(Some(step));
+    }
+    step.stale = (!stale.is_empty()).then(BTreeSet::new);
+    let known: BTreeSet<_> = step.crossing.clone();
+    step.cells = fold(db, ring, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
+    Ok(Some(step))
+}
+
+/// Writes what a step found out.
+pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), sqlx::Error> {
+    put(db, "upto", &checked::seal(UPTO, step.upto.to_le_bytes().to_vec())).await?;
+    if let Some(stale) = &step.stale {
+        put_days(db, "stale", STALE, stale).await?;
+    }
+    for seq in &step.waited {
+        sqlx::query("DELETE FROM waiting WHERE seq = ?").bind(seq).execute(&mut *db).await?;
+    }
+    for (seq, key) in &step.waiting {
+        let sql = "INSERT OR REPLACE INTO waiting (seq, key) VALUES (?, ?)";
+        sqlx::query(sql).bind(seq).bind(key.0.as_slice()).execute(&mut *db).await?;
+    }
+    if let Some(gauges) = &step.gauges {
+        put(db, "gauges", &checked::seal(GAUGES, gauges.encode())).await?;
+    }
+    let pages: Vec<(i64, Vec<u8>)> = step.pages.iter().map(|(n, p)| (i64::from(*n), p.encode())).collect();
+    upsert(db, "INSERT OR REPLACE INTO pages (page, bytes) ", &pages).await?;
+    let mut listed = listed_pages(db).await?;
+    for number in step.pages.keys() {
+        listed[usize::from(*number) / 8] |= 1 << (number % 8);
+    }
+    put(db, "pages", &checked::seal(PAGE_LIST, listed)).await?;
+    store(db, &step.cells).await?;
+    for (message, day) in &step.crossing {
+        sqlx::query("INSERT OR IGNORE INTO crossing (message, day) VALUES (?, ?)")
+            .bind(message.0.as_slice())
+            .bind(day.0)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! A replica and a folder that it shares.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aimon_replica::link::{Goal, Link};
+use aimon_replica::transport::{self, Address, Folder};
+use tokio::sync::Mutex;
+
+use super::world::{World, workspace};
+use super::*;
+
+/// What time it is, today and on the next days.
+const CLOCKS: [fn() -> UtcMillis; 3] = [|| NOW, || UtcMillis(NOW.0 + DAY), || UtcMillis(NOW.0 + 2 * DAY)];
+
+/// A device that shares a folder.
+struct Scene {
+    shared: TempDir,
+    world: World,
+    replica: Mutex<Replica>,
+    _home: TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (shared, home) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        Folder::begin(shared.path()).unwrap();
+        let (world, mut replica) = workspace(&home).await;
+        let address = Address::folder(shared.path()).unwrap().to_string();
+        replica.set_relay(Some(&address)).await.unwrap();
+        Self { shared, world, replica: Mutex::new(replica), _home: home }
+    }
+
+    /// An exchange with the folder, so many days later.
+    async fn exchange(&self, days: usize) {
+        let address = Address::folder(self.shared.path()).unwrap();
+        let mut link = Link::new(&address, &transport::Options::default(), None, CLOCKS[days]).unwrap();
+        link.run(&self.replica, Goal::Even, &mut |_| {}).await.unwrap();
+    }
+
+    async fn seal(&self, days: usize) -> u64 {
+        self.replica.lock().await.seal(CLOCKS[days]()).await.unwrap()
+    }
+
+    /// The files of chunks, or of statements.
+    fn files(&self, what: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut open = vec![self.shared.path().join(self.world.id().to_string()).join(what)];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() { open.push(entry) } else { found.push(entry) }
+            }
+        }
+        found
+    }
+}
+
+fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn damaged_files_are_written_anew_once_a_day() {
+    let scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let [chunk] = &scene.files("chunks")[..] else { panic!() };
+    let statement = &scene.files("statements")[1];
+    for day in 1..3 {
+        let whole = [chunk, statement].map(|file| fs::read(file).unwrap());
+        [chunk, statement].into_iter().for_each(|file| damage(file));
+        // Every file is read for it: not with each exchange.
+        scene.exchange(day - 1).await;
+        assert_ne!(fs::read(chunk).unwrap(), whole[0]);
+        scene.exchange(day).await;
+        assert_eq!([chunk, statement].map(|file| fs::read(file).unwrap()), whole, "day {day}");
+    }
+}
+
+/// What a device wrote before it was set back, and what its clone writes, lies in the folder: it is held before a day is sealed.
+#[tokio::test]
+async fn a_day_is_sealed_by_who_has_found_the_folder_whole() {
+    let mut scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    record(&mut *scene.replica.lock().await, &[call(2, 7, 0)]).await;
+    assert_eq!(scene.seal(1).await, 0, "nothing was heard of it yet");
+    scene.exchange(0).await;
+    let own = scene.world.a;
+    let cloned = scene.world.calls(own, 0, &[call(3, 5, 0)]);
+    let day = scene.files("chunks")[0].parent().unwrap().to_owned();
+    let file = day.join(cloned.id().to_string());
+    fs::write(&file, &cloned.bytes()[..100]).unwrap();
+    scene.exchange(1).await;
+    assert_eq!(scene.seal(1).await, 0, "a file has not arrived yet");
+    fs::write(&file, cloned.bytes()).unwrap();
+    scene.exchange(1).await;
+    assert_eq!(scene.seal(1).await, 1);
+    assert_eq!(scene.seal(1).await, 0, "once a day");
+    // A folder that is gone is not known to be whole any more.
+    record(&mut *scene.replica.lock().await, &[call(4, 5, 0)]).await;
+    fs::rename(scene.shared.path(), scene.shared.path().with_extension("away")).unwrap();
+    let address = Address::folder(scene.shared.path());
+    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), None, CLOCKS[2]).unwrap();
+    let gone = link.run(&scene.replica, Goal::Even, &mut |_| {}).await;
+    assert_eq!(gone.unwrap_err().code(), "no-shared-folder");
+    assert_eq!(scene.seal(2).await, 0);
+    fs::rename(scene.shared.path().with_extension("away"), scene.shared.path()).unwrap();
+    scene.exchange(2).await;
+    assert_eq!(scene.seal(2).await, 1);
+}
