@@ -31,16 +31,17 @@ impl Standing {
     }
 }
 
-/// The answers that stand, by key; and the notes whose answer is not held, which count as nothing.
+/// The answers that stand, by key; and the notes whose answer is not held, which count as nothing. A note raises an answer's time,
+/// never the rank of its clock, and a device's note says nothing of what a provider has dated.
 pub fn standing(
     answers: impl IntoIterator<Item = Answer>,
     notes: impl IntoIterator<Item = Unchanged>,
 ) -> (BTreeMap<AnswerKey, Standing>, Vec<Unchanged>) {
-    let mut held: BTreeMap<(AnswerKey, AnswerHash), Standing> = BTreeMap::new();
+    let mut held: BTreeMap<(AnswerKey, AnswerHash, Clock), Standing> = BTreeMap::new();
     for answer in answers {
         let seen = (answer.clock, answer.observed);
         let one = Standing { seen, answer };
-        match held.entry((one.answer.key.clone(), one.answer.hash())) {
+        match held.entry((one.answer.key.clone(), one.answer.hash(), one.answer.clock)) {
             std::collections::btree_map::Entry::Vacant(e) => {
                 e.insert(one);
             }
@@ -52,13 +53,21 @@ pub fn standing(
     }
     let mut orphans = Vec::new();
     for note in notes {
-        match held.get_mut(&(note.key.clone(), note.answer)) {
-            Some(one) => one.seen = one.seen.max((note.clock, note.seen)),
-            None => orphans.push(note),
+        let mut is_held = false;
+        for clock in [Clock::Device, Clock::Provider] {
+            if let Some(one) = held.get_mut(&(note.key.clone(), note.answer, clock)) {
+                is_held = true;
+                if clock <= note.clock {
+                    one.seen.1 = one.seen.1.max(note.seen);
+                }
+            }
+        }
+        if !is_held {
+            orphans.push(note);
         }
     }
     let mut stands: BTreeMap<AnswerKey, Standing> = BTreeMap::new();
-    for ((key, _), one) in held {
+    for ((key, ..), one) in held {
         match stands.entry(key) {
             std::collections::btree_map::Entry::Vacant(e) => {
                 e.insert(one);
