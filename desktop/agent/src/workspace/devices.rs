@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::ids::DeviceId;
 use aimon_core::settings::{Path, Settings};
-use aimon_core::sync::Client;
 use aimon_core::time::{UtcDay, UtcMillis};
-use aimon_ledger::chunk::Place;
-use aimon_ledger::ids::Short;
 use aimon_replica::Replica;
 
 use super::said::Said;
@@ -123,27 +120,6 @@ async fn newest_calls(
         }
     }
     Ok(calls)
-}
-
-/// How many chunks that others name as the one that their author wrote before are not held, nor covered by one that is: of days
-/// that are kept, and that no purge reaches.
-pub fn withheld(client: &Client) -> u64 {
-    let (log, purges) = (client.log(), &client.standing().purges);
-    let mut held: BTreeSet<(DeviceId, Option<UtcDay>, Short)> = BTreeSet::new();
-    for (id, header, _) in log.all() {
-        let place = header.place;
-        held.extend(
-            std::iter::once(id.short()).chain(header.covers.iter().copied()).map(|id| (place.device, place.day, id)),
-        );
-    }
-    let named = log.all().filter_map(|(_, header, _)| Some((header.place.device, header.previous?)));
-    let named: BTreeSet<(DeviceId, Option<UtcDay>, Short)> =
-        named.map(|(device, previous)| (device, previous.day, previous.id)).collect();
-    let is_expected = |(device, day, _): &&(DeviceId, Option<UtcDay>, Short)| {
-        let place = Place { device: *device, day: *day, part: 0 };
-        day.is_none_or(|day| day >= client.first_day()) && !purges.iter().any(|purge| purge.reaches(&place))
-    };
-    named.difference(&held).filter(is_expected).count() as u64
 }
 
 /// The one device that is meant by its name, its id, or how that begins.

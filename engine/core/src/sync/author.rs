@@ -68,7 +68,7 @@ impl Client {
         if !self.is_member() {
             return Err(SyncError::NotAMember);
         }
-        self.ring.current(&self.standing).ok_or(SyncError::NoKey).map(|_| ())
+        if self.can_write() { Ok(()) } else { Err(SyncError::NoKey) }
     }
 
     /// Writes a batch that another device wrote, as this device's own.

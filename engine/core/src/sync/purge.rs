@@ -18,7 +18,7 @@ use minicbor::Decoder;
 use super::{Client, Fault, Held, Step, SyncError, Write};
 use crate::batch::Batch;
 use crate::crypto;
-use crate::event::{AnswerKey, MessageId, Record, RequestId};
+use crate::event::{AnswerKey, Event, MessageId, Record, RequestId};
 use crate::name::Name;
 
 /// What a purge takes, of what it reaches.
@@ -100,6 +100,17 @@ impl Purge {
         })
     }
 
+    /// Whether an event goes.
+    pub fn takes(&self, event: &Event) -> bool {
+        match event {
+            Event::Record(record) => self.takes_record(record),
+            Event::Answer(answer) => self.takes_answer(&answer.key, answer.observed),
+            Event::Unchanged(note) => self.takes_answer(&note.key, note.seen),
+            // It reaches days, and a setting has none.
+            Event::Setting(_) => false,
+        }
+    }
+
     fn takes_answer(&self, key: &AnswerKey, observed: UtcMillis) -> bool {
         let day = if key.bucket.is_gauge() { observed.day() } else { key.bucket.start.day() };
         self.takes_at(day, observed).is_some_and(|selection| {
@@ -128,6 +139,18 @@ impl Client {
         let counting: BTreeSet<Short> = self.standing.purges.iter().map(|purge| purge.id).collect();
         let statements = self.membership.statements().filter(|statement| counting.contains(&statement.id().short()));
         statements.filter_map(|statement| self.read_purge(statement)).collect()
+    }
+
+    /// Whether the key is not here of a purge that reaches days of this device which are kept. What is written says that it obeys
+    /// its purges: as long as one can't be read, nobody knows what to leave out.
+    pub(super) fn has_locked_purge(&self) -> bool {
+        let reaching = self.standing.purges.iter().filter(|purge| {
+            let is_mine = purge.devices.is_empty() || purge.devices.contains(&self.me.device);
+            is_mine && *purge.days.end() >= self.first_day()
+        });
+        let reaching: BTreeSet<Short> = reaching.map(|purge| purge.id).collect();
+        let mut statements = self.membership.statements().filter(|one| reaching.contains(&one.id().short()));
+        statements.any(|one| matches!(&one.body().what, What::Purge { key, .. } if self.ring.get(key).is_none()))
     }
 
     /// What a purge's statement says, as far as it can be read; `None` of any other statement.
@@ -212,7 +235,7 @@ impl Client {
     }
 
     /// Which purges this device has signed whose remains a relay has not taken yet: they are said after them.
-    pub(super) fn withheld(&self) -> BTreeSet<StatementId> {
+    pub(super) fn held_back(&self) -> BTreeSet<StatementId> {
         let obeyed: BTreeSet<Short> = self
             .queue
             .waiting_ids()

@@ -263,21 +263,21 @@ impl Client {
     /// Says what the relay has not heard. A purge waits until what remains of what it takes has been taken by the relay.
     pub(super) fn say_lacking(&mut self, step: &mut Step) {
         let Some(welcome) = self.session.welcome.as_ref().filter(|_| self.session.has_unsaid) else { return };
-        let mut withheld = self.withheld();
+        let mut held_back = self.held_back();
         let mut lacking = Vec::new();
         for statement in self.membership.lacking(&welcome.heads) {
             if self.session.said.contains(&statement.id()) {
                 continue;
             }
-            // What follows something that is withheld can't be understood without it.
-            if statement.body().follows.iter().any(|id| withheld.contains(id)) {
-                withheld.insert(statement.id());
+            // What follows something that is held back can't be understood without it.
+            if statement.body().follows.iter().any(|id| held_back.contains(id)) {
+                held_back.insert(statement.id());
             }
-            if !withheld.contains(&statement.id()) {
+            if !held_back.contains(&statement.id()) {
                 lacking.push((statement.id(), statement.bytes().to_vec()));
             }
         }
-        self.session.has_unsaid = !withheld.is_empty();
+        self.session.has_unsaid = !held_back.is_empty();
         // What counts at the relay changes with what it hears.
         self.session.is_due |= !lacking.is_empty();
         self.session.said.extend(lacking.iter().map(|(id, _)| *id));

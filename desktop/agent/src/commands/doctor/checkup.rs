@@ -16,7 +16,6 @@ use crate::render::status::WaitingJson;
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
-use crate::workspace::devices;
 use crate::workspace::waiting::Waiting;
 use crate::{commands, home, paint};
 
@@ -266,7 +265,7 @@ impl Workspace {
     async fn of(replica: &mut Replica, health: Option<&Health>) -> Result<Option<Self>> {
         let (Some(id), Some(waiting)) = (replica.workspace(), Waiting::of(replica).await?) else { return Ok(None) };
         let may_look = replica.is_writer() && !replica.is_locked();
-        let withheld = if may_look { Some(devices::withheld(replica.client().await?)) } else { None };
+        let withheld = if may_look { Some(replica.client().await?.withheld().len() as u64) } else { None };
         Ok(Some(Self {
             id: id.to_string(),
             relay: replica.relay().await?,
