@@ -2,14 +2,17 @@
 
 use aimon_core::batch::Batch;
 use aimon_core::crypto::SecretKeys;
+use aimon_core::segment;
 use aimon_core::sync::{Client, Selection, Step, SyncError, entry};
 use aimon_ledger::ids::DeviceId;
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::statement::Statement;
+use aimon_ledger::time::UtcDay;
 
-use super::events::{SOURCES, change, event};
+use super::events::{SOURCES, Told, call, change, document, numbers};
 use super::{MOST, World, id, seed};
-use crate::disk::Disk;
+use crate::disk::{Disk, Plain};
+use crate::happening::Happening;
 use crate::node::Node;
 
 impl World {
@@ -44,44 +47,80 @@ impl World {
         }
     }
 
-    pub(super) fn admit(&mut self, by: usize, past: u8) {
+    /// Takes a device in that has a past of its own: `past` days of what it recorded, and `others` days of what a third device of
+    /// its old workspace did, which may come too.
+    pub(super) fn admit(&mut self, by: usize, past: u8, others: u8) {
         if self.nodes.len() >= MOST {
             return;
         }
-        let (device, seed) = (id(&mut self.dice), seed(&mut self.dice));
-        let mut disk = Disk { time: Some(TrustedTime::new(self.now)), ..Disk::default() };
-        for back in 0..past {
-            self.events += 1;
-            let day = self.now.day().plus(-i32::from(back));
-            let batch = Batch::new([event(self.events, day)]);
-            disk.plain.push((Some(day), change(self.dice.next(), &batch)));
-            disk.truth.insert(self.events, day);
-            self.days.insert(self.events, day);
-        }
-        let keys = SecretKeys::of_seed(seed).public();
-        let Some(client) = &mut self.nodes[by].client else { return };
-        let Ok(step) = client.admit(device, keys) else { return };
-        if !self.go(by, step) {
+        let (device, third) = (id(&mut self.dice), id(&mut self.dice));
+        let own: Vec<(UtcDay, Vec<u8>)> = (0..past).map(|back| self.happened(device, back)).collect();
+        let told: Vec<(UtcDay, Vec<u8>)> = (0..others).map(|back| self.happened(third, back)).collect();
+        let plain = |all: &[(UtcDay, Vec<u8>)], origin| -> Vec<Plain> {
+            all.iter().map(|(day, content)| Plain { day: Some(*day), content: content.clone(), origin }).collect()
+        };
+        let joins = [plain(&own, None), plain(&told, Some(third))].concat();
+        if !self.take_in(by, device, joins) {
             return;
         }
-        let mut node = Node::new(device, seed, disk, Vec::new(), self.fork());
+        if others > 0 {
+            self.saw(Happening::ThirdPast);
+        }
+        // It was the third one's all along.
+        if others == 2 && self.nodes.len() < MOST {
+            self.take_in(by, third, plain(&told, None));
+        }
+    }
+
+    /// A day of a device in its old workspace: a change, or a document.
+    fn happened(&mut self, device: DeviceId, back: u8) -> (UtcDay, Vec<u8>) {
+        let day = self.now.day().plus(-i32::from(back));
+        let mut batches = Vec::new();
+        for _ in 0..=back % 2 {
+            self.events += 1;
+            let event = call(self.events, day);
+            batches.push(Batch::new([event.clone()]));
+            self.told.insert(self.events, Told { event, by: device });
+        }
+        let writer = self.dice.next();
+        let content = match &batches[..] {
+            [one] => change(writer, one),
+            several => document(writer, several),
+        };
+        (day, content)
+    }
+
+    fn take_in(&mut self, by: usize, device: DeviceId, plain: Vec<Plain>) -> bool {
+        let seed = seed(&mut self.dice);
+        let keys = SecretKeys::of_seed(seed).public();
+        let Some(client) = &mut self.nodes[by].client else { return false };
+        let Ok(step) = client.admit(device, keys) else { return false };
+        if !self.go(by, step) {
+            return false;
+        }
+        let mut disk = Disk { time: Some(TrustedTime::new(self.now)), plain, ..Disk::default() };
+        for content in disk.plain.iter().map(|plain| &plain.content) {
+            let batches = segment::batches(content).unwrap_or_default();
+            let known = batches.iter().flat_map(|bytes| numbers(&Batch::decode(bytes).unwrap_or_default()));
+            disk.truth.extend(known.filter_map(|number| Some((number, self.told.get(&number)?.event.day()))));
+        }
+        let mut node = Node::new(device, seed, disk, self.faults.clone(), self.fork());
         node.is_joining = true;
         self.nodes.push(node);
+        true
     }
 
     /// A device that waits for its admit looks whether it is there; if so it comes in, with all that it has.
     pub fn enter(&mut self, n: usize) -> bool {
-        let heard = match &self.folder {
-            Some(folder) => folder.statements.values().cloned().collect(),
-            None => self.server.statements(&self.workspace),
-        };
-        let heard: Vec<Statement> = heard.into_iter().filter_map(|bytes| Statement::parse(bytes).ok()).collect();
+        let all = self.statements();
+        let heard: Vec<Statement> = self.nodes[n].lies.shown(None, &all).into_iter().cloned().collect();
         let Some(statements) = entry(&self.workspace, &self.nodes[n].me(), heard) else { return false };
         let node = &mut self.nodes[n];
         node.disk.statements = statements;
         node.is_joining = false;
         node.start(self.now);
         node.catch_up();
+        self.look_at(n);
         true
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::crypto::{self, Entropy, SecretKeys};
-use aimon_core::sync::{Client, Fault};
+use aimon_core::sync::{Client, Fault, Withheld};
 use aimon_generator::Prng;
+use aimon_ledger::chunk::Header;
 use aimon_ledger::ids::{ChunkId, DeviceId, WorkspaceId};
 use aimon_ledger::membership::Membership;
 use aimon_ledger::retention::{Retention, TrustedTime};
@@ -14,6 +15,8 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 use crate::check::Broken;
 use crate::disk::Disk;
 use crate::folder::Folder;
+use crate::happening::Happening;
+use crate::library::Library;
 use crate::node::Node;
 use crate::plan::{Action, Plan};
 use crate::server::{RelayFault, Server};
@@ -24,8 +27,9 @@ mod liars;
 mod membership;
 mod network;
 mod quiet;
+mod scenes;
 
-pub use events::event;
+pub use events::{Told, numbers};
 
 /// When every world begins.
 const START: UtcMillis = UtcMillis(1_780_000_000_000);
@@ -36,7 +40,7 @@ const MOST: usize = 6;
 /// What goes wrong on purpose.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Faults {
-    /// In each device that there is at the start.
+    /// In each device.
     pub device: Option<Fault>,
     /// In the relay.
     pub relay: Option<RelayFault>,
@@ -59,10 +63,18 @@ pub struct World {
     pub contents: BTreeMap<ChunkId, BTreeSet<u64>>,
     /// The latest first day that anybody has ever kept from: a relay may have let go what is before it.
     pub first_ever: UtcDay,
-    /// Each event's day.
-    pub days: BTreeMap<u64, UtcDay>,
+    /// All events, by their numbers.
+    pub told: BTreeMap<u64, Told>,
+    /// All chunks that were ever written, by how others name them.
+    pub written: BTreeMap<Withheld, (ChunkId, Header)>,
+    /// What has come about that the worlds are there for.
+    pub happened: BTreeSet<Happening>,
+    /// Whether a clock was ever wrong.
+    pub was_skewed: bool,
+    pub library: Library,
     sessions: u64,
     events: u64,
+    faults: Vec<Fault>,
     dice: Prng,
 }
 
@@ -99,9 +111,14 @@ impl World {
             vouched: Vec::new(),
             contents: BTreeMap::new(),
             first_ever: UtcDay(i32::MIN),
-            days: BTreeMap::new(),
+            told: BTreeMap::new(),
+            written: BTreeMap::new(),
+            happened: BTreeSet::new(),
+            was_skewed: false,
+            library: Library::default(),
             sessions: 0,
             events: 0,
+            faults: faults.device.into_iter().collect(),
             dice,
         };
         let people: Vec<(DeviceId, [u8; 32])> =
@@ -109,7 +126,7 @@ impl World {
         let statements = world.begin(&phrase, &people);
         for (device, seed) in people {
             let disk = Disk { statements: statements.clone(), time: Some(TrustedTime::new(START)), ..Disk::default() };
-            let mut node = Node::new(device, seed, disk, faults.device.into_iter().collect(), world.fork());
+            let mut node = Node::new(device, seed, disk, world.faults.clone(), world.fork());
             node.start(START);
             world.nodes.push(node);
         }
@@ -142,6 +159,10 @@ impl World {
 
     fn fork(&mut self) -> Prng {
         Prng::of(&[self.dice.next()])
+    }
+
+    pub(crate) fn saw(&mut self, what: Happening) {
+        self.happened.insert(what);
     }
 
     fn pick(&self, n: u8) -> usize {
@@ -178,6 +199,7 @@ impl World {
             Action::Clock { node, ms } => {
                 let node = self.pick(node);
                 self.nodes[node].skew = ms;
+                self.was_skewed |= ms != 0;
             }
             Action::Seal { node } => self.seal(self.pick(node)),
             Action::Backup { node } => {
@@ -208,7 +230,7 @@ impl World {
                 self.cut();
                 self.server.fill(is_full, self.now);
             }
-            Action::Admit { by, past } => self.admit(self.pick(by), past),
+            Action::Admit { by, past, others } => self.admit(self.pick(by), past, others),
             Action::Revoke { by, whom } => {
                 let whom = self.nodes[self.pick(whom)].device;
                 self.say(self.pick(by), |client| client.revoke(whom));
@@ -223,10 +245,31 @@ impl World {
                     self.say(self.pick(by), |client| client.retain(retention));
                 }
             }
-            Action::Set { node, path } => self.set(self.pick(node), path),
+            Action::Set { node, path, count } => self.set(self.pick(node), path, count),
             Action::Purge { by, first, last, source } => self.purge(self.pick(by), first, last, source),
             Action::Lie { node, dice } => self.lie(self.pick(node), dice),
             Action::Stranger { dice } => self.stranger(dice),
+            Action::Poll { node, back, dice } => self.poll(self.pick(node), back, dice),
+            Action::HideChunks { node, dice } => {
+                let node = self.pick(node);
+                self.nodes[node].lies.chunks = dice;
+            }
+            Action::HideStatements { node, dice } => {
+                let node = self.pick(node);
+                self.nodes[node].lies.statements = dice;
+            }
+            Action::Midnight { before } => self.midnight(before),
+            Action::Month { node, by, first, last } => self.month(self.pick(node), self.pick(by), first, last),
+            Action::BothSet { node, path } => self.both_set(self.pick(node), path),
+            Action::ManySet { node, count } => self.many_set(self.pick(node), count),
+            Action::RevokeTwice { whom, by, and } => {
+                self.revoke_twice(self.pick(whom), self.pick(by), self.pick(and));
+            }
+            Action::RevokeUnheard { whom, by, and } => {
+                self.revoke_unheard(self.pick(whom), self.pick(by), self.pick(and));
+            }
+            Action::PurgeUnread { by, and } => self.purge_unread(self.pick(by), self.pick(and)),
+            Action::LoseBoth { node } => self.lose_both(self.pick(node)),
         }
         Ok(())
     }

@@ -6,11 +6,12 @@ use aimon_ledger::frame::Frame;
 use aimon_relay_core::relay::{Said, SessionId};
 
 use super::World;
+use crate::happening::Happening;
 use crate::node::Message;
 
 impl World {
     pub(super) fn connect(&mut self, n: usize) {
-        if self.nodes[n].is_lost || self.nodes[n].session.is_some() {
+        if self.nodes[n].is_lost || self.nodes[n].is_away || self.nodes[n].session.is_some() {
             return;
         }
         if self.folder.is_some() {
@@ -39,6 +40,12 @@ impl World {
         self.nodes[n].session = Some(self.sessions);
         self.server.relay.open(SessionId(self.sessions), self.workspace, device);
         let now = self.nodes[n].now(self.now);
+        match self.nodes[n].skew.abs() {
+            0 => {}
+            86_400_000 => self.saw(Happening::DayOff),
+            31_536_000_000.. => self.saw(Happening::YearsAhead),
+            _ => {}
+        }
         if let Some(client) = &mut self.nodes[n].client {
             let step = client.opened(now);
             self.go(n, step);
@@ -95,12 +102,11 @@ impl World {
         while !said.is_empty() {
             for one in std::mem::take(&mut said) {
                 self.server.relay.taken(one.to, one.weight);
-                let node = self.nodes.iter_mut().find(|node| node.session == Some(one.to.0));
-                if let Some(node) = node {
-                    node.inbox.push_back(Message::Frame(one.frame));
-                    if one.is_last {
-                        node.inbox.push_back(Message::Closed);
-                    }
+                let Some(n) = self.nodes.iter().position(|node| node.session == Some(one.to.0)) else { continue };
+                let shown = self.as_shown(n, one.frame);
+                self.nodes[n].inbox.extend(shown.map(Message::Frame));
+                if one.is_last {
+                    self.nodes[n].inbox.push_back(Message::Closed);
                 }
             }
             if self.server.relay.is_busy() {

@@ -4,7 +4,8 @@ use aimon_core::sync::Client;
 use aimon_ledger::time::UtcMillis;
 
 use super::World;
-use crate::check::Broken;
+use crate::check::{self, Broken};
+use crate::lies::Lies;
 use crate::node::Node;
 
 impl World {
@@ -26,6 +27,12 @@ impl World {
         for node in &mut self.nodes {
             node.skew = 0;
             node.crash = None;
+            node.is_away = false;
+        }
+        if self.nodes.iter().any(Node::is_lied_to) {
+            self.settle_as(false)?;
+            check::while_hidden(self)?;
+            self.nodes.iter_mut().for_each(|node| node.lies = Lies::default());
         }
         // Sides are compared once a connection and a day. What a device that lies has done shows the next time, and what others do
         // about it the time after that.
@@ -41,6 +48,11 @@ impl World {
     /// # Errors
     /// If that does not end.
     pub fn settle(&mut self) -> Result<(), Broken> {
+        self.settle_as(true)
+    }
+
+    /// The same; whom a relay lies to can't become even with it.
+    fn settle_as(&mut self, is_honest: bool) -> Result<(), Broken> {
         let mut dice = self.fork();
         for _round in 0..80 {
             self.wait(5_000);
@@ -62,7 +74,7 @@ impl World {
             let members = self.members();
             let is_even =
                 |n: &usize| self.folder.is_some() || self.nodes[*n].client.as_ref().is_some_and(Client::is_even);
-            if is_quiet && members.iter().all(is_even) {
+            if is_quiet && (!is_honest || members.iter().all(is_even)) {
                 return Ok(());
             }
         }
@@ -76,7 +88,7 @@ impl World {
     /// The devices that are there and belong to the workspace, by all that was said: one that was revoked may not have heard.
     pub fn members(&mut self) -> Vec<usize> {
         let Ok(view) = self.server.relay.view(&self.workspace);
-        let in_folder = self.folder.as_ref().map(|folder| folder.members(&self.workspace));
+        let in_folder = self.folder.as_mut().map(|folder| folder.members(&self.workspace));
         let is_in = |node: &Node| {
             let is_there = !node.is_lost && !node.is_joining && node.client.is_some();
             let is_member = match &in_folder {
