@@ -118,6 +118,8 @@ pub(super) struct Session {
     pub(super) offers: VecDeque<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
+    /// Those of them that the relay holds a snapshot of, as it says.
+    covered: HashSet<ChunkId>,
     /// The relay has said that it keeps no day before this one.
     refused_before: Option<UtcDay>,
     retry_at: Option<UtcMillis>,
@@ -140,6 +142,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Whether the relay has said that a snapshot covers this.
+    pub(super) fn is_covered(&self, id: &ChunkId) -> bool {
+        self.covered.contains(id)
+    }
+
     /// The relay has these.
     pub(super) fn know(&mut self, statements: &[Statement]) {
         self.said.extend(statements.iter().map(Statement::id));
@@ -281,6 +288,12 @@ impl Client {
         // What counts at the relay changes with what it hears.
         self.session.is_due |= !lacking.is_empty();
         self.session.said.extend(lacking.iter().map(|(id, _)| *id));
+        // What has covered them there may be void by what is said now.
+        if !lacking.is_empty() {
+            for id in std::mem::take(&mut self.session.covered) {
+                self.session.resting.remove(&id);
+            }
+        }
         for some in frames(lacking.into_iter().map(|(_, bytes)| bytes).collect(), Vec::len) {
             step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
         }
@@ -354,6 +367,7 @@ impl Client {
                 // It leaves the queue once the snapshot is here and contains it; where it is not on its way, repair asks for it.
                 Outcome::Covered => {
                     self.session.resting.insert(id);
+                    self.session.covered.insert(id);
                     self.session.is_due = true;
                 }
                 Outcome::Refused(code) => self.refused(id, code, now, &mut step),
