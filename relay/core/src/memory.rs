@@ -70,6 +70,11 @@ impl Memory {
         self.held(workspace).filter(|(_, is_aside)| !is_aside).map(|(chunk, _)| chunk)
     }
 
+    /// The statements of a workspace, in the order in which they were added.
+    pub fn said(&self, workspace: &WorkspaceId) -> impl Iterator<Item = &[u8]> {
+        self.statements.rows.range((*workspace, 0)..=(*workspace, u64::MAX)).map(|(_, bytes)| &**bytes)
+    }
+
     /// All chunks of a workspace, and whether each is set aside.
     pub fn held(&self, workspace: &WorkspaceId) -> impl Iterator<Item = (&Chunk, bool)> {
         let rows = self.chunks.rows.range((*workspace, 0)..=(*workspace, u64::MAX));

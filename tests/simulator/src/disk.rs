@@ -2,15 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::batch::Batch;
-use aimon_core::segment;
-use aimon_core::sync::{Client, Held, Stored, Write};
+use aimon_core::sync::{Held, Stored, Write};
 use aimon_ledger::chunk::{Chunk, Previous};
 use aimon_ledger::frame::Code;
 use aimon_ledger::ids::{ChunkId, DeviceId};
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
+
+/// What rests in clear until it becomes chunks: a change or a document.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    pub day: Option<UtcDay>,
+    pub content: Vec<u8>,
+    /// Whose it is, if another device's of the old workspace.
+    pub origin: Option<DeviceId>,
+}
 
 /// What is durable.
 #[derive(Clone, Default, Debug)]
@@ -22,10 +29,12 @@ pub struct Disk {
     pub last: Option<Previous>,
     pub cursor: u64,
     pub time: Option<TrustedTime>,
-    /// What was recorded before there was a workspace, or while its key was not there: a day's change each.
-    pub plain: Vec<(Option<UtcDay>, Vec<u8>)>,
+    /// What was recorded before there was a workspace, or while its key was not there.
+    pub plain: Vec<Plain>,
+    /// The ids of the chunks, in the order in which they came.
+    pub order: Vec<ChunkId>,
     /// The events that were recorded onto this disk: for the judge, not for the device.
-    pub truth: BTreeMap<u64, UtcDay>,
+    pub truth: BTreeMap<u64, Option<UtcDay>>,
     /// All chunks that were ever on this disk, and whose they are: for the judge too.
     pub seen: BTreeMap<ChunkId, DeviceId>,
 }
@@ -43,7 +52,11 @@ impl Disk {
 
     pub fn apply(&mut self, write: &Write) {
         self.statements.extend(write.statements.iter().cloned());
-        self.chunks.extend(write.chunks.iter().map(|chunk| (chunk.id(), chunk.clone())));
+        for chunk in &write.chunks {
+            if self.chunks.insert(chunk.id(), chunk.clone()).is_none() {
+                self.order.push(chunk.id());
+            }
+        }
         for (id, counts) in &write.counts {
             if *counts {
                 self.aside.remove(id)
@@ -57,7 +70,9 @@ impl Disk {
         }
         self.queue.retain(|(id, _)| !write.acknowledged.contains(id));
         for id in &write.dropped {
-            self.chunks.remove(id);
+            if self.chunks.remove(id).is_some() {
+                self.order.retain(|held| held != id);
+            }
             self.aside.remove(id);
         }
         self.last = write.last.or(self.last);
@@ -69,23 +84,8 @@ impl Disk {
         ids.iter().filter_map(|id| Some((*id, self.chunks.get(id)?.clone()))).collect()
     }
 
-    /// The events that count here, as far as they can be read: each one's number, by day.
-    pub fn events(&self, client: &Client) -> BTreeMap<Option<UtcDay>, BTreeSet<u64>> {
-        let mut events: BTreeMap<Option<UtcDay>, BTreeSet<u64>> = BTreeMap::new();
-        let counting = self.chunks.iter().filter(|(id, _)| !self.aside.contains(id)).map(|(_, chunk)| chunk);
-        for chunk in counting {
-            let Ok(content) = client.keyring().open(chunk) else { continue };
-            let day = chunk.header().place.day;
-            for batch in segment::batches(&content).unwrap_or_default() {
-                events.entry(day).or_default().extend(numbers(&batch));
-            }
-        }
-        events
+    /// The chunks that count here, as they came.
+    pub fn counting(&self) -> impl Iterator<Item = &Chunk> {
+        self.order.iter().filter(|id| !self.aside.contains(id)).filter_map(|id| self.chunks.get(id))
     }
-}
-
-/// The numbers of a batch's events.
-pub fn numbers(batch: &[u8]) -> BTreeSet<u64> {
-    let batch = Batch::decode(batch).unwrap_or_default();
-    batch.records.iter().map(|record| u64::from_le_bytes(record.message.0)).collect()
 }

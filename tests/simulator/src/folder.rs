@@ -17,19 +17,38 @@ pub struct Folder {
     pub statements: BTreeMap<StatementId, Vec<u8>>,
     pub chunks: BTreeMap<ChunkId, Vec<u8>>,
     pub has_changed: bool,
+    /// The members by so many statements.
+    known: (usize, BTreeSet<DeviceId>),
     /// Whether a file may not have arrived yet where it is looked for.
     pub is_slow: bool,
 }
 
 impl Default for Folder {
     fn default() -> Self {
-        Self { statements: BTreeMap::new(), chunks: BTreeMap::new(), has_changed: false, is_slow: true }
+        Self {
+            statements: BTreeMap::new(),
+            chunks: BTreeMap::new(),
+            has_changed: false,
+            known: Default::default(),
+            is_slow: true,
+        }
     }
 }
 
 impl Folder {
     /// The members, by all statements that lie there.
-    pub fn members(&self, workspace: &WorkspaceId) -> BTreeSet<DeviceId> {
+    pub fn members(&mut self, workspace: &WorkspaceId) -> BTreeSet<DeviceId> {
+        // Nothing that lies there changes: as many are the same.
+        let (count, members) = &self.known;
+        if *count == self.statements.len() {
+            return members.clone();
+        }
+        let members = self.count_members(workspace);
+        self.known = (self.statements.len(), members.clone());
+        members
+    }
+
+    fn count_members(&self, workspace: &WorkspaceId) -> BTreeSet<DeviceId> {
         let mut waiting: Vec<Statement> =
             self.statements.values().filter_map(|bytes| Statement::parse(bytes.clone()).ok()).collect();
         let genesis = waiting.iter().find(|statement| statement.id().0 == workspace.0).cloned();
@@ -60,9 +79,13 @@ impl World {
         let chunks: Vec<(ChunkId, Vec<u8>)> =
             folder.chunks.iter().filter(|_| has_arrived()).map(|(id, bytes)| (*id, bytes.clone())).collect();
 
+        let lies = self.nodes[n].lies;
         let Some(client) = &self.nodes[n].client else { return };
-        let lacking: Vec<Vec<u8>> =
-            statements.iter().filter(|(id, _)| !client.membership().has(id)).map(|(_, bytes)| bytes.clone()).collect();
+        let shown: Option<BTreeSet<StatementId>> =
+            lies.statements.map(|_| lies.shown(Some(client), &self.statements()).iter().map(|one| one.id()).collect());
+        let is_shown = |id| shown.as_ref().is_none_or(|shown| shown.contains(id));
+        let lacking = statements.iter().filter(|(id, _)| is_shown(id) && !client.membership().has(id));
+        let lacking: Vec<Vec<u8>> = lacking.map(|(_, bytes)| bytes.clone()).collect();
         if !lacking.is_empty() {
             let frame = Frame::Statements(lacking);
             let held = self.nodes[n].disk.held(&client.needs(&frame));
@@ -76,6 +99,7 @@ impl World {
             .filter(|(id, _)| client.state(id).is_none())
             .filter_map(|(_, bytes)| Chunk::parse(bytes.clone()).ok())
             .filter(|chunk| chunk.header().place.day.is_none_or(|day| day >= client.first_day()))
+            .filter(|chunk| !lies.hide_chunk(client, &chunk.id(), &chunk.header().place.device))
             .collect();
         if !lacking.is_empty() {
             let frame = Frame::Deliver(lacking.iter().map(|chunk| (0, chunk.bytes().to_vec())).collect());

@@ -9,18 +9,27 @@
 //! The devices run `aimon-core`'s client, the relay runs `aimon-relay-core`: the code that ships, with disks, clocks and a network
 //! that are made of memory. A fault ([`aimon_core::sync::Fault`]) can be planted into a device to see that it is found.
 
+use std::collections::BTreeSet;
+
 #[allow(missing_docs)]
 mod check;
 pub mod cost;
 mod disk;
 mod folder;
+mod happening;
+mod library;
+#[allow(missing_docs)]
+mod lies;
 mod node;
 #[allow(missing_docs)]
 mod plan;
 mod server;
+#[allow(missing_docs)]
+mod theme;
 mod world;
 
 pub use check::Broken;
+pub use happening::Happening;
 pub use plan::{Action, Plan};
 pub use server::RelayFault;
 pub use world::{Faults, World};
@@ -30,12 +39,21 @@ pub use world::{Faults, World};
 /// # Errors
 /// What does not hold.
 pub fn run(plan: &Plan, faults: &Faults) -> Result<(), Broken> {
+    watch(plan, faults).map(|_| ())
+}
+
+/// Runs a plan to its end, and says what has come about in it.
+///
+/// # Errors
+/// What does not hold.
+pub fn watch(plan: &Plan, faults: &Faults) -> Result<BTreeSet<Happening>, Broken> {
     let mut world = World::new(plan, faults);
     for action in &plan.actions {
         world.act(action)?;
     }
     world.heal()?;
-    check::all(&mut world)
+    check::all(&mut world)?;
+    Ok(world.happened)
 }
 
 /// A shorter plan that breaks the same.

@@ -1,6 +1,6 @@
 //! A device: its disk, what runs on it, and its side of a connection.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use aimon_core::crypto::{Entropy, SecretKeys};
 use aimon_core::sync::{Client, Fault, Me, Notice, Send, Step, Write};
@@ -10,7 +10,8 @@ use aimon_ledger::ids::DeviceId;
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::time::UtcMillis;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Plain};
+use crate::lies::Lies;
 
 /// What is on its way to a device.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub struct Node {
     /// Waits for its admit.
     pub is_joining: bool,
     pub is_lost: bool,
+    /// Does not reach anybody.
+    pub is_away: bool,
+    /// What it is not shown.
+    pub lies: Lies,
     pub skew: i64,
     /// Its session at the relay.
     pub session: Option<u64>,
@@ -52,6 +57,8 @@ impl Node {
             client: None,
             is_joining: false,
             is_lost: false,
+            is_away: false,
+            lies: Lies::default(),
             skew: 0,
             session: None,
             inbox: VecDeque::new(),
@@ -61,6 +68,10 @@ impl Node {
             pending: Vec::new(),
             dice,
         }
+    }
+
+    pub fn is_lied_to(&self) -> bool {
+        self.lies.chunks.is_some() || self.lies.statements.is_some()
     }
 
     pub fn now(&self, now: UtcMillis) -> UtcMillis {
@@ -167,8 +178,8 @@ impl Node {
     pub fn catch_up(&mut self) {
         let Some(client) = self.client.as_mut().filter(|client| client.can_write()) else { return };
         let mut write = Write::default();
-        for (day, content) in &self.disk.plain {
-            match client.bring((*day, 0), content, None) {
+        for Plain { day, content, origin } in &self.disk.plain {
+            match client.bring((*day, 0), content, *origin) {
                 Ok(brought) => write.join(brought),
                 Err(_) => return,
             }
@@ -177,11 +188,5 @@ impl Node {
         self.disk.plain.clear();
         let step = client.recorded();
         self.go(step);
-    }
-
-    /// The events that are durable here, whether or not they count yet.
-    pub fn plain_events(&self) -> BTreeSet<u64> {
-        let batches = self.disk.plain.iter().filter_map(|(_, c)| aimon_core::segment::batches(c).ok()).flatten();
-        batches.flat_map(|batch| crate::disk::numbers(&batch)).collect()
     }
 }

@@ -2,6 +2,8 @@
 
 use aimon_generator::Prng;
 
+use crate::theme::Theme;
+
 /// One thing that happens. Devices are meant by their number, modulo how many there are; `dice` decide what is left open.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -76,9 +78,11 @@ pub enum Action {
     RelayFull {
         is_full: bool,
     },
+    /// Takes a device in: with so many days of its own, and so many of a third device's.
     Admit {
         by: u8,
         past: u8,
+        others: u8,
     },
     Revoke {
         by: u8,
@@ -98,6 +102,7 @@ pub enum Action {
     Set {
         node: u8,
         path: u8,
+        count: u8,
     },
     /// Purges the days so many days back, from first to last, of one of two sources or (2) of both.
     Purge {
@@ -114,6 +119,64 @@ pub enum Action {
     /// A stranger's chunk, or one that a revoked device wrote, is pushed under a member's session.
     Stranger {
         dice: u64,
+    },
+    /// Records an answer about a gauge, or a note about one that somebody has recorded, or that nobody has.
+    Poll {
+        node: u8,
+        back: u8,
+        dice: u64,
+    },
+    /// From now on the relay hides some chunks from a device; none any more without dice.
+    HideChunks {
+        node: u8,
+        dice: Option<u8>,
+    },
+    /// From now on it hides some statements from it.
+    HideStatements {
+        node: u8,
+        dice: Option<u8>,
+    },
+    /// Time goes on to the next midnight, or to the millisecond before it.
+    Midnight {
+        before: bool,
+    },
+    /// A device is away for a month; another one purges meanwhile.
+    Month {
+        node: u8,
+        by: u8,
+        first: u8,
+        last: u8,
+    },
+    /// A disk is copied, and both copies set a path.
+    BothSet {
+        node: u8,
+        path: u8,
+    },
+    /// So many settings that they are worth sealing.
+    ManySet {
+        node: u8,
+        count: u8,
+    },
+    /// Two revoke a device at once, of which one has its snapshot and the other its parts.
+    RevokeTwice {
+        whom: u8,
+        by: u8,
+        and: u8,
+    },
+    /// One revokes a device without having heard of its newest chunk; another one, which has, vouches for it.
+    RevokeUnheard {
+        whom: u8,
+        by: u8,
+        and: u8,
+    },
+    /// One purges under a key of its own, while another one takes a device in that has a past and not that key.
+    PurgeUnread {
+        by: u8,
+        and: u8,
+    },
+    /// A device has pushed, is lost, and the relay loses power.
+    LoseBoth {
+        node: u8,
     },
 }
 
@@ -135,76 +198,34 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Prng::of(&[seed, 1]);
         let devices = dice.range(1, 3) as u8;
-        let length = dice.range(40, 160);
+        let length = dice.range(40, 140);
         // Each world is about a few things: not all that can happen happens at once.
-        let themes: Vec<u64> = (0..3).map(|_| dice.below(9)).collect();
+        let themes: Vec<Theme> = (0..4).map(|_| Theme::ALL[dice.below(Theme::ALL.len() as u64) as usize]).collect();
         let actions = (0..length).map(|_| Self::one(&mut dice, &themes)).collect();
         let is_folder = dice.below(5) == 0;
         Self { seed, devices, is_folder, actions }
     }
 
-    fn one(dice: &mut Prng, themes: &[u64]) -> Action {
+    fn one(dice: &mut Prng, themes: &[Theme]) -> Action {
         let node = dice.below(8) as u8;
         let any = dice.next();
-        let has = |theme: u64| themes.contains(&theme);
         match dice.below(100) {
-            0..25 => Action::Record {
+            0..22 => Action::Record {
                 node,
-                back: if has(0) { dice.below(10) } else { dice.below(2) } as u8,
+                back: if themes.contains(&Theme::Days) { dice.below(10) } else { dice.below(2) } as u8,
                 count: dice.range(1, 4) as u8,
             },
-            25..50 => Action::Deliver { count: dice.range(1, 30) as u8, dice: any },
-            50..58 => Action::Connect { node },
-            58..62 => Action::Disconnect { node },
-            62..68 => Action::Tick { node },
-            68..72 => Action::Wait { ms: dice.range(1_000, 7_200_000) },
-            82..84 if has(8) => Action::Purge {
-                by: node,
-                first: dice.below(10) as u8,
-                last: dice.below(4) as u8,
-                source: dice.below(3) as u8,
+            22..45 => Action::Deliver { count: dice.range(1, 30) as u8, dice: any },
+            45..53 => Action::Connect { node },
+            53..56 => Action::Disconnect { node },
+            56..62 => Action::Tick { node },
+            62..65 => Action::Wait { ms: dice.range(1_000, 7_200_000) },
+            65..85 => match themes.get(dice.below(themes.len() as u64) as usize) {
+                Some(theme) => theme.action(dice, node, any),
+                None => Action::Tick { node },
             },
-            72..75 if has(0) => Action::Wait { ms: 86_400_000 },
-            72..78 if has(1) => match dice.below(3) {
-                0 => Action::Crash { node, after: dice.below(2) == 0 },
-                _ => Action::Start { node },
-            },
-            72..80 if has(2) => match dice.below(6) {
-                0 => Action::RelayBackup,
-                1 => Action::RelayRestore,
-                2 => Action::RelayEmpty,
-                3 => Action::RelayFull { is_full: true },
-                4 => Action::RelayFull { is_full: false },
-                _ => Action::RelayCrash,
-            },
-            72..82 if has(3) => match dice.below(6) {
-                0 | 1 => Action::Admit { by: node, past: dice.below(4) as u8 },
-                2 => Action::Revoke { by: node, whom: dice.below(8) as u8 },
-                3 => Action::Vouch { by: node, whom: dice.below(8) as u8 },
-                4 => Action::Rotate { by: node },
-                _ => Action::Stranger { dice: any },
-            },
-            72..82 if has(4) => match dice.below(5) {
-                0 => Action::Clone { node },
-                1 => Action::Resume { node },
-                2 => Action::Backup { node },
-                3 => Action::Restore { node },
-                _ => Action::Lose { node },
-            },
-            72..82 if has(5) => match dice.below(6) {
-                0 => Action::Clock { node, ms: [86_400_000, -86_400_000, 130_000_000_000, 0][dice.below(4) as usize] },
-                1 => Action::Retain { by: node, days: dice.range(7, 12) as u8 },
-                2 | 3 => Action::Wait { ms: 86_400_000 },
-                _ => Action::Seal { node },
-            },
-            72..84 if has(6) => match dice.below(5) {
-                0 => Action::Wait { ms: 86_400_000 },
-                1 => Action::Lie { node, dice: any },
-                _ => Action::Seal { node },
-            },
-            72..76 if has(7) => Action::Set { node, path: dice.below(3) as u8 },
-            80..84 => Action::Seal { node },
-            84..92 => Action::Start { node },
+            85..87 => Action::Seal { node },
+            87..93 => Action::Start { node },
             _ => Action::Deliver { count: dice.range(1, 60) as u8, dice: any },
         }
     }

@@ -79,9 +79,7 @@ impl Server {
     }
 
     /// The statements that it holds.
-    pub fn statements(&mut self, workspace: &WorkspaceId) -> Vec<Vec<u8>> {
-        let mut memory = self.relay.storage().clone();
-        let Ok(statements) = memory.statements(workspace);
-        statements
+    pub fn statements(&self, workspace: &WorkspaceId) -> Vec<Vec<u8>> {
+        self.relay.storage().said(workspace).map(<[u8]>::to_vec).collect()
     }
 }

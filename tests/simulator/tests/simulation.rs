@@ -2,14 +2,17 @@
 
 #![allow(clippy::panic)]
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aimon_core::sync::Fault;
-use aimon_simulator::{Faults, Plan, RelayFault, run, shrink};
+use aimon_simulator::{Faults, Happening, Plan, RelayFault, run, shrink, watch};
 
-/// The first seed of a range whose world breaks.
-fn first_broken(seeds: std::ops::Range<u64>, faults: &Faults) -> Option<u64> {
+/// The first seed of a range whose world breaks, and in how many of those that hold what has come about.
+fn survey(seeds: std::ops::Range<u64>, faults: &Faults) -> (Option<u64>, BTreeMap<Happening, u64>) {
     let (next, first) = (AtomicU64::new(seeds.start), AtomicU64::new(u64::MAX));
+    let seen: Mutex<BTreeMap<Happening, u64>> = Mutex::default();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -19,22 +22,40 @@ fn first_broken(seeds: std::ops::Range<u64>, faults: &Faults) -> Option<u64> {
                     if seed >= seeds.end || seed > first.load(Ordering::Relaxed) {
                         return;
                     }
-                    if run(&Plan::of(seed), faults).is_err() {
-                        first.fetch_min(seed, Ordering::Relaxed);
+                    match watch(&Plan::of(seed), faults) {
+                        Ok(happened) => {
+                            let Ok(mut seen) = seen.lock() else { return };
+                            happened.into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
+                        }
+                        Err(_) => drop(first.fetch_min(seed, Ordering::Relaxed)),
                     }
                 }
             });
         }
     });
-    Some(first.into_inner()).filter(|seed| *seed != u64::MAX)
+    (Some(first.into_inner()).filter(|seed| *seed != u64::MAX), seen.into_inner().unwrap_or_default())
 }
 
+/// And each of them is about something: what a theme is there for comes about in at least one world of five hundred.
 #[test]
 fn ten_thousand_worlds_hold() {
     let faults = Faults::default();
-    if let Some(seed) = first_broken(0..10_000, &faults) {
+    let (broken, seen) = survey(0..10_000, &faults);
+    if let Some(seed) = broken {
         let plan = shrink(&Plan::of(seed), &faults);
         panic!("seed {seed}: {:?} with {} devices, after {:#?}", run(&plan, &faults).err(), plan.devices, plan.actions);
+    }
+    for what in Happening::ALL {
+        let count = seen.get(&what).copied().unwrap_or(0);
+        assert!(count >= 20, "{what:?} comes about in {count} worlds of 10,000");
+    }
+}
+
+#[test]
+fn a_seed_is_a_world() {
+    for seed in 0..50 {
+        let (plan, faults) = (Plan::of(seed), Faults::default());
+        assert_eq!(watch(&plan, &faults), watch(&Plan::of(seed), &faults));
     }
 }
 
@@ -43,7 +64,7 @@ fn each_planted_fault_is_found() {
     let devices = Fault::ALL.into_iter().map(|fault| Faults { device: Some(fault), relay: None });
     let relay = Faults { device: None, relay: Some(RelayFault::AcknowledgeEarly) };
     for faults in devices.chain([relay]) {
-        assert!(first_broken(0..1_000, &faults).is_some(), "{faults:?} is found by no seed");
+        assert!(survey(0..1_000, &faults).0.is_some(), "{faults:?} is found by no seed");
     }
 }
 

@@ -31,7 +31,8 @@ impl Standing {
     }
 }
 
-/// The answers that stand, by key; and the notes whose answer is not held, which count as nothing.
+/// The answers that stand, by key; and the notes whose answer is not held, which count as nothing. A note raises an answer's time,
+/// never the rank of its clock, and a device's note says nothing of what a provider has dated.
 pub fn standing(
     answers: impl IntoIterator<Item = Answer>,
     notes: impl IntoIterator<Item = Unchanged>,
@@ -53,8 +54,11 @@ pub fn standing(
             if let (Some(note), Some(held)) = (notes.get(*n), is_held.get_mut(*n))
                 && note.answer == one.answer.hash()
             {
-                one.seen = one.seen.max((note.clock, note.seen));
                 *held = true;
+                // It raises the time, never the rank of the clock: a device's says nothing beside a provider's.
+                if one.answer.clock <= note.clock {
+                    one.seen.1 = one.seen.1.max(note.seen);
+                }
             }
         }
         match stands.last_mut().filter(|(key, _)| *key == one.answer.key) {

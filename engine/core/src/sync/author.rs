@@ -19,6 +19,9 @@ use crate::segment;
 /// The most bytes of a batch, a change or a document: room is left for the header.
 const MOST_CONTENT: usize = chunk::MOST_BYTES - 16 * 1024;
 
+/// How many changes without a day are left as they are: each costs a signature at each device that joins.
+const MOST_DAYLESS: usize = 64;
+
 impl Client {
     /// Writes events of one day (of none: settings) as chunks of this device's segment, to be pushed. What is not `urgent` leaves
     /// on the next tick.
@@ -68,7 +71,7 @@ impl Client {
         if !self.is_member() {
             return Err(SyncError::NotAMember);
         }
-        self.ring.current(&self.standing).ok_or(SyncError::NoKey).map(|_| ())
+        if self.can_write() { Ok(()) } else { Err(SyncError::NoKey) }
     }
 
     /// Writes a batch that another device wrote, as this device's own.
@@ -167,13 +170,17 @@ impl Client {
         Ok(id)
     }
 
-    /// This device's segments of days before `today` that are worth sealing, with the live chunks that it takes to do so.
+    /// This device's segments that are worth sealing, with the live chunks that it takes to do so: of days before `today`, and
+    /// of what has no day once many chunks have come together, because it is never over.
     pub fn sealable(&self, today: UtcDay) -> Vec<(Place, Vec<ChunkId>)> {
         let own = self.log.places().filter(|place| place.device == self.me.device);
-        own.filter(|place| place.day.is_some_and(|day| day < today))
+        own.filter(|place| place.day.is_none_or(|day| day < today))
             .filter_map(|place| {
-                let live: Vec<(&ChunkId, &Header)> = self.log.live(place).collect();
-                let is_worth = live.len() > 1 && live.iter().any(|(_, header)| header.kind == Kind::Change);
+                let live: Vec<(&ChunkId, &Header)> =
+                    self.log.live(place).filter(|(_, header)| header.kind != Kind::Summary).collect();
+                let changes = live.iter().filter(|(_, header)| header.kind == Kind::Change).count();
+                let most = if place.day.is_some() { 0 } else { MOST_DAYLESS };
+                let is_worth = live.len() > 1 && changes > most;
                 is_worth.then(|| (*place, live.into_iter().map(|(id, _)| *id).collect()))
             })
             .collect()

@@ -24,7 +24,7 @@ pub type Held = BTreeMap<ChunkId, Chunk>;
 /// Why a device can't go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyncError {
-    /// The key that new chunks are written under was not given to this device yet.
+    /// The key that new chunks are written under, or that of a purge, was not given to this device yet.
     #[error("the workspace's key is not here yet: another device gives it, once it is in sync")]
     NoKey,
     /// One event alone is larger than what travels may be.
@@ -75,6 +75,8 @@ pub struct Client {
     pub(super) membership: Membership,
     pub(super) standing: Standing,
     pub(super) ring: Keyring,
+    /// Whether a purge that counts here can't be read.
+    pub(super) is_locked: bool,
     pub(super) log: Log,
     pub(super) sizes: HashMap<ChunkId, u32>,
     pub(super) queue: Queue,
@@ -110,11 +112,12 @@ impl Client {
         let sizes = stored.chunks.iter().map(|(id, _, bytes)| (*id, *bytes)).collect();
         let rules = standing.rules(standing.retention.first_day(time.until.day()));
         let log = Log::load(rules, stored.chunks.into_iter().map(|(id, header, _)| (id, header)));
-        Ok(Self {
+        let mut client = Self {
             me,
             membership,
             standing,
             ring,
+            is_locked: false,
             log,
             sizes,
             queue: Queue::load(stored.queue),
@@ -126,7 +129,9 @@ impl Client {
             session: Session::default(),
             entropy: Box::new(entropy),
             faults: Vec::new(),
-        })
+        };
+        client.is_locked = client.has_locked_purge();
+        Ok(client)
     }
 
     /// Holds only what a partial replica wants.
@@ -204,9 +209,11 @@ impl Client {
         self.standing.members.contains_key(&self.me.device)
     }
 
-    /// Whether the key that new chunks are written under is held.
+    /// Whether chunks can be written: the key for new ones is held, and those of the purges that they have to obey.
     pub fn can_write(&self) -> bool {
-        self.ring.current(&self.standing).is_some() && self.is_member()
+        self.ring.current(&self.standing).is_some()
+            && self.is_member()
+            && (!self.is_locked || self.has(Fault::ObeyUnread))
     }
 
     /// Looks at the clock: lets days expire, unless it has jumped.

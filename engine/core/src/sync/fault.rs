@@ -27,11 +27,15 @@ pub enum Fault {
     LoseARotation,
     /// Leaves the queue when a relay says `covered`, without the snapshot.
     BelieveCovered,
+    /// Does not notice that a chunk is withheld.
+    OverlookWithheld,
+    /// Writes under a purge that it can't read.
+    ObeyUnread,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::TrustTheCursor,
         Self::CoverUnseen,
         Self::KeepTheWriter,
@@ -44,5 +48,7 @@ impl Fault {
         Self::SendBeforeDurable,
         Self::LoseARotation,
         Self::BelieveCovered,
+        Self::OverlookWithheld,
+        Self::ObeyUnread,
     ];
 }

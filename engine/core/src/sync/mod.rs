@@ -16,6 +16,7 @@
 //! * `purge`: what is removed everywhere, and what remains.
 //! * `session`: the talk with a relay.
 //! * `repair`: what the two sides do where their sums differ.
+//! * `withheld`: chunks that others name and that are not here.
 //! * `write`: steps as values.
 
 mod author;
@@ -25,9 +26,11 @@ mod purge;
 mod receive;
 mod repair;
 mod session;
+mod withheld;
 mod write;
 
 pub use client::{Client, Held, Me, SyncError, entry};
 pub use fault::Fault;
 pub use purge::{Purge, Selection};
+pub use withheld::Withheld;
 pub use write::{Notice, Send, Step, Stored, Write};

@@ -18,7 +18,7 @@ use minicbor::Decoder;
 use super::{Client, Fault, Held, Step, SyncError, Write};
 use crate::batch::Batch;
 use crate::crypto;
-use crate::event::{AnswerKey, MessageId, Record, RequestId};
+use crate::event::{AnswerKey, Event, MessageId, Record, RequestId};
 use crate::name::Name;
 
 /// What a purge takes, of what it reaches.
@@ -100,6 +100,17 @@ impl Purge {
         })
     }
 
+    /// Whether an event goes.
+    pub fn takes(&self, event: &Event) -> bool {
+        match event {
+            Event::Record(record) => self.takes_record(record),
+            Event::Answer(answer) => self.takes_answer(&answer.key, answer.observed),
+            Event::Unchanged(note) => self.takes_answer(&note.key, note.seen),
+            // It reaches days, and a setting has none.
+            Event::Setting(_) => false,
+        }
+    }
+
     fn takes_answer(&self, key: &AnswerKey, observed: UtcMillis) -> bool {
         let day = if key.bucket.is_gauge() { observed.day() } else { key.bucket.start.day() };
         self.takes_at(day, observed).is_some_and(|selection| {
@@ -122,12 +133,48 @@ fn same(record: &Record) -> Same {
     (record.message, record.request, record.sidechain, record.time)
 }
 
+/// Which records of a day are there already.
+#[derive(Default)]
+struct Present {
+    /// In anybody's chunks.
+    all: BTreeSet<Same>,
+    /// This device's own calls, in its own chunks.
+    own: BTreeSet<Same>,
+}
+
+impl Present {
+    /// Whether a record need not be written anew. That another device has written down a call of this one is not enough: it may be
+    /// revoked by somebody who has not heard of that, or purged itself and then lost, and with it would go what this one let go.
+    fn has(&self, record: &Record, is_own: bool) -> bool {
+        if is_own { self.own.contains(&same(record)) } else { self.all.contains(&same(record)) }
+    }
+
+    fn add(&mut self, record: &Record, is_own: bool) {
+        self.all.insert(same(record));
+        if is_own {
+            self.own.insert(same(record));
+        }
+    }
+}
+
 impl Client {
     /// The purges that count.
     pub fn purges(&self) -> Vec<Purge> {
         let counting: BTreeSet<Short> = self.standing.purges.iter().map(|purge| purge.id).collect();
         let statements = self.membership.statements().filter(|statement| counting.contains(&statement.id().short()));
         statements.filter_map(|statement| self.read_purge(statement)).collect()
+    }
+
+    /// Whether the key is not here of a purge that reaches days of this device which are kept. What is written says that it obeys
+    /// its purges: as long as one can't be read, nobody knows what to leave out.
+    pub(super) fn has_locked_purge(&self) -> bool {
+        let reaching = self.standing.purges.iter().filter(|purge| {
+            let is_mine = purge.devices.is_empty() || purge.devices.contains(&self.me.device);
+            is_mine && *purge.days.end() >= self.first_day()
+        });
+        let reaching: BTreeSet<Short> = reaching.map(|purge| purge.id).collect();
+        let mut statements = self.membership.statements().filter(|one| reaching.contains(&one.id().short()));
+        statements.any(|one| matches!(&one.body().what, What::Purge { key, .. } if self.ring.get(key).is_none()))
     }
 
     /// What a purge's statement says, as far as it can be read; `None` of any other statement.
@@ -211,11 +258,13 @@ impl Client {
         live.map(|(id, _, _)| *id).collect()
     }
 
-    /// Which purges this device has signed whose remains a relay has not taken yet: they are said after them.
-    pub(super) fn withheld(&self) -> BTreeSet<StatementId> {
+    /// Which purges this device has signed whose remains a relay has not taken yet: they are said after them. What the relay says is
+    /// covered holds nothing back: if a snapshot covers it that the purge makes void, only the purge can undo that.
+    pub(super) fn held_back(&self) -> BTreeSet<StatementId> {
         let obeyed: BTreeSet<Short> = self
             .queue
             .waiting_ids()
+            .filter(|id| !self.session.is_covered(id))
             .filter_map(|id| self.log.header(id))
             .flat_map(|header| header.obeys.iter().copied())
             .collect();
@@ -232,7 +281,7 @@ impl Client {
     pub(super) fn remains(&mut self, void: &[ChunkId], held: &Held, write: &mut Write) -> BTreeSet<ChunkId> {
         let mut done = BTreeSet::new();
         let purges = self.purges();
-        let mut present: HashMap<UtcDay, BTreeSet<Same>> = HashMap::new();
+        let mut present: HashMap<UtcDay, Present> = HashMap::new();
         let mut fresh: BTreeMap<(UtcDay, DeviceId), Vec<Batch>> = BTreeMap::new();
         for id in void {
             let Some(place) = self.log.header(id).map(|header| header.place) else { continue };
@@ -255,8 +304,9 @@ impl Client {
             for bytes in batches {
                 let Ok(mut batch) = Batch::decode(&bytes) else { continue };
                 reaching.iter().for_each(|purge| purge.sieve(&mut batch));
-                batch.retain_records(|record| !present.contains(&same(record)));
-                present.extend(batch.records.iter().map(same));
+                let is_own = |record: &Record| place.device == self.me.device && record.origin.is_none();
+                batch.retain_records(|record| !present.has(record, is_own(record)));
+                batch.records.iter().for_each(|record| present.add(record, is_own(record)));
                 if !batch.is_empty() {
                     fresh.entry((day, place.device)).or_default().push(batch);
                 }
@@ -276,12 +326,18 @@ impl Client {
     }
 
     /// The records of a day that live chunks hold.
-    fn present(&self, day: UtcDay, held: &Held) -> BTreeSet<Same> {
+    fn present(&self, day: UtcDay, held: &Held) -> Present {
         let is_live =
             |chunk: &&Chunk| chunk.header().place.day == Some(day) && self.log.state(&chunk.id()) == Some(State::Live);
-        let batches = held.values().filter(is_live).filter_map(|chunk| self.open(chunk)).flatten();
-        let decoded = batches.filter_map(|bytes| Batch::decode(&bytes).ok());
-        decoded.flat_map(|batch| batch.records.iter().map(same).collect::<Vec<_>>()).collect()
+        let mut present = Present::default();
+        for chunk in held.values().filter(is_live) {
+            let is_mine = chunk.header().place.device == self.me.device;
+            let batches = self.open(chunk).into_iter().flatten();
+            for batch in batches.filter_map(|bytes| Batch::decode(&bytes).ok()) {
+                batch.records.iter().for_each(|record| present.add(record, is_mine && record.origin.is_none()));
+            }
+        }
+        present
     }
 }
 

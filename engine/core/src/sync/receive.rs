@@ -212,13 +212,15 @@ impl Client {
 
     /// Goes by what the statements come to now.
     pub(super) fn stand(&mut self, held: &mut Held, mine: &BTreeSet<ChunkId>, step: &mut Step) {
-        let was_member = self.is_member();
+        let (was_member, could_write) = (self.is_member(), self.can_write());
         self.standing = self.membership.standing();
         let ring = Keyring::gather(&self.membership, Recipient::Device(self.me.device), &self.me.secret);
-        if ring.len() > self.ring.len() {
+        let has_more = ring.len() > self.ring.len();
+        self.ring = ring;
+        self.is_locked = self.has_locked_purge();
+        if has_more || (self.can_write() && !could_write) {
             step.notices.push(Notice::Keys);
         }
-        self.ring = ring;
         self.decide(held, mine, step);
         // What counts has changed on both sides, not at once: a chunk that one has let go may count again at the other.
         self.session.is_due = true;

@@ -118,6 +118,8 @@ pub(super) struct Session {
     pub(super) offers: VecDeque<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
+    /// Those of them that the relay holds a snapshot of, as it says.
+    covered: HashSet<ChunkId>,
     /// The relay has said that it keeps no day before this one.
     refused_before: Option<UtcDay>,
     retry_at: Option<UtcMillis>,
@@ -140,6 +142,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Whether the relay has said that a snapshot covers this.
+    pub(super) fn is_covered(&self, id: &ChunkId) -> bool {
+        self.covered.contains(id)
+    }
+
     /// The relay has these.
     pub(super) fn know(&mut self, statements: &[Statement]) {
         self.said.extend(statements.iter().map(Statement::id));
@@ -263,24 +270,30 @@ impl Client {
     /// Says what the relay has not heard. A purge waits until what remains of what it takes has been taken by the relay.
     pub(super) fn say_lacking(&mut self, step: &mut Step) {
         let Some(welcome) = self.session.welcome.as_ref().filter(|_| self.session.has_unsaid) else { return };
-        let mut withheld = self.withheld();
+        let mut held_back = self.held_back();
         let mut lacking = Vec::new();
         for statement in self.membership.lacking(&welcome.heads) {
             if self.session.said.contains(&statement.id()) {
                 continue;
             }
-            // What follows something that is withheld can't be understood without it.
-            if statement.body().follows.iter().any(|id| withheld.contains(id)) {
-                withheld.insert(statement.id());
+            // What follows something that is held back can't be understood without it.
+            if statement.body().follows.iter().any(|id| held_back.contains(id)) {
+                held_back.insert(statement.id());
             }
-            if !withheld.contains(&statement.id()) {
+            if !held_back.contains(&statement.id()) {
                 lacking.push((statement.id(), statement.bytes().to_vec()));
             }
         }
-        self.session.has_unsaid = !withheld.is_empty();
+        self.session.has_unsaid = !held_back.is_empty();
         // What counts at the relay changes with what it hears.
         self.session.is_due |= !lacking.is_empty();
         self.session.said.extend(lacking.iter().map(|(id, _)| *id));
+        // What has covered them there may be void by what is said now.
+        if !lacking.is_empty() {
+            for id in std::mem::take(&mut self.session.covered) {
+                self.session.resting.remove(&id);
+            }
+        }
         for some in frames(lacking.into_iter().map(|(_, bytes)| bytes).collect(), Vec::len) {
             step.send.push(Send::Frame(Box::new(Frame::Statements(some))));
         }
@@ -354,6 +367,7 @@ impl Client {
                 // It leaves the queue once the snapshot is here and contains it; where it is not on its way, repair asks for it.
                 Outcome::Covered => {
                     self.session.resting.insert(id);
+                    self.session.covered.insert(id);
                     self.session.is_due = true;
                 }
                 Outcome::Refused(code) => self.refused(id, code, now, &mut step),

@@ -1,9 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
+use crate::batch::Batch;
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
 use crate::history::Gauges;
-use crate::history::answers::{spans, standing};
-use crate::time::UtcMillis;
+use crate::history::answers::{Standing, spans, standing};
+use crate::time::{UtcDay, UtcMillis};
 
 const HOUR: i64 = 3_600_000;
 
@@ -162,5 +165,122 @@ proptest! {
         let twice = answers.iter().rev().chain(&answers).cloned();
         let other = standing(twice, notes.into_iter().rev()).0;
         prop_assert_eq!(one, other);
+    }
+}
+
+/// A note comes before its answer, or names one that was not the newest until then: it counts all the same.
+#[test]
+fn a_note_of_a_gauge_may_come_before_its_answer() {
+    let (a, b) = (answer(0, 0, &["window"], 1, &[("5h", 10)]), answer(1, 0, &["window"], 2, &[("5h", 90)]));
+    let note = Unchanged { key: a.key.clone(), answer: a.hash(), seen: UtcMillis(3 * HOUR), clock: Clock::Provider };
+    let mut first = Gauges::default();
+    first.absorb(&[], std::slice::from_ref(&note));
+    assert_eq!(first.all().count(), 0, "its answer is not held: it counts as nothing");
+    first.absorb(std::slice::from_ref(&b), &[]);
+    assert_eq!(first.all().map(|s| s.answer.clone()).collect::<Vec<_>>(), std::slice::from_ref(&b));
+    first.absorb(std::slice::from_ref(&a), &[]);
+    let mut last = Gauges::default();
+    last.absorb(&[a.clone(), b], &[]);
+    last.absorb(&[], std::slice::from_ref(&note));
+    for gauges in [first, last] {
+        let shown: Vec<_> = gauges.all().map(|s| (s.answer.clone(), s.seen.1)).collect();
+        assert_eq!(shown, [(a.clone(), UtcMillis(3 * HOUR))]);
+    }
+}
+
+/// Hundreds of answers a day must not add up over half a year.
+#[test]
+fn gauges_keep_no_more_than_a_day() {
+    let mut gauges = Gauges::default();
+    for day in 0..100 {
+        for hour in 0..24 {
+            let at = day * 24 + hour;
+            let one = answer(at, 0, &["window"], at, &[("5h", i128::from(at))]);
+            let note =
+                Unchanged { key: one.key.clone(), answer: one.hash(), seen: one.observed, clock: Clock::Provider };
+            gauges.absorb(&[one], &[note]);
+        }
+    }
+    assert!(gauges.encode().len() < 2_000, "{} bytes", gauges.encode().len());
+}
+
+/// An answer or a note about one of two gauges, or both.
+fn said() -> impl Strategy<Value = (Vec<Answer>, Vec<Unchanged>)> {
+    let one = (0..2_i64, 0..60_i64, 0..3_i128, any::<bool>(), 0..30_i64, any::<bool>(), 0..3_u8);
+    one.prop_map(|(series, seen, n, provider, later, by_provider, what)| {
+        // Four observations a day, on days that are one after the other.
+        let clock = |is_provider| if is_provider { Clock::Provider } else { Clock::Device };
+        let at = seen * 6;
+        let mut a = answer(at, 0, &["window"], at, &[("5h", n)]);
+        a.key.account = ["one", "two"][series as usize].into();
+        a.clock = clock(provider);
+        let seen = UtcMillis((at - at % 24) * HOUR + (at % 24 * HOUR + later * HOUR).min(24 * HOUR - 1));
+        let note = Unchanged { key: a.key.clone(), answer: a.hash(), seen, clock: clock(by_provider) };
+        match what {
+            0 => (vec![a], vec![]),
+            1 => (vec![], vec![note]),
+            _ => (vec![a], vec![note]),
+        }
+    })
+}
+
+/// Which answer of each gauge stands, by the definition: that of each day, and of those the one seen last.
+fn by_definition(
+    said: &[(Vec<Answer>, Vec<Unchanged>)],
+    first: UtcDay,
+) -> BTreeMap<String, (Answer, (Clock, UtcMillis))> {
+    let answers: Vec<&Answer> = said.iter().flat_map(|(answers, _)| answers).collect();
+    let notes: Vec<&Unchanged> = said.iter().flat_map(|(_, notes)| notes).collect();
+    let days: BTreeSet<UtcDay> = answers.iter().map(|a| a.observed.day()).filter(|day| *day >= first).collect();
+    let mut best: BTreeMap<String, Standing> = BTreeMap::new();
+    for day in days {
+        let of_day = answers.iter().filter(|a| a.observed.day() == day).map(|a| (*a).clone());
+        let (stands, _) = standing(of_day, notes.iter().filter(|n| n.seen.day() == day).map(|n| (*n).clone()));
+        for one in stands.into_values() {
+            match best.entry(one.answer.key.account.to_string()) {
+                std::collections::btree_map::Entry::Occupied(mut e) if one.goes_before(e.get()) => drop(e.insert(one)),
+                e => drop(e.or_insert(one)),
+            }
+        }
+    }
+    best.into_iter().map(|(account, one)| (account, (one.answer, one.seen))).collect()
+}
+
+fn absorbed<'a>(said: impl IntoIterator<Item = &'a (Vec<Answer>, Vec<Unchanged>)>) -> Gauges {
+    let mut gauges = Gauges::default();
+    said.into_iter().for_each(|(answers, notes)| gauges.absorb(answers, notes));
+    gauges
+}
+
+proptest! {
+    /// In whatever order, in whatever pieces, how often, and over whatever restarts: the same.
+    #[test]
+    fn gauges_are_a_function_of_the_set(
+        (said, other) in proptest::collection::vec(said(), 1..24)
+            .prop_flat_map(|said| (Just(said.clone()), Just(said).prop_shuffle())),
+        cut in any::<prop::sample::Index>(),
+        first in 0..16_i32,
+    ) {
+        let whole = absorbed(&said);
+        prop_assert_eq!(&absorbed(&other), &whole);
+        prop_assert_eq!(&absorbed(other.iter().chain(&said)), &whole, "twice");
+        let all = (other.iter().flat_map(|s| s.0.clone()).collect(), other.iter().flat_map(|s| s.1.clone()).collect());
+        prop_assert_eq!(&absorbed([&all]), &whole, "at once");
+        let (begun, rest) = other.split_at(cut.index(other.len()));
+        let mut resumed = Gauges::decode(&absorbed(begun).encode()).unwrap();
+        rest.iter().for_each(|(answers, notes)| resumed.absorb(answers, notes));
+        prop_assert_eq!(&resumed, &whole, "as it rests on the disk");
+        let mut merged = resumed.clone();
+        let one = Batch::decode(&absorbed(begun).encode()).unwrap();
+        merged.absorb(&one.answers, &one.unchanged);
+        prop_assert_eq!(&merged, &whole, "what two have come to");
+
+        let shown = |gauges: &Gauges| -> BTreeMap<String, (Answer, (Clock, UtcMillis))> {
+            gauges.all().map(|s| (s.answer.key.account.to_string(), (s.answer.clone(), s.seen))).collect()
+        };
+        prop_assert_eq!(shown(&whole), by_definition(&said, UtcDay(i32::MIN)));
+        let mut expired = whole;
+        expired.expire(UtcDay(first));
+        prop_assert_eq!(shown(&expired), by_definition(&said, UtcDay(first)), "once days have expired");
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use aimon_core::event::Event;
 use aimon_core::sync::{Client, Purge};
 use aimon_ledger::chunk::Place;
 use aimon_ledger::frame::Frame;
@@ -12,8 +11,15 @@ use aimon_ledger::live::State;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
 
+use crate::happening::Happening;
 use crate::node::Node;
 use crate::world::World;
+
+mod figures;
+mod hidden;
+
+use figures::Figures;
+pub use hidden::while_hidden;
 
 /// What does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +42,14 @@ pub enum Broken {
     OneWriter { node: usize },
     /// Something can't be read, or still waits.
     Waiting { node: usize, what: String },
+    /// What a device says is withheld from it is not what is.
+    Withheld { node: usize, what: String },
+    /// Where a relay hides something, something else is missing too.
+    MissesMore { node: usize, what: String },
+    /// A device keeps more days than there should be, or fewer.
+    Keeps { node: usize, from: UtcDay, instead_of: UtcDay },
+    /// Gauges or settings depend on how they came, or an event on who passed it on.
+    Figures { node: usize, what: String },
 }
 
 impl fmt::Display for Broken {
@@ -49,6 +63,7 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The first thing that does not hold.
 pub fn all(world: &mut World) -> Result<(), Broken> {
+    world.look_back();
     let members: Vec<usize> = world.members();
     let members: Vec<(usize, &Node)> = members.into_iter().filter_map(|n| Some((n, world.nodes.get(n)?))).collect();
     let Some((_, any)) = members.first() else { return Ok(()) };
@@ -69,8 +84,10 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             live.filter(|chunk| is_kept(&chunk.header().place)).map(|chunk| chunk.id()).collect()
         }
     };
+    let mut library = std::mem::take(&mut world.library);
     let has_key = members.iter().filter_map(|(_, node)| node.client.as_ref()).any(Client::can_write);
     let mut shown: Vec<(usize, BTreeSet<u64>)> = Vec::new();
+    let (mut last, mut happened): (Option<Figures>, BTreeSet<Happening>) = (None, BTreeSet::new());
     for (n, node) in &members {
         let Some(client) = &node.client else { continue };
         let live: BTreeSet<ChunkId> = client
@@ -101,7 +118,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             return Err(Broken::Waiting { node: *n, what });
         }
         for chunk in node.disk.chunks.values().filter(|chunk| live.contains(&chunk.id())) {
-            if client.keyring().open(chunk).is_err() && has_key {
+            if client.keyring().get(&chunk.header().key).is_none() && has_key {
                 return Err(Broken::Waiting { node: *n, what: "a chunk whose key is not here".to_owned() });
             }
         }
@@ -109,14 +126,28 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         if let Some((id, _, state)) = states.last() {
             return Err(Broken::Waiting { node: *n, what: format!("chunk {id}, which is {state:?}") });
         }
-        let events = node.disk.events(client);
+        hidden::is_noticed(world, *n)?;
+        if world.folder.is_none() {
+            // Everybody has heard the relay's time. A clock that was ahead may have let a day go too early.
+            let right = client.standing().retention.first_day(world.now.day());
+            if client.first_day() < right || (!world.was_skewed && client.first_day() > right) {
+                return Err(Broken::Keeps { node: *n, from: client.first_day(), instead_of: right });
+            }
+        }
+        let figures = Figures::of(node, client, &mut library, is_kept);
         let risen: BTreeSet<UtcDay> =
-            events.keys().filter_map(|day| *day).filter(|day| *day < client.first_day()).collect();
+            figures.days.keys().filter_map(|day| *day).filter(|day| *day < client.first_day()).collect();
         if !risen.is_empty() {
             return Err(Broken::Risen { node: *n, days: risen });
         }
-        let kept = events.into_iter().filter(|(day, _)| day.is_none_or(|day| day >= first));
-        shown.push((*n, kept.flat_map(|(_, events)| events).collect()));
+        figures.hold(world, *n)?;
+        happened.extend(figures.happened());
+        let kept = figures.days.iter().filter(|(day, _)| day.is_none_or(|day| day >= first));
+        shown.push((*n, kept.flat_map(|(_, events)| events.iter().copied()).collect()));
+        if let Some(what) = last.as_ref().and_then(|last| figures.differ(last)) {
+            return Err(Broken::Figures { node: *n, what });
+        }
+        last = Some(figures);
     }
     for pair in shown.windows(2) {
         if let [(first, a), (second, b)] = pair
@@ -131,13 +162,8 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     let said: Vec<Purge> = statements.iter().filter_map(|statement| client.read_purge(statement)).collect();
     let counting: BTreeSet<StatementId> = client.purges().iter().map(|purge| purge.id).collect();
     let is_taken = |event: &u64, counts_only: bool| {
-        let day = world.days.get(event).copied();
-        let record = day.map(|day| crate::world::event(*event, day));
-        let takes = |purge: &&Purge| match &record {
-            Some(Event::Record(record)) => purge.takes_record(record),
-            _ => false,
-        };
-        said.iter().filter(|purge| !counts_only || counting.contains(&purge.id)).any(|purge| takes(&purge))
+        let Some(told) = world.told.get(event) else { return false };
+        said.iter().filter(|purge| !counts_only || counting.contains(&purge.id)).any(|purge| purge.takes(&told.event))
     };
     for (n, events) in &shown {
         let purged: BTreeSet<u64> = events.iter().filter(|event| is_taken(event, true)).copied().collect();
@@ -146,24 +172,25 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         }
     }
     let former = &client.standing().former;
-    let all: BTreeMap<u64, UtcDay> =
+    let day_of = |event: &u64| world.told.get(event).map(|told| told.event.day());
+    let mut expected: BTreeMap<u64, Option<UtcDay>> =
         members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
-    let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, *world.days.get(event)?)));
-    let acknowledged = acknowledged.filter(|(_, day)| *day >= world.first_ever);
-    let mut expected: BTreeMap<u64, UtcDay> = all;
+    let is_recent = |day: &Option<UtcDay>| day.is_none_or(|day| day >= world.first_ever);
     let is_member = |device: &DeviceId| client.standing().members.contains_key(device);
     let vouched = world.vouched.iter().filter(|(by, _)| is_member(by)).flat_map(|(_, events)| events);
-    let vouched = vouched.filter_map(|event| Some((*event, *world.days.get(event)?)));
+    let vouched = vouched.filter_map(|event| Some((*event, day_of(event)?)));
     // A purge takes what is set aside as a whole: what remained of it did not count.
-    let reached = |day: &UtcDay| said.iter().any(|purge| purge.days.contains(day));
-    expected.extend(vouched.filter(|(_, day)| *day >= world.first_ever && !reached(day)));
+    let reached = |day: &Option<UtcDay>| day.is_some_and(|day| said.iter().any(|purge| purge.days.contains(&day)));
+    expected.extend(vouched.filter(|(_, day)| is_recent(day) && !reached(day)));
     // What a revoked device has pushed counts as far as it is listed. Where a purge reaches, what remains is written anew by who
     // purges, as far as it holds it, and by the author: if that one is lost, what nobody else had fetched is too.
     if former.is_empty() {
-        expected.extend(acknowledged.filter(|(_, day)| !reached(day)));
+        let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, day_of(event)?)));
+        expected.extend(acknowledged.filter(|(_, day)| is_recent(day) && !reached(day)));
     }
     for (n, events) in shown.iter().filter(|_| has_key) {
-        let lost = expected.iter().filter(|(event, day)| **day >= first && !events.contains(event)).map(|(e, _)| *e);
+        let lost = expected.iter().filter(|(event, day)| day.is_none_or(|day| day >= first) && !events.contains(event));
+        let lost = lost.map(|(event, _)| *event);
         let lost: BTreeSet<u64> = lost.filter(|event| !is_taken(event, false)).collect();
         if !lost.is_empty() {
             return Err(Broken::Lost { node: *n, events: lost });
@@ -171,6 +198,8 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     }
 
     let last = members.last().map(|(n, _)| *n);
+    world.library = library;
+    world.happened.extend(happened);
     if let Some(n) = last.filter(|_| world.folder.is_none()) {
         let said = world.exchange(n);
         // Where a device whose clock was ahead has let a day go that the relay still keeps, their totals differ, and they look.
