@@ -3,7 +3,7 @@
 use aimon_core::time::UtcMillis;
 use aimon_ledger::frame::Code;
 use aimon_ledger::ids::ChunkId;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// One chunk that waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,12 +20,12 @@ pub struct Queued {
 
 /// Puts chunks behind those that wait; one that waits already keeps its place.
 pub(crate) async fn push(db: &mut SqliteConnection, ids: &[ChunkId], now: UtcMillis) -> Result<(), sqlx::Error> {
-    for id in ids {
-        sqlx::query("INSERT INTO queue (id, since) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(id.0.as_slice())
-            .bind(now.0)
-            .execute(&mut *db)
-            .await?;
+    for some in ids.chunks(1_000) {
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO queue (id, since) ");
+        query.push_values(some, |mut row, id| {
+            row.push_bind(id.0.as_slice()).push_bind(now.0);
+        });
+        query.push(" ON CONFLICT DO NOTHING").build().persistent(false).execute(&mut *db).await?;
     }
     Ok(())
 }

@@ -18,8 +18,8 @@ use crate::keys::entropy;
 use crate::time::expire;
 use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statements};
 
-/// From how many bytes of chunks on a step is taken to be one of many.
-const MUCH: usize = 512 << 10;
+/// From how many bytes of chunks on a step is taken to be one of many, also where nothing else says so.
+const MUCH: usize = 64 << 10;
 
 /// When a shared folder was read through last.
 pub(crate) const READ_THROUGH: &str = "folder-read-through";
@@ -145,14 +145,16 @@ impl Replica {
         self.bring(now, |client| Ok(client.take(chunks, held, now))).await
     }
 
-    /// A step that brings what others wrote. Behind a whole frame's worth comes more: days are folded once, not once a frame.
+    /// A step that brings what others wrote. While more comes behind it days are not folded: once is enough. Whatever ends that, a
+    /// frame, the connection's end, or the next tick, is a step that folds.
     async fn bring(
         &mut self,
         now: UtcMillis,
         work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,
     ) -> Result<Step, Error> {
         let brought = self.advance(now, work).await?;
-        if self.owes && brought < MUCH {
+        let has_more = brought >= MUCH || self.client.as_ref().is_some_and(Client::is_catching_up);
+        if self.owes && !has_more {
             self.follow().await?;
         }
         Ok(std::mem::take(&mut self.pending))
@@ -384,9 +386,8 @@ struct Leaving {
 async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -> Result<(), sqlx::Error> {
     statements::insert(db, &write.statements).await?;
     let dropped: BTreeSet<&ChunkId> = write.dropped.iter().collect();
-    for chunk in write.chunks.iter().filter(|chunk| !dropped.contains(&chunk.id())) {
-        changes::insert(db, chunk).await?;
-    }
+    let kept: Vec<&Chunk> = write.chunks.iter().filter(|chunk| !dropped.contains(&chunk.id())).collect();
+    changes::insert(db, &kept).await?;
     for id in dropped {
         changes::remove(db, id).await?;
         queue::remove(db, id).await?;

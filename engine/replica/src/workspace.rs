@@ -8,6 +8,7 @@ use aimon_core::segment::Pen;
 use aimon_core::settings::Settings;
 use aimon_core::sync::{Client, Me, Step, Stored, SyncError, Write};
 use aimon_core::time::UtcMillis;
+use aimon_ledger::chunk::Chunk;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::statement::Statement;
 use sqlx::SqliteConnection;
@@ -240,11 +241,10 @@ async fn turn_plain(
             match bring(client, &Keyring::default(), client.device(), &row)? {
                 Ok(write) => {
                     brought.chunks += write.chunks.len() as u64;
-                    for (n, chunk) in write.chunks.iter().enumerate() {
-                        match n {
-                            0 => changes::turn(db, row.seq, chunk).await?,
-                            _ => changes::insert(db, chunk).await?,
-                        }
+                    let chunks: Vec<&Chunk> = write.chunks.iter().collect();
+                    if let Some((first, rest)) = chunks.split_first() {
+                        changes::turn(db, row.seq, first).await?;
+                        changes::insert(db, rest).await?;
                     }
                     note(db, &write, now).await?;
                 }
@@ -280,9 +280,7 @@ async fn write_anew(
             match bring(client, ring, old, &row)? {
                 Ok(write) => {
                     brought.chunks += write.chunks.len() as u64;
-                    for chunk in &write.chunks {
-                        changes::insert(db, chunk).await?;
-                    }
+                    changes::insert(db, &write.chunks.iter().collect::<Vec<_>>()).await?;
                     note(db, &write, now).await?;
                 }
                 Err(Unread::Waits(_)) => brought.left += 1,
@@ -298,9 +296,7 @@ async fn write_anew(
     if !entries.is_empty() {
         let batch = Batch::new(entries.into_iter().map(Event::Setting));
         let write = client.record(None, vec![batch], true).map_err(carried)?;
-        for chunk in &write.chunks {
-            changes::insert(db, chunk).await?;
-        }
+        changes::insert(db, &write.chunks.iter().collect::<Vec<_>>()).await?;
         note(db, &write, now).await?;
     }
     Ok((brought, damaged))

@@ -187,6 +187,11 @@ impl Client {
         self.session.stage == Stage::Live
     }
 
+    /// Whether what was there is still being delivered.
+    pub fn is_catching_up(&self) -> bool {
+        matches!(self.session.stage, Stage::Greeted | Stage::Welcomed)
+    }
+
     /// Whether both sides hold the same, and nothing is left to be pushed but what was refused.
     pub fn is_even(&self) -> bool {
         self.is_caught_up()
