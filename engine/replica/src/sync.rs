@@ -134,7 +134,7 @@ impl Replica {
     pub async fn frame(&mut self, frame: Frame, now: UtcMillis) -> Result<Step, Error> {
         let needs = self.client().await?.needs(&frame);
         let held = self.held(&needs).await?;
-        self.bring(now, |client| Ok(client.frame(frame, held, now))).await
+        self.receive(now, |client| Ok(client.frame(frame, held, now))).await
     }
 
     /// Lets the sync machine take in chunks that a folder holds: as [`Replica::step`].
@@ -142,12 +142,12 @@ impl Replica {
         let frame = Frame::Deliver(chunks.iter().map(|chunk| (0, chunk.bytes().to_vec())).collect());
         let needs = self.client().await?.needs(&frame);
         let held = self.held(&needs).await?;
-        self.bring(now, |client| Ok(client.take(chunks, held, now))).await
+        self.receive(now, |client| Ok(client.take(chunks, held, now))).await
     }
 
     /// A step that brings what others wrote. While more comes behind it days are not folded: once is enough. Whatever ends that, a
     /// frame, the connection's end, or the next tick, is a step that folds.
-    async fn bring(
+    async fn receive(
         &mut self,
         now: UtcMillis,
         work: impl FnOnce(&mut Client) -> Result<Step, SyncError>,

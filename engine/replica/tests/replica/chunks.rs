@@ -8,7 +8,7 @@ use aimon_ledger::frame::Code;
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::statement::What;
 
-use super::world::{B, arrival, secret, workspace};
+use super::world::{B, arrival, locked_with_a_call, secret, workspace};
 use super::*;
 
 async fn held(replica: &mut Replica) -> Vec<ChunkId> {
@@ -112,11 +112,7 @@ async fn a_reader_with_keys_reads_what_waits() {
 #[tokio::test]
 async fn without_keys_the_figures_are_those_that_were_made_with_them() {
     let home = TempDir::new().unwrap();
-    let (mut world, mut replica) = workspace(&home).await;
-    let chunk = world.calls(B, 1, &[call(1, 7, 1)]);
-    replica.apply(&arrival(&[&chunk]), NOW).await.unwrap();
-    drop(replica);
-    let mut locked = open(&home).await;
+    let (world, mut locked) = locked_with_a_call(&home).await;
     assert!(locked.is_locked());
     assert_eq!((figures(&mut locked).await, locked.is_behind()), (vec![(1, 7)], false));
     // What is recorded without keys rests in clear, and is shown beside that.

@@ -2,7 +2,7 @@
 
 use aimon_core::sync::Write;
 
-use super::world::{B, arrival, secret, workspace};
+use super::world::{B, arrival, locked_with_a_call, secret, workspace};
 use super::*;
 
 /// What every way to read says: by day, by hour, call by call, and the gauges.
@@ -78,11 +78,7 @@ async fn what_is_new_comes_on_top_of_what_the_tables_hold() {
 #[tokio::test]
 async fn a_copy_of_what_the_tables_know_is_not_counted_again() {
     let home = TempDir::new().unwrap();
-    let (mut world, mut replica) = workspace(&home).await;
-    let chunk = world.calls(B, 1, &[call(1, 7, 1)]);
-    replica.apply(&arrival(&[&chunk]), NOW).await.unwrap();
-    drop(replica);
-    let mut locked = open(&home).await;
+    let (world, mut locked) = locked_with_a_call(&home).await;
     record(&mut locked, &[call(1, 9, 0), call(2, 5, 0)]).await;
     assert_eq!((figures(&mut locked).await, locked.is_behind()), (vec![(0, 5), (1, 7)], true));
     locked.unlock(secret(world.a), NOW).await.unwrap();

@@ -12,6 +12,7 @@ use aimon_replica::{Commit, Error, Mark, Options, Replica};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
+mod backlog;
 mod chunks;
 mod damage;
 mod documents;

@@ -164,6 +164,15 @@ pub async fn workspace(home: &TempDir) -> (World, Replica) {
     (world, replica)
 }
 
+/// The same without its keys, holding a call of B's of yesterday that was folded when they were there: of seven tokens.
+pub async fn locked_with_a_call(home: &TempDir) -> (World, Replica) {
+    let (mut world, mut replica) = workspace(home).await;
+    let chunk = world.calls(B, 1, &[call(1, 7, 1)]);
+    replica.apply(&arrival(&[&chunk]), NOW).await.unwrap();
+    drop(replica);
+    (world, open(home).await)
+}
+
 /// What a relay delivers.
 pub fn arrival(chunks: &[&Chunk]) -> Write {
     Write { chunks: chunks.iter().map(|chunk| (*chunk).clone()).collect(), ..Write::default() }
