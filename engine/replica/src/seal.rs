@@ -1,6 +1,5 @@
-//! Sealing: a finished segment's changes become one saved document, which is smaller and loads
-//! faster. Nothing is lost by it: the document holds the same changes, and that is checked before
-//! the single ones go.
+//! Sealing: a finished segment's changes are joined, which makes them smaller and faster to read. Nothing is lost by it: the
+//! same changes can be told from it, and that is checked before the single ones go.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +10,13 @@ use aimon_ledger::chunk::Place;
 
 use crate::{Error, Replica, changes, database, meta};
 
-/// How many bytes of documents take their place at once.
+/// How many bytes of joined changes take their place at once.
 const TOGETHER: usize = 1 << 20;
 
-/// A document, and the rows whose place it takes.
+/// The most bytes that are joined into one.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The rows whose changes are joined, and the bytes that take their place.
 type Sealed = (Vec<i64>, Vec<u8>);
 
 impl Replica {
@@ -39,9 +41,10 @@ impl Replica {
             if segment.plain < 2 || place.day.is_none_or(|day| day >= today) || place.device != device {
                 continue;
             }
-            let Some(one) = self.seal_one(place).await? else { continue };
-            (count, bytes) = (count + 1, bytes + one.1.len());
-            sealed.push(one);
+            let one = self.seal_one(place).await?;
+            count += u64::from(!one.is_empty());
+            bytes += one.iter().map(|(_, joined)| joined.len()).sum::<usize>();
+            sealed.extend(one);
             if bytes >= TOGETHER {
                 self.put(&sealed, None).await?;
                 (sealed, bytes) = (Vec::new(), 0);
@@ -76,11 +79,11 @@ impl Replica {
         Ok(count)
     }
 
-    /// Puts documents in the place of their changes; `over` is the day for which all is done then.
+    /// Puts joined changes in the place of the single ones; `over` is the day for which all is done then.
     async fn put(&mut self, sealed: &[Sealed], over: Option<UtcDay>) -> Result<(), Error> {
         self.transaction(async |db| {
-            for (rows, document) in sealed {
-                changes::replace(db, rows, document).await?;
+            for (rows, joined) in sealed {
+                changes::replace(db, rows, joined).await?;
             }
             match over {
                 Some(day) => meta::set(db, "sealed", &day.0.to_le_bytes()).await,
@@ -90,33 +93,28 @@ impl Replica {
         .await
     }
 
-    async fn seal_one(&mut self, place: Place) -> Result<Option<Sealed>, Error> {
+    async fn seal_one(&mut self, place: Place) -> Result<Vec<Sealed>, Error> {
         let home = self.home.clone();
         let rows: Vec<_> = changes::of_place(&mut self.db, place).await.map_err(|e| database::error(&home, e))?;
-        let mut loaded = Vec::new();
+        let mut parts = Vec::new();
         for row in &rows {
-            let Ok(Some(content)) = row.content(&self.ring) else { return Ok(None) };
-            match segment::changes(&content) {
-                Ok(changes) => loaded.push(changes),
+            let Ok(Some(content)) = row.content(&self.ring) else { return Ok(Vec::new()) };
+            match (segment::changes(&content), segment::batches(&content)) {
+                (Ok(changes), Ok(batches)) => parts.push((row.seq, changes, batches)),
                 // The next fold quarantines it.
-                Err(_) => return Ok(None),
+                _ => return Ok(Vec::new()),
             }
         }
-        let Ok((saved, left_out)) = segment::document(loaded) else { return Ok(None) };
-        // Of a fork a document holds one branch; such a segment stays as it is.
-        if left_out > 0 {
-            return Ok(None);
+        let changes: Vec<_> = parts.iter_mut().map(|(_, changes, _)| std::mem::take(changes)).collect();
+        let mut sealed = Vec::new();
+        for packed in segment::pack(&changes, MOST_BYTES).unwrap_or_default() {
+            let held = || packed.holds.iter().filter_map(|at| parts.get(*at));
+            let before: BTreeSet<&Vec<u8>> = held().flat_map(|(.., batches)| batches).collect();
+            let after = segment::batches(&packed.content).unwrap_or_default();
+            if packed.holds.len() > 1 && after.iter().collect::<BTreeSet<_>>() == before {
+                sealed.push((held().map(|(seq, ..)| *seq).collect(), packed.content));
+            }
         }
-        let set =
-            |bytes: &[u8]| -> Option<BTreeSet<_>> { segment::batches(bytes).ok().map(|b| b.into_iter().collect()) };
-        let before: Option<BTreeSet<_>> =
-            rows.iter().map(|r| set(&r.content(&self.ring).ok()??)).try_fold(BTreeSet::new(), |mut all, s| {
-                all.extend(s?);
-                Some(all)
-            });
-        if before.is_none() || before != set(&saved) {
-            return Ok(None);
-        }
-        Ok(Some((rows.iter().map(|r| r.seq).collect(), saved)))
+        Ok(sealed)
     }
 }

@@ -10,6 +10,7 @@
 
 mod answers;
 mod column;
+pub(crate) mod join;
 mod names;
 mod records;
 mod settings;
@@ -283,4 +284,4 @@ impl Figures {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

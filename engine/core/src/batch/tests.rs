@@ -86,7 +86,7 @@ fn setting() -> impl Strategy<Value = Setting> {
 }
 
 prop_compose! {
-    fn batch()(
+    pub(crate) fn batch()(
         clock_offset_ms in proptest::option::of(any::<i64>()),
         records in proptest::collection::vec(record(), 0..20),
         answers in proptest::collection::vec(answer(), 0..6),

@@ -5,7 +5,7 @@ use automerge::{
     Automerge, Change, LoadOptions, OnPartialLoad, ROOT, ReadDoc, SaveOptions, ScalarValue, VerificationMode,
 };
 
-use super::{Chain, FIRST_CHANGE, LIST, SegmentError, short};
+use super::{Chain, FIRST_CHANGE, LIST, SegmentError, joined, short};
 use crate::batch::columns::Reader;
 use crate::ids::WriterId;
 
@@ -38,20 +38,34 @@ fn kind(bytes: &[u8]) -> Result<Kind, SegmentError> {
     }
 }
 
-/// Whether stored bytes are a whole saved document, or one change.
+/// Whether stored bytes are a finished segment, joined or as a saved document, or one change.
 ///
 /// # Errors
 /// [`SegmentError::Damaged`] if they are neither.
-pub fn is_document(bytes: &[u8]) -> Result<bool, SegmentError> {
+pub fn is_snapshot(bytes: &[u8]) -> Result<bool, SegmentError> {
+    if joined::is_joined(bytes) {
+        return joined::batches(bytes).map(|_| true);
+    }
     if short::batch(bytes)?.is_some() {
         return Ok(false);
     }
     kind(bytes).map(|kind| matches!(kind, Kind::Document))
 }
 
-/// The batches in stored bytes: that of one change, or those of a whole saved document. A change
+/// The events in stored bytes as batches, in as few as there are: for whoever asks for events, and not for what was written together.
+pub fn gathered(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
+    match joined::gathered(bytes)? {
+        Some(batches) => Ok(batches),
+        None => batches(bytes),
+    }
+}
+
+/// The batches in stored bytes: that of one change, or those of a finished segment. A change
 /// needs none of its predecessors.
 pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
+    if let Some(batches) = joined::batches(bytes)? {
+        return Ok(batches);
+    }
     if let Some(batch) = short::batch(bytes)? {
         return Ok(vec![batch.to_vec()]);
     }
@@ -75,6 +89,9 @@ pub fn batches(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SegmentError> {
 
 /// The changes in stored bytes, the fixed first one included where it is there.
 pub fn changes(bytes: &[u8]) -> Result<Vec<Change>, SegmentError> {
+    if let Some(changes) = joined::changes(bytes)? {
+        return Ok(changes);
+    }
     let bytes = &*short::expand(bytes)?;
     match kind(bytes)? {
         Kind::Document => Ok(load(bytes, VerificationMode::Check)?.get_changes(&[])),

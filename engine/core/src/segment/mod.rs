@@ -13,12 +13,14 @@
 
 mod chain;
 mod document;
+mod joined;
 mod pack;
 mod pen;
 mod short;
 
 pub use chain::Chain;
-pub use document::{batches, changes, document, is_document, whole};
+pub use document::{batches, changes, document, gathered, is_snapshot, whole};
+pub use joined::join;
 pub use pack::{Packed, pack};
 pub use pen::Pen;
 pub use short::{expand, is_short, shorten};
@@ -44,5 +46,7 @@ pub enum SegmentError {
     NoBatch,
 }
 
+#[cfg(test)]
+mod joined_tests;
 #[cfg(test)]
 mod tests;

@@ -2,21 +2,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use automerge::{Change, ChangeHash};
 
-use super::{FIRST_CHANGE, SegmentError, document};
+use super::{FIRST_CHANGE, SegmentError, document, join};
 
-/// A saved document, and which of the parts that were given it contains, ascending.
+/// A finished segment, or some of its writers' part of it, and which of the parts that were given it contains, ascending.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packed {
-    /// The document.
-    pub document: Vec<u8>,
+    /// Its chains, joined; a saved document where these could not be told apart again.
+    pub content: Vec<u8>,
     /// The places of the parts of which it holds every change.
     pub holds: Vec<usize>,
 }
 
-/// Packs parts of a segment (each the changes of one change or document) into as few documents as have at most `most` bytes.
+/// Packs parts of a segment (each the changes of one change or snapshot) into as few as have at most `most` bytes.
 ///
-/// A document holds whole chains, from the fixed first change on. Of a fork it holds the longest branch (of two equal ones
-/// the one with the smaller hash); what stands on another branch, or behind a change that is missing, is in none.
+/// Each holds whole chains, from the fixed first change on. Of a fork the longest branch is in one (of two equal ones
+/// that with the smaller hash); what stands on another branch, or behind a change that is missing, is in none.
 ///
 /// # Errors
 /// [`SegmentError::Damaged`] if Automerge refuses what it has read before.
@@ -27,30 +27,39 @@ pub fn pack(parts: &[Vec<Change>], most: usize) -> Result<Vec<Packed>, SegmentEr
         all.insert(change.hash(), change);
     }
     let chains = chains(&all, first);
-    let groups: Vec<Vec<ChangeHash>> = groups(parts, &chains, first)
+    let groups: Vec<Vec<Vec<&Change>>> = groups(parts, &chains, first)
         .iter()
-        .map(|writers| writers.iter().filter_map(|writer| chains.get(writer)).flatten().copied().collect())
+        .map(|writers| {
+            let chains = writers.iter().filter_map(|writer| chains.get(writer));
+            chains.map(|chain| chain.iter().filter_map(|hash| all.get(hash).copied()).collect()).collect()
+        })
         .collect();
-    let mut open = together(&groups, &all, most);
+    let mut open = together(&groups, most);
     let mut packed = Vec::new();
     while let Some(some) = open.pop() {
-        let inside: HashSet<ChangeHash> = some.iter().filter_map(|n| groups.get(*n)).flatten().copied().collect();
-        let changes = some.iter().filter_map(|n| groups.get(*n)).flatten().filter_map(|hash| all.get(hash));
-        let (saved, left_out) = document([changes.map(|change| (*change).clone()).collect()])?;
-        if saved.len() > most || left_out > 0 {
+        let chains: Vec<Vec<&Change>> = some.iter().filter_map(|n| groups.get(*n)).flatten().cloned().collect();
+        let inside: HashSet<ChangeHash> = chains.iter().flatten().map(|change| change.hash()).collect();
+        let content = match join(&chains) {
+            Some(joined) => Some(joined),
+            None => {
+                let (saved, left_out) = document([chains.into_iter().flatten().cloned().collect()])?;
+                (left_out == 0).then_some(saved)
+            }
+        };
+        let Some(content) = content.filter(|content| content.len() <= most) else {
             // What can't be halved stays as it is.
             if some.len() > 1 {
                 let (left, right) = some.split_at(some.len() / 2);
                 open.extend([left.to_vec(), right.to_vec()]);
             }
             continue;
-        }
+        };
         let holds = |part: &Vec<Change>| {
             let mut own = part.iter().map(Change::hash).filter(|hash| Some(*hash) != first).peekable();
             own.peek().is_some() && own.all(|hash| inside.contains(&hash))
         };
         let holds = parts.iter().enumerate().filter(|(_, part)| holds(part)).map(|(n, _)| n).collect();
-        packed.push(Packed { document: saved, holds });
+        packed.push(Packed { content, holds });
     }
     packed.sort_by(|a, b| a.holds.cmp(&b.holds));
     Ok(packed)
@@ -123,11 +132,11 @@ fn groups(
     groups
 }
 
-/// Groups side by side, by their places, as long as they are about as large as one document may be.
-fn together(groups: &[Vec<ChangeHash>], all: &HashMap<ChangeHash, &Change>, most: usize) -> Vec<Vec<usize>> {
+/// Groups side by side, by their places, as long as they are about as large as one may be.
+fn together(groups: &[Vec<Vec<&Change>>], most: usize) -> Vec<Vec<usize>> {
     let (mut out, mut size): (Vec<Vec<usize>>, usize) = (Vec::new(), 0);
     for (n, group) in groups.iter().enumerate() {
-        let bytes: usize = group.iter().filter_map(|hash| all.get(hash)).map(|c| c.raw_bytes().len()).sum();
+        let bytes: usize = group.iter().flatten().map(|change| change.raw_bytes().len()).sum();
         match out.last_mut().filter(|_| size + bytes <= most) {
             Some(last) => {
                 last.push(n);

@@ -141,17 +141,17 @@ proptest! {
     }
 }
 
-/// What the documents of a packing hold, and which parts they say that they hold.
+/// What a packing comes to, and which parts each of it says that it holds.
 fn packed(stored: &[Vec<u8>], most: usize) -> (Vec<BTreeSet<Vec<u8>>>, Vec<Vec<usize>>) {
     let parts: Vec<_> = stored.iter().map(|bytes| changes(bytes).unwrap()).collect();
     let packed = pack(&parts, most).unwrap();
-    assert!(packed.iter().all(|p| p.document.len() <= most));
-    let held = packed.iter().map(|p| set(std::slice::from_ref(&p.document))).collect();
+    assert!(packed.iter().all(|p| p.content.len() <= most));
+    let held = packed.iter().map(|p| set(std::slice::from_ref(&p.content))).collect();
     (held, packed.into_iter().map(|p| p.holds).collect())
 }
 
 #[test]
-fn whole_chains_are_packed_into_few_documents() {
+fn whole_chains_are_packed_into_few() {
     let stored: Vec<_> = appended(1, 4).into_iter().chain(appended(2, 4)).collect();
     assert_eq!(packed(&stored, 1 << 18), (vec![set(&stored)], vec![(0..8).collect()]));
     let (held, holds) = packed(&stored, 500);
@@ -193,7 +193,7 @@ fn a_change_is_written_short_and_nothing_is_lost() {
         assert_eq!(*expand(&short).unwrap(), *change);
         assert_eq!(batches(&short).unwrap(), batches(&change).unwrap());
         assert_eq!(changes(&short).unwrap(), changes(&change).unwrap());
-        assert!(!is_document(&short).unwrap());
+        assert!(!is_snapshot(&short).unwrap());
         for end in 1..10 {
             assert!(changes(&short[..end]).is_err(), "cut at {end}");
         }
@@ -218,6 +218,6 @@ fn another_ones_change_is_not_written_short() {
     assert_eq!(batches(&change).unwrap(), [b"batch".to_vec()]);
     assert_eq!(shorten(&change), None);
     for damaged in [&[1][..], &[1; 9], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 0]] {
-        assert!(batches(damaged).is_err() && changes(damaged).is_err() && is_document(damaged).is_err());
+        assert!(batches(damaged).is_err() && changes(damaged).is_err() && is_snapshot(damaged).is_err());
     }
 }

@@ -40,7 +40,7 @@ impl Client {
         Ok(write)
     }
 
-    /// Takes in what this device holds from before it was in the workspace: a change or a saved document. With an `origin` it was
+    /// Takes in what this device holds from before it was in the workspace: a change or a snapshot. With an `origin` it was
     /// that other device's, and its records say so from here on.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Client {
         // What a purge reaches is looked into: it takes what is brought as it takes what is recorded.
         let is_reached = self.standing.purges.iter().any(|purge| purge.reaches(&place));
         if origin.is_none() && content.len() <= MOST_CONTENT && !is_reached {
-            let kind = if segment::is_document(content)? { Kind::Snapshot } else { Kind::Change };
+            let kind = if segment::is_snapshot(content)? { Kind::Snapshot } else { Kind::Change };
             self.author(place, kind, content, Vec::new(), true, &mut write)?;
             return Ok(write);
         }
@@ -214,13 +214,13 @@ impl Client {
                     expected.extend(segment::batches(change.raw_bytes())?);
                 }
             }
-            // Before anything goes it is checked that the document has it all.
-            let found: BTreeSet<Vec<u8>> = segment::batches(&packed.document)?.into_iter().collect();
+            // Before anything goes it is checked that the snapshot has it all.
+            let found: BTreeSet<Vec<u8>> = segment::batches(&packed.content)?.into_iter().collect();
             if found != expected || covers.len() > chunk::MOST_NAMED {
                 continue;
             }
             let covers = covers.into_iter().collect();
-            self.author(*place, Kind::Snapshot, &packed.document, covers, true, &mut step.write)?;
+            self.author(*place, Kind::Snapshot, &packed.content, covers, true, &mut step.write)?;
             for id in packed.holds.iter().filter_map(|n| ids.get(*n)) {
                 if self.log.state(id) == Some(State::Covered) {
                     self.forget(id, &mut step.write);

@@ -10,7 +10,7 @@ use aimon_core::time::UtcDay;
 use aimon_ledger::chunk::{Chunk, Kind, Place};
 use aimon_ledger::ids::{ChunkId, DeviceId, KeyId};
 
-/// One row: a change, or a saved document of a finished segment; as plaintext, or as a chunk.
+/// One row: a change, or a finished segment; as plaintext, or as a chunk.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) seq: i64,
@@ -81,7 +81,7 @@ impl Row {
         if chunk.id() == *id && chunk.header().place == self.place { Ok(Some(chunk)) } else { Err(damaged()) }
     }
 
-    /// The change or the document, as Automerge reads it; `None` for a chunk of another kind.
+    /// What it says, as it may rest in clear, with a checksum; `None` for a chunk of another kind.
     pub(crate) fn content(&self, ring: &Keyring) -> Result<Option<Cow<'_, [u8]>>, Unread> {
         let Some(content) = self.opened(ring)? else { return Ok(None) };
         match segment::expand(&content) {
@@ -91,7 +91,7 @@ impl Row {
         }
     }
 
-    /// The change, which may be short, or the document.
+    /// The same; a change may be short.
     fn opened(&self, ring: &Keyring) -> Result<Option<Cow<'_, [u8]>>, Unread> {
         let Some(chunk) = self.chunk()? else {
             return match &self.rest {
@@ -104,26 +104,27 @@ impl Row {
         content(&chunk, ring).map(|content| content.map(Cow::Owned))
     }
 
-    /// The bytes of its batches.
+    /// The bytes of its batches, as they were written.
     pub(crate) fn values(&self, ring: &Keyring) -> Result<Vec<Vec<u8>>, Unread> {
         let Some(content) = self.opened(ring)? else { return Ok(Vec::new()) };
         segment::batches(&content).map_err(|e| self.unreadable(e.to_string()))
     }
 
-    /// Its batches, or why there are none.
+    /// Its events, or why there are none.
     pub(crate) fn batches(&self, ring: &Keyring) -> Result<Vec<Batch>, Unread> {
         self.read(ring, Batch::decode)
     }
 
-    /// What figures are made of in its batches.
+    /// What figures are made of in its events.
     pub(crate) fn figures(&self, ring: &Keyring) -> Result<Vec<Figures>, Unread> {
         self.read(ring, Figures::decode)
     }
 
-    /// Reads its batches. One in a format that only a newer version reads is held like any other, and shows nothing until then.
+    /// Reads its events, of a finished segment as few batches. One in a format that only a newer version reads is held like any other, and shows nothing until then.
     fn read<T>(&self, ring: &Keyring, decode: impl Fn(&[u8]) -> Result<T, BatchError>) -> Result<Vec<T>, Unread> {
+        let Some(content) = self.opened(ring)? else { return Ok(Vec::new()) };
         let mut batches = Vec::new();
-        for bytes in self.values(ring)? {
+        for bytes in segment::gathered(&content).map_err(|e| self.unreadable(e.to_string()))? {
             match decode(&bytes) {
                 Ok(batch) => batches.push(batch),
                 Err(BatchError::Version(format)) => {
