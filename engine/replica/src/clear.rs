@@ -42,6 +42,12 @@ impl Clear {
         }
     }
 
+    /// Whether there is something that providers said of a span of time.
+    pub(crate) fn says_more(&self) -> bool {
+        let mut keys = self.answers.iter().map(|a| &a.key).chain(self.notes.iter().map(|note| &note.key));
+        keys.any(|key| !key.bucket.is_gauge())
+    }
+
     /// Has gauges go by the answers that rest in clear, where these are newer.
     pub(crate) fn absorbed_by(&self, gauges: &mut Gauges) {
         gauges.absorb(&self.answers, &self.notes);

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use crate::{Error, home};
 
 /// The database's newest version.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use aimon_core::batch::BatchHash;
 use aimon_core::event::MessageId;
 use aimon_core::history::answers::{self, Standing};
-use aimon_core::history::{Copy, DayCells, Detail, Gauges, standing};
+use aimon_core::history::{Copy, DayCells, DayReadings, Detail, Gauges, standing};
 use aimon_core::time::UtcDay;
 
 use crate::changes::{Unread, read_all};
@@ -22,6 +22,7 @@ use crate::{Error, Replica, changes, checked, derived, meta};
 #[derive(Default)]
 pub(crate) struct Overlay {
     cells: BTreeMap<UtcDay, DayCells>,
+    readings: BTreeMap<UtcDay, DayReadings>,
     gauges: Option<Gauges>,
     crossing: BTreeSet<(MessageId, UtcDay)>,
 }
@@ -174,6 +175,26 @@ impl Replica {
         Ok(answers::standing(answers, notes).0.into_values().collect())
     }
 
+    /// What counts of what providers said on the kept days in a range, ascending. `as_of` is the day that counts as today.
+    pub async fn readings(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<DayReadings>, Error> {
+        soundly!(self, _damaged => self.readings_of(days, as_of))
+    }
+
+    async fn readings_of(&mut self, days: (UtcDay, UtcDay), as_of: UtcDay) -> Result<Vec<DayReadings>, Error> {
+        let range = (days.0.max(self.retention.first_day(as_of)), days.1);
+        let overlay = self.catch_up().await?;
+        let mut readings = match self.tables {
+            Tables::Ignored => BTreeMap::new(),
+            Tables::Used => derived::readings(&mut self.db, range).await.map_err(|e| error(&self.home, e))?,
+        };
+        readings.extend(overlay.readings.into_iter().filter(|(day, _)| *day >= range.0 && *day <= range.1));
+        // Which answer counts is for whoever can read all of the day: what rests in clear waits for the keys.
+        if self.is_locked() && self.in_clear(Which::New, range.0).await?.says_more() {
+            self.behind = true;
+        }
+        Ok(readings.into_values().filter(|day| !day.readings.is_empty()).collect())
+    }
+
     /// The newest answer of each gauge.
     pub async fn gauges(&mut self) -> Result<Vec<Standing>, Error> {
         soundly!(self, _damaged => self.gauges_of())
@@ -302,6 +323,7 @@ impl Replica {
                 self.transaction(async |db| derived::write(db, &step).await).await?;
             } else {
                 overlay.cells.extend(step.cells);
+                overlay.readings.extend(step.readings);
                 overlay.gauges = step.gauges.or(overlay.gauges);
                 overlay.crossing.extend(step.crossing);
             }

@@ -1,30 +1,29 @@
 //! The sections of answers and of notes that an answer was seen again.
 
-use std::collections::BTreeMap;
-
 use super::BatchError;
 use super::column::{Carried, Columns, Encoding, MAX_ROWS, Writer};
 use super::names::{Dictionary, Names};
-use crate::event::{Answer, AnswerHash, AnswerKey, Bucket, Clock, Row, Unchanged};
+use super::sheet::{Keys, Sheet};
+use crate::event::{Answer, AnswerHash, AnswerKey, Clock, Unchanged};
 use crate::name::Name;
 use crate::time::UtcMillis;
 
 // Column ids: part of the format. 1 to 6 are the key's, in both sections.
-const ACCOUNT: u64 = 1;
-const METRIC: u64 = 2;
-const DIMENSIONS: u64 = 3;
-const START: u64 = 4;
-const WIDTH: u64 = 5;
-const SEEN: u64 = 6;
-const CLOCK: u64 = 7;
-const ROWS: u64 = 8;
+pub(super) const ACCOUNT: u64 = 1;
+pub(super) const METRIC: u64 = 2;
+pub(super) const DIMENSIONS: u64 = 3;
+pub(super) const START: u64 = 4;
+pub(super) const WIDTH: u64 = 5;
+pub(super) const SEEN: u64 = 6;
+pub(super) const CLOCK: u64 = 7;
+pub(super) const ROWS: u64 = 8;
 const HASH: u64 = 9;
 // Nested lists stand in one column of their own count: how many each row has stands in another.
-const DIMENSION_NAMES: u64 = 32;
-const ROW_VALUES: u64 = 33;
-const MEASURES: u64 = 34;
-const MEASURE_NAMES: u64 = 35;
-const MEASURE_VALUES: u64 = 36;
+pub(super) const DIMENSION_NAMES: u64 = 32;
+pub(super) const ROW_VALUES: u64 = 33;
+pub(super) const MEASURES: u64 = 34;
+pub(super) const MEASURE_NAMES: u64 = 35;
+pub(super) const MEASURE_VALUES: u64 = 36;
 
 fn write_keys<'a>(
     keys: impl Iterator<Item = (&'a AnswerKey, UtcMillis, Clock)> + Clone,
@@ -50,41 +49,6 @@ fn write_keys<'a>(
     w.numbers(DIMENSION_NAMES, Encoding::Runs, dimensions.into_iter());
 }
 
-fn read_keys(
-    c: &mut Columns<'_>,
-    rows: usize,
-    names: &Dictionary,
-) -> Result<Vec<(AnswerKey, UtcMillis, Clock)>, BatchError> {
-    let account = c.numbers(ACCOUNT, rows)?;
-    let metric = c.numbers(METRIC, rows)?;
-    let dimensions = c.numbers(DIMENSIONS, rows)?;
-    let start = c.numbers(START, rows)?;
-    let width = c.numbers(WIDTH, rows)?;
-    let seen = c.numbers(SEEN, rows)?;
-    let clock = c.numbers(CLOCK, rows)?;
-    let mut dimension_names = c.numbers(DIMENSION_NAMES, total(&dimensions)?)?.into_iter();
-    (0..rows)
-        .map(|i| {
-            let start = UtcMillis(start[i] as i64);
-            let key = AnswerKey {
-                account: names.at(account[i])?.clone(),
-                metric: names.at(metric[i])?.clone(),
-                dimensions: dimension_names
-                    .by_ref()
-                    .take(dimensions[i] as usize)
-                    .map(|p| names.at(p).cloned())
-                    .collect::<Result<_, _>>()?,
-                bucket: Bucket {
-                    start,
-                    width: u32::try_from(width[i]).map_err(|_| BatchError::Malformed("a bucket of over 136 years"))?,
-                },
-            };
-            let clock = if clock[i] == 1 { Clock::Provider } else { Clock::Device };
-            Ok((key, UtcMillis(start.0.wrapping_add(seen[i] as i64)), clock))
-        })
-        .collect()
-}
-
 pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, w: &mut Writer) {
     if answers.is_empty() {
         return;
@@ -107,44 +71,9 @@ pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, 
     carried.iter().for_each(|c| w.carried(c));
 }
 
-pub(super) fn read(
-    mut c: Columns<'_>,
-    rows: usize,
-    names: &Dictionary,
-) -> Result<(Vec<Answer>, Vec<Carried>), BatchError> {
-    let keys = read_keys(&mut c, rows, names)?;
-    let counts = c.numbers(ROWS, rows)?;
-    let row_count = total(&counts)?;
-    let value_counts: Vec<u64> =
-        keys.iter().zip(&counts).map(|((k, ..), n)| (k.dimensions.len() as u64).saturating_mul(*n)).collect();
-    let mut values = c.numbers(ROW_VALUES, total(&value_counts)?)?.into_iter();
-    let measures = c.numbers(MEASURES, row_count)?;
-    let measure_count = total(&measures)?;
-    let mut measure_names = c.numbers(MEASURE_NAMES, measure_count)?.into_iter();
-    let mut measure_values = c.signed(MEASURE_VALUES, measure_count)?.into_iter();
-    let mut measures = measures.into_iter();
-    let mut answers = Vec::with_capacity(rows);
-    for ((key, observed, clock), count) in keys.into_iter().zip(counts) {
-        let mut list = Vec::with_capacity(count as usize);
-        for _ in 0..count {
-            let n = measures.next().unwrap_or(0) as usize;
-            list.push(Row {
-                values: values
-                    .by_ref()
-                    .take(key.dimensions.len())
-                    .map(|p| names.at(p).cloned())
-                    .collect::<Result<_, _>>()?,
-                measures: measure_names
-                    .by_ref()
-                    .take(n)
-                    .zip(measure_values.by_ref().take(n))
-                    .map(|(p, v)| Ok((names.at(p)?.clone(), v)))
-                    .collect::<Result<BTreeMap<_, _>, BatchError>>()?,
-            });
-        }
-        answers.push(Answer { key, observed, clock, rows: list });
-    }
-    Ok((answers, c.carried(rows)?))
+pub(super) fn read(c: Columns<'_>, rows: usize, names: &Dictionary) -> Result<(Vec<Answer>, Vec<Carried>), BatchError> {
+    let (sheet, carried) = Sheet::read(c, rows, names)?;
+    Ok(((0..rows).map(|at| sheet.answer(at)).collect(), carried))
 }
 
 pub(super) fn write_unchanged(notes: &[Unchanged], carried: &[Carried], names: &mut Names, w: &mut Writer) {
@@ -161,13 +90,13 @@ pub(super) fn read_unchanged(
     rows: usize,
     names: &Dictionary,
 ) -> Result<(Vec<Unchanged>, Vec<Carried>), BatchError> {
-    let keys = read_keys(&mut c, rows, names)?;
+    let keys = Keys::read(&mut c, rows, names)?;
     let hashes = c.fixed::<8>(HASH, rows)?;
-    let notes = keys
-        .into_iter()
-        .zip(hashes)
-        .map(|((key, seen, clock), hash)| Unchanged { key, answer: AnswerHash(hash), seen, clock })
-        .collect();
+    let notes = hashes.into_iter().enumerate().map(|(at, hash)| {
+        let (clock, seen) = keys.seen[at];
+        Unchanged { key: keys.key(at, names.all()), answer: AnswerHash(hash), seen, clock }
+    });
+    let notes = notes.collect();
     Ok((notes, c.carried(rows)?))
 }
 
@@ -176,8 +105,13 @@ pub(super) fn may_have_gauges(columns: &Columns<'_>) -> bool {
     columns.has_zero(WIDTH)
 }
 
+/// Whether one of a section's keys may be a bucket's.
+pub(super) fn may_have_buckets(columns: &Columns<'_>) -> bool {
+    columns.has_other(WIDTH)
+}
+
 /// The sum of a column of counts, within what one section may hold.
-fn total(counts: &[u64]) -> Result<usize, BatchError> {
+pub(super) fn total(counts: &[u64]) -> Result<usize, BatchError> {
     counts
         .iter()
         .try_fold(0u64, |sum, n| sum.checked_add(*n))

@@ -306,11 +306,24 @@ impl<'a> Columns<'a> {
 
     /// Whether a column of numbers may have a 0: one in runs is looked at, any other may.
     pub(crate) fn has_zero(&self, id: u64) -> bool {
-        let Some((_, Encoding::Runs, body, _)) = self.raw.iter().find(|(of, ..)| *of == id) else { return true };
+        self.any_of(id, true, |value| value == 0)
+    }
+
+    /// Whether it may have another number than 0.
+    pub(crate) fn has_other(&self, id: u64) -> bool {
+        self.any_of(id, false, |value| value != 0)
+    }
+
+    fn any_of(&self, id: u64, if_left_out: bool, is_one: impl Fn(u64) -> bool) -> bool {
+        let body = match self.raw.iter().find(|(of, ..)| *of == id) {
+            None => return if_left_out,
+            Some((_, Encoding::Runs, body, _)) => body,
+            Some(_) => return true,
+        };
         let mut r = Reader::new(body);
         while !r.is_empty() {
             match (r.varint(), r.varint()) {
-                (Ok(value), Ok(_)) if value != 0 => {}
+                (Ok(value), Ok(_)) if !is_one(value) => {}
                 _ => return true,
             }
         }

@@ -14,9 +14,11 @@ pub(crate) mod join;
 mod names;
 mod records;
 mod settings;
+mod sheet;
 mod varint;
 
 pub use column::{Carried, MAX_ROWS, Values};
+pub use sheet::Sheet;
 
 /// The columns that batches are made of, for derived tables.
 pub(crate) mod columns {
@@ -205,52 +207,58 @@ impl Batch {
     /// # Errors
     /// Why the bytes are no batch.
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
-        Self::read(bytes, |_, _| true)
-    }
-
-    fn read(bytes: &[u8], is_wanted: impl Fn(u64, &Columns<'_>) -> bool) -> Result<Self, BatchError> {
-        let mut r = Reader::new(bytes);
-        let version = r.byte()?;
-        if version != VERSION {
-            return Err(BatchError::Version(version));
-        }
         let mut batch = Self::default();
-        let mut names = Dictionary::new(Vec::new());
-        let mut seen = Vec::new();
-        while !r.is_empty() {
-            let kind = r.varint()?;
-            let rows = r.len_of(0)?;
-            if rows == 0 || seen.contains(&kind) {
-                return Err(BatchError::Malformed("a section that is empty or stands twice"));
-            }
-            seen.push(kind);
-            let mut columns = Columns::read(&mut r)?;
-            if !is_wanted(kind, &columns) {
-                continue;
-            }
+        let names = sections(bytes, |kind, rows, mut columns, names| {
             match kind {
-                NAMES => {
-                    let list = columns.texts(VALUE, rows)?;
-                    // Encoding again would merge two equal names, and carried places would shift.
-                    if list.iter().collect::<std::collections::HashSet<_>>().len() < list.len() {
-                        return Err(BatchError::Malformed("a name twice"));
-                    }
-                    names = Dictionary::new(list);
-                }
                 CLOCK => batch.clock_offset_ms = columns.numbers(VALUE, rows)?.first().map(|z| unzigzag(*z)),
-                RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, &names)?,
-                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, &names)?,
-                UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(columns, rows, &names)?,
-                SETTINGS => (batch.settings, batch.carried[3]) = settings::read(columns, rows, &names)?,
+                RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, names)?,
+                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, names)?,
+                UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(columns, rows, names)?,
+                SETTINGS => (batch.settings, batch.carried[3]) = settings::read(columns, rows, names)?,
                 _ => batch.unknown.push(UnknownSection { kind, rows, columns: columns.carried(rows)? }),
             }
-        }
+            Ok(())
+        })?;
         // Only what this version does not understand can refer to names that it does not see.
         if !batch.unknown.is_empty() || batch.carried.iter().any(|c| !c.is_empty()) {
             batch.dictionary = names.all().to_vec();
         }
         Ok(batch)
     }
+}
+
+/// Reads a batch's sections one by one: kind, rows, columns, and the names before it. Gives the names.
+fn sections(
+    bytes: &[u8],
+    mut each: impl FnMut(u64, usize, Columns<'_>, &Dictionary) -> Result<(), BatchError>,
+) -> Result<Dictionary, BatchError> {
+    let mut r = Reader::new(bytes);
+    let version = r.byte()?;
+    if version != VERSION {
+        return Err(BatchError::Version(version));
+    }
+    let mut names = Dictionary::new(Vec::new());
+    let mut seen = Vec::new();
+    while !r.is_empty() {
+        let kind = r.varint()?;
+        let rows = r.len_of(0)?;
+        if rows == 0 || seen.contains(&kind) {
+            return Err(BatchError::Malformed("a section that is empty or stands twice"));
+        }
+        seen.push(kind);
+        let mut columns = Columns::read(&mut r)?;
+        if kind != NAMES {
+            each(kind, rows, columns, &names)?;
+            continue;
+        }
+        let list = columns.texts(VALUE, rows)?;
+        // Encoding again would merge two equal names, and carried places would shift.
+        if list.iter().collect::<std::collections::HashSet<_>>().len() < list.len() {
+            return Err(BatchError::Malformed("a name twice"));
+        }
+        names = Dictionary::new(list);
+    }
+    Ok(names)
 }
 
 /// What the figures of a day are made of: a batch's records, and what it says of gauges. The rest, which may be most of it, is
@@ -263,6 +271,8 @@ pub struct Figures {
     pub gauges: Vec<Answer>,
     /// Notes that a gauge was seen again.
     pub unchanged: Vec<Unchanged>,
+    /// Whether it says more of what providers said.
+    pub has_buckets: bool,
 }
 
 impl Figures {
@@ -271,15 +281,52 @@ impl Figures {
     /// # Errors
     /// As [`Batch::decode`], as far as is looked.
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
-        let batch = Batch::read(bytes, |kind, columns| match kind {
-            NAMES | RECORDS => true,
-            ANSWERS | UNCHANGED => answers::may_have_gauges(columns),
-            _ => false,
+        let mut figures = Self::default();
+        sections(bytes, |kind, rows, columns, names| {
+            figures.has_buckets |= matches!(kind, ANSWERS | UNCHANGED) && answers::may_have_buckets(&columns);
+            match kind {
+                RECORDS => (figures.records, _) = records::read(columns, rows, names)?,
+                ANSWERS if answers::may_have_gauges(&columns) => {
+                    let (answers, _) = answers::read(columns, rows, names)?;
+                    figures.gauges = answers.into_iter().filter(|answer| answer.key.bucket.is_gauge()).collect();
+                }
+                UNCHANGED if answers::may_have_gauges(&columns) => {
+                    let (notes, _) = answers::read_unchanged(columns, rows, names)?;
+                    figures.unchanged = notes.into_iter().filter(|note| note.key.bucket.is_gauge()).collect();
+                }
+                _ => {}
+            }
+            Ok(())
         })?;
-        let Batch { records, answers, unchanged, .. } = batch;
-        let gauges = answers.into_iter().filter(|answer| answer.key.bucket.is_gauge()).collect();
-        let unchanged = unchanged.into_iter().filter(|note| note.key.bucket.is_gauge()).collect();
-        Ok(Self { records, gauges, unchanged })
+        Ok(figures)
+    }
+}
+
+/// What a batch says of what providers said, its answers as they lie in it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Said {
+    /// Answers.
+    pub answers: Sheet,
+    /// Notes that one was seen again.
+    pub unchanged: Vec<Unchanged>,
+}
+
+impl Said {
+    /// Reads it out of a batch's bytes.
+    ///
+    /// # Errors
+    /// As [`Batch::decode`], as far as is looked.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        let mut said = Self::default();
+        sections(bytes, |kind, rows, columns, names| {
+            match kind {
+                ANSWERS => (said.answers, _) = Sheet::read(columns, rows, names)?,
+                UNCHANGED => (said.unchanged, _) = answers::read_unchanged(columns, rows, names)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(said)
     }
 }
 

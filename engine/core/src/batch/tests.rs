@@ -110,10 +110,15 @@ proptest! {
     #[test]
     fn figures_are_the_records_and_the_gauges(batch in batch()) {
         let figures = Figures::decode(&batch.encode()).unwrap();
+        let said = Said::decode(&batch.encode()).unwrap();
+        let told: Vec<Answer> = (0..batch.answers.len()).map(|at| said.answers.answer(at)).collect();
+        prop_assert_eq!((&told, &said.unchanged), (&batch.answers, &batch.unchanged));
         let Batch { records, mut answers, mut unchanged, .. } = batch;
+        let mut keys = answers.iter().map(|a| &a.key).chain(unchanged.iter().map(|u| &u.key));
+        let has_buckets = keys.any(|key| !key.bucket.is_gauge());
         answers.retain(|answer| answer.key.bucket.is_gauge());
         unchanged.retain(|note| note.key.bucket.is_gauge());
-        prop_assert_eq!(figures, Figures { records, gauges: answers, unchanged });
+        prop_assert_eq!(figures, Figures { records, gauges: answers, unchanged, has_buckets });
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::event::{Answer, AnswerKey, Clock, Unchanged};
+use crate::event::{Answer, AnswerKey, Bucket, Clock, Unchanged};
 use crate::name::Name;
 use crate::time::UtcMillis;
 
@@ -69,6 +69,16 @@ pub fn standing(
     }
     let orphans = notes.iter().zip(is_held).filter(|(_, is_held)| !is_held).map(|(note, _)| note.clone()).collect();
     (stands.into_iter().collect(), orphans)
+}
+
+/// How long after a bucket's end a metric still changes, in milliseconds. Usage is there within minutes, and late requests are
+/// added within the hour; what a provider bills by UTC day is put right until the day after.
+pub fn settling_ms(metric: &str) -> i64 {
+    const HOUR: i64 = 3_600_000;
+    match metric.split('.').next() {
+        Some("costs" | "activity") => 48 * HOUR,
+        _ => HOUR,
+    }
 }
 
 /// How finely an answer is cut: its bucket's width in seconds, and its dimensions.
@@ -165,10 +175,15 @@ fn choose<'a>(
     span
 }
 
+/// Whether a bucket no longer changed when it was seen.
+pub(super) fn is_settled(bucket: Bucket, seen: UtcMillis, settling: i64) -> bool {
+    seen.0 >= bucket.end().0.saturating_add(settling)
+}
+
 /// The bucket's length if it was observed when it no longer changed, else 0.
 fn settled_ms(one: &Standing, settling: i64) -> i64 {
     let bucket = one.answer.key.bucket;
-    if one.seen.1.0 >= bucket.end().0.saturating_add(settling) { bucket.end().0 - bucket.start.0 } else { 0 }
+    if is_settled(bucket, one.seen.1, settling) { bucket.end().0 - bucket.start.0 } else { 0 }
 }
 
 /// How much of the bucket had passed when it was observed.

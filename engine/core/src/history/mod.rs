@@ -2,18 +2,20 @@
 //!
 //! The fold is a function of a set of events. [`standing`] decides which copy of a call counts,
 //! [`DayCells`] sums what stands of one UTC day, [`Report`] cuts rows out of cells in any time
-//! zone; [`answers`] decides which of a provider's answers counts.
+//! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day.
 
 pub mod answers;
 mod cells;
 mod gauges;
 mod identity;
 pub mod index;
+mod readings;
 mod report;
 
 pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
+pub use readings::{DayReadings, Reading, ReadingKey};
 pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod answers;
 mod identity;
+mod readings;
 mod report;
 
 use super::Copy;

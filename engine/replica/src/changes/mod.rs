@@ -32,7 +32,7 @@ pub(crate) use chunks::{
     any, count, has_plain, headers, insert, last, lay_open, plain, remove, remove_chunks, remove_row, remove_upto,
     set_aside, some, some_chunks, turn,
 };
-pub(crate) use row::{Row, Unread, read_all, values_of};
+pub(crate) use row::{Row, Unread, on_all_cores, read_all, values_of};
 
 /// Appends changes as plaintext.
 pub(crate) async fn append(db: &mut SqliteConnection, new: &[(Place, Vec<u8>)]) -> Result<(), sqlx::Error> {

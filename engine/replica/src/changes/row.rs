@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aimon_core::batch::{Batch, BatchError, Figures};
+use aimon_core::batch::{Batch, BatchError, Figures, Said};
 use aimon_core::crypto::{CryptoError, Keyring};
 use aimon_core::segment;
 use aimon_core::time::UtcDay;
@@ -120,6 +120,11 @@ impl Row {
         self.read(ring, Figures::decode)
     }
 
+    /// What it says of what providers said.
+    pub(crate) fn said(&self, ring: &Keyring) -> Result<Vec<Said>, Unread> {
+        self.read(ring, Said::decode)
+    }
+
     /// Reads its events, of a finished segment as few batches. One in a format that only a newer version reads is held like any other, and shows nothing until then.
     fn read<T>(&self, ring: &Keyring, decode: impl Fn(&[u8]) -> Result<T, BatchError>) -> Result<Vec<T>, Unread> {
         let Some(content) = self.opened(ring)? else { return Ok(Vec::new()) };
@@ -145,38 +150,43 @@ impl Row {
     }
 }
 
-/// From how many bytes on rows are read on all cores.
+/// From how many bytes on all cores are used.
 const MUCH: usize = 256 << 10;
 
 /// Reads many rows, each in its place. Decrypting and loading sealed days is what a new device's first report waits for.
 pub(crate) fn read_all<T: Send>(rows: &[Row], read: impl Fn(&Row) -> T + Sync) -> Vec<T> {
+    on_all_cores(rows, rows.iter().map(Row::len).sum(), read)
+}
+
+/// Does something to each of many, on all cores if they are so many bytes that it is worth it.
+pub(crate) fn on_all_cores<I: Sync, T: Send>(all: &[I], bytes: usize, read: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if cores == 1 || rows.len() < 2 || rows.iter().map(Row::len).sum::<usize>() < MUCH {
-        return rows.iter().map(read).collect();
+    if cores == 1 || all.len() < 2 || bytes < MUCH {
+        return all.iter().map(read).collect();
     }
-    // Rows differ in size: each thread takes the next one that nobody has.
+    // They differ in size: each thread takes the next one that nobody has.
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(row) = rows.get(at) else { return done };
-            done.push((at, read(row)));
+            let Some(one) = all.get(at) else { return done };
+            done.push((at, read(one)));
         }
     };
-    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+    let mut made: Vec<(usize, T)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
+        let mut made = work();
         for other in others {
             match other.join() {
-                Ok(done) => all.extend(done),
+                Ok(done) => made.extend(done),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        all
+        made
     });
-    all.sort_unstable_by_key(|(at, _)| *at);
-    all.into_iter().map(|(_, read)| read).collect()
+    made.sort_unstable_by_key(|(at, _)| *at);
+    made.into_iter().map(|(_, read)| read).collect()
 }
 
 /// What a chunk's author wrote; `None` for a chunk that holds no part of a segment.

@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 use super::cells::{Span, span_of, store};
 use super::facts::{GAUGES, STALE, get_days, list_days, listed_days, put, put_days, read_gauges, upsert};
 use super::fold::{crossed_by, fold};
-use super::{Damaged, clear};
+use super::{Damaged, clear, readings};
 use crate::checked;
 
 /// Takes expired days out, and folds the days again of whose messages a copy has left the set; without a ring they are noted
@@ -43,6 +43,10 @@ pub(crate) async fn expire(
         let mut span = Span::decode(bytes);
         span.0.retain(|day, _| *day >= first);
         upsert(db, "INSERT OR REPLACE INTO hours (span, bytes) ", &[(number, span.encode())]).await?;
+    }
+    if readings::expire(db, first).await.is_err() {
+        clear(db).await?;
+        return Ok(Damaged::new());
     }
     let Ok(mut gauges) = read_gauges(db).await else {
         clear(db).await?;

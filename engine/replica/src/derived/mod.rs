@@ -1,4 +1,4 @@
-//! The derived tables: cells by day, which messages cross days, newest gauges. They follow the
+//! The derived tables: cells and readings by day, which messages cross days, newest gauges. They follow the
 //! changes, and can be thrown away and made again at any time.
 //!
 //! `upto` is the last change that they hold. A writer moves it; a reader beside a writer that is
@@ -10,6 +10,7 @@
 //!
 //! * `facts`: facts and lists of rows.
 //! * `cells`: cells by day, and by hour.
+//! * `readings`: what counts of what providers said, by day.
 //! * `pages`: which days hold copies of which messages.
 //! * `fold`: folding days.
 //! * `step`: taking in what is new.
@@ -20,6 +21,7 @@ mod expire;
 mod facts;
 mod fold;
 mod pages;
+mod readings;
 mod step;
 
 use std::collections::BTreeSet;
@@ -39,11 +41,12 @@ pub(crate) use expire::expire;
 pub(crate) use facts::{read_gauges, upto};
 pub(crate) use fold::{crossed_by, fold};
 pub(crate) use pages::known;
+pub(crate) use readings::readings;
 pub(crate) use step::{Step, step, write};
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
-const VERSION: i64 = 4 + 256 * aimon_core::batch::VERSION as i64;
+const VERSION: i64 = 5 + 256 * aimon_core::batch::VERSION as i64;
 
 /// How many bytes of changes a writer takes in at once, so that memory stays bounded.
 pub(crate) const STEP: i64 = 8 << 20;
@@ -85,6 +88,7 @@ pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> 
     for detail in [Detail::Full, Detail::Hours] {
         cells(db, (UtcDay(i32::MIN), UtcDay(i32::MAX)), detail).await?;
     }
+    readings(db, (UtcDay(i32::MIN), UtcDay(i32::MAX))).await?;
     pages::pages(db, &(0..=PAGES).collect(), Tables::Used).await?;
     Ok(())
 }
@@ -95,6 +99,7 @@ pub(crate) async fn clear(db: &mut SqliteConnection) -> Result<(), sqlx::Error> 
         "DELETE FROM derived",
         "DELETE FROM cells",
         "DELETE FROM hours",
+        "DELETE FROM readings",
         "DELETE FROM pages",
         "DELETE FROM crossing",
         "DELETE FROM waiting",

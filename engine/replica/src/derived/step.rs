@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::event::MessageId;
 use aimon_core::history::index::Page;
-use aimon_core::history::{DayCells, Gauges};
+use aimon_core::history::{DayCells, DayReadings, Gauges};
 use aimon_core::time::UtcDay;
 use aimon_ledger::ids::KeyId;
 use sqlx::SqliteConnection;
@@ -13,6 +13,7 @@ use super::cells::store;
 use super::facts::{GAUGES, PAGE_LIST, STALE, UPTO, listed_pages, put, put_days, read_gauges, upsert};
 use super::fold::fold;
 use super::pages::index;
+use super::readings::{self, fold_readings};
 use super::{Damaged, Pending, Reading, Tables};
 use crate::changes::{self, Row, Unread, read_all};
 use crate::checked;
@@ -32,6 +33,8 @@ pub(crate) struct Step {
     pub(crate) crossing: BTreeSet<(MessageId, UtcDay)>,
     /// Days whose cells are new.
     pub(crate) cells: BTreeMap<UtcDay, DayCells>,
+    /// Days whose readings are new.
+    pub(crate) readings: BTreeMap<UtcDay, DayReadings>,
     /// Newest answers, if they are new.
     pub(crate) gauges: Option<Gauges>,
     /// Rows that cannot be read.
@@ -77,6 +80,7 @@ pub(crate) async fn step(
     }
     let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
     let mut gauges: Option<Gauges> = None;
+    let mut answered: BTreeSet<UtcDay> = BTreeSet::new();
     let read = read_all(&new, |row| row.figures(ring));
     for (row, read) in new.into_iter().zip(read) {
         match read {
@@ -84,6 +88,7 @@ pub(crate) async fn step(
                 for figures in all {
                     if let Some(day) = row.place.day {
                         pairs.extend(figures.records.iter().map(|r| (r.message, day)));
+                        answered.extend(figures.has_buckets.then_some(day));
                     }
                     if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
                         let held = match gauges.take() {
@@ -106,8 +111,11 @@ pub(crate) async fn step(
     index(db, &mut step, &pairs, first, tables).await?;
     dirty.extend(step.crossing.iter().map(|c| c.1));
     dirty.retain(|d| *d >= first);
+    answered.extend(stale.iter().copied());
+    answered.retain(|d| *d >= first);
     // A day that many steps bring something to is folded once, behind the last of them.
     if has_more {
+        dirty.append(&mut answered);
         step.stale = (dirty != stale).then(|| dirty.clone());
         pending.stale = dirty;
         return Ok(Some(step));
@@ -115,6 +123,7 @@ pub(crate) async fn step(
     step.stale = (!stale.is_empty()).then(BTreeSet::new);
     let known: BTreeSet<_> = step.crossing.clone();
     step.cells = fold(db, ring, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
+    step.readings = fold_readings(db, ring, &answered, &mut step.damaged).await?;
     Ok(Some(step))
 }
 
@@ -142,6 +151,7 @@ pub(crate) async fn write(db: &mut SqliteConnection, step: &Step) -> Result<(), 
     }
     put(db, "pages", &checked::seal(PAGE_LIST, listed)).await?;
     store(db, &step.cells).await?;
+    readings::store(db, &step.readings).await?;
     for (message, day) in &step.crossing {
         sqlx::query("INSERT OR IGNORE INTO crossing (message, day) VALUES (?, ?)")
             .bind(message.0.as_slice())

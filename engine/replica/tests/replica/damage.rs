@@ -84,11 +84,15 @@ async fn a_flipped_bit_in_a_derived_table_changes_nothing() {
     let mut replica = open(&home).await;
     let calls: Vec<Record> = (0..200).map(|n| call(n, 1, i64::from(n % 40))).collect();
     record(&mut replica, &calls).await;
+    readings::say(&mut replica, (0..40).map(|m| readings::usage(1, m, 0, 10))).await;
     let right = figures(&mut replica).await;
+    let right_readings = readings::readings(&mut replica).await;
     let hours = async |replica: &mut Replica| strip(replica.history(ALL, NOW.day(), Detail::Hours).await.unwrap());
     let right_hours = hours(&mut replica).await;
     drop(replica);
-    for (table, row) in [("cells", "day"), ("hours", "span"), ("pages", "page"), ("derived", "key")] {
+    for (table, row) in
+        [("cells", "day"), ("hours", "span"), ("readings", "day"), ("pages", "page"), ("derived", "key")]
+    {
         // The last one is what damage further up in a table's tree comes to: a row that is not found.
         let gone = "";
         for damage in
@@ -118,11 +122,13 @@ async fn a_flipped_bit_in_a_derived_table_changes_nothing() {
                 (right.clone(), right_hours.clone()),
                 "{text}"
             );
+            assert_eq!(readings::readings(&mut reader).await, right_readings, "{text}");
             let mut writer = open(&home).await;
             if table == "pages" {
                 // A page is read where a new call belongs to it.
                 record(&mut writer, &calls).await;
             }
+            assert_eq!(readings::readings(&mut writer).await, right_readings, "{text}");
             assert_eq!(
                 (figures(&mut writer).await, hours(&mut writer).await),
                 (right.clone(), right_hours.clone()),

@@ -18,6 +18,7 @@ mod damage;
 mod documents;
 mod locked;
 mod migration;
+mod readings;
 mod shared;
 mod time;
 mod transport;

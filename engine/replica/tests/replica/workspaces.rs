@@ -19,7 +19,9 @@ async fn all_figures(replica: &mut Replica) -> String {
     let days = replica.history(ALL, NOW.day(), Detail::Full).await.unwrap();
     let hours = replica.history(ALL, NOW.day(), Detail::Hours).await.unwrap();
     let copies = replica.copies(ALL, NOW.day()).await.unwrap();
-    format!("{days:?} {hours:?} {copies:?} {:?} {:?}", replica.gauges().await, replica.answers(NOW.day()).await)
+    let readings = replica.readings(ALL, NOW.day()).await.unwrap();
+    let answers = replica.answers(NOW.day()).await;
+    format!("{days:?} {hours:?} {copies:?} {readings:?} {:?} {answers:?}", replica.gauges().await)
 }
 
 async fn some_history(replica: &mut Replica) {
@@ -27,6 +29,7 @@ async fn some_history(replica: &mut Replica) {
         record(replica, &[call(n, 1 + u64::from(n), 2), call(100 + n, 1, i64::from(n % 3))]).await;
     }
     replica.record(Commit { events: vec![window(NOW, 30)], marks: vec![], now: NOW }).await.unwrap();
+    readings::say(replica, (0..5).map(|m| readings::usage(2, m, 3, 10))).await;
     // A document beside changes.
     replica.seal(UtcMillis(NOW.0 + DAY)).await.unwrap();
     record(replica, &[call(50, 3, 2), call(0, 9, 1)]).await;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use aimon_core::batch::Batch;
 use aimon_core::event::{Event, MessageId, Quality, Record, RequestId, Tier};
-use aimon_core::history::answers::spans;
 use aimon_core::history::{Query, Report};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
@@ -25,9 +24,6 @@ use crate::Options;
 use crate::measure::middle;
 use crate::peers::emptied;
 use crate::table::{Page, ratio};
-
-/// How long a metric still changes, as a provider's usage does.
-const SETTLING: i64 = 600_000;
 
 /// Calls of a history of logs.
 const RECORDS: usize = 1_000_000;
@@ -200,12 +196,10 @@ async fn report(replica: &Mutex<Replica>, expected: &Totals) {
     let cells = replica.history(query.utc_days(), today, query.detail()).await.unwrap();
     let _ = Report::cut(&query, cells, &|_, _, _| None);
     let mut totals = Totals::new();
-    for day in replica.days(query.utc_days()).await.unwrap() {
-        let standing = replica.answers(day).await.unwrap();
-        for span in spans(&standing, &|_| SETTLING) {
-            let counts = span.counts.iter().flat_map(|one| &one.answer.rows);
-            let tokens: i128 = counts.flat_map(|row| row.measures.values()).sum();
-            *totals.entry(span.account.clone()).or_default() += tokens;
+    for day in replica.readings(query.utc_days(), today).await.unwrap() {
+        for (key, reading) in day.readings {
+            let tokens: i128 = reading.measures.iter().map(|(_, value)| value).sum();
+            *totals.entry(key.account).or_default() += tokens;
         }
     }
     assert_eq!(totals, *expected, "the new device's figures are the author's");

@@ -1,0 +1,129 @@
+//! As they rest: blocks of a dictionary and columns, as batches have them.
+
+use super::{DayReadings, Reading, ReadingKey};
+use crate::batch::columns::{Columns, Dictionary, Encoding, Names, Reader, Writer};
+use crate::batch::{BatchError, MAX_ROWS};
+use crate::event::Bucket;
+use crate::name::Name;
+use crate::time::{UtcDay, UtcMillis};
+
+/// The most readings of one block.
+const BLOCK_ROWS: usize = 8192;
+
+const ACCOUNT: u64 = 1;
+const METRIC: u64 = 2;
+const START: u64 = 3;
+const WIDTH: u64 = 4;
+const SETTLED: u64 = 5;
+const DIMENSIONS: u64 = 6;
+const MEASURES: u64 = 7;
+const DIMENSION_NAMES: u64 = 32;
+const VALUES: u64 = 33;
+const MEASURE_NAMES: u64 = 34;
+const MEASURE_VALUES: u64 = 35;
+
+type Row = (ReadingKey, Reading);
+
+impl DayReadings {
+    /// Bytes for a derived table.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let (mut from, mut dimensions, mut measures) = (0, 0, 0);
+        for (at, (key, reading)) in self.readings.iter().enumerate() {
+            dimensions += key.dimensions.len();
+            measures += reading.measures.len();
+            if at - from == BLOCK_ROWS || dimensions.max(measures) > MAX_ROWS {
+                encode_block(&self.readings[from..at], &mut out);
+                (from, dimensions, measures) = (at, key.dimensions.len(), reading.measures.len());
+            }
+        }
+        encode_block(&self.readings[from..], &mut out);
+        out
+    }
+
+    /// Reads what [`DayReadings::encode`] wrote.
+    pub fn decode(day: UtcDay, bytes: &[u8]) -> Result<Self, BatchError> {
+        let mut r = Reader::new(bytes);
+        let mut readings = Vec::new();
+        while !r.is_empty() {
+            decode_block(&mut r, &mut readings)?;
+        }
+        Ok(Self { day, readings })
+    }
+}
+
+fn encode_block(rows: &[Row], out: &mut Vec<u8>) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut names = Names::default();
+    let mut places = |of: &dyn Fn(&Row, &mut Names, &mut Vec<u64>)| -> Vec<u64> {
+        let mut list = Vec::new();
+        rows.iter().for_each(|row| of(row, &mut names, &mut list));
+        list
+    };
+    let accounts = places(&|(key, _), n, list| list.push(n.place(&key.account)));
+    let metrics = places(&|(key, _), n, list| list.push(n.place(&key.metric)));
+    let dimensions = places(&|(key, _), n, list| list.extend(key.dimensions.iter().map(|(of, _)| n.place(of))));
+    let values = places(&|(key, _), n, list| list.extend(key.dimensions.iter().map(|(_, value)| n.place(value))));
+    let measures = places(&|(_, reading), n, list| list.extend(reading.measures.iter().map(|(of, _)| n.place(of))));
+    let mut w = Writer::default();
+    let runs = Encoding::Runs;
+    w.numbers(ACCOUNT, runs, accounts.into_iter());
+    w.numbers(METRIC, runs, metrics.into_iter());
+    w.numbers(START, Encoding::Delta, rows.iter().map(|(key, _)| key.span.start.0 as u64));
+    w.numbers(WIDTH, runs, rows.iter().map(|(key, _)| u64::from(key.span.width)));
+    w.numbers(SETTLED, runs, rows.iter().map(|(_, reading)| u64::from(reading.is_settled)));
+    w.numbers(DIMENSIONS, runs, rows.iter().map(|(key, _)| key.dimensions.len() as u64));
+    w.numbers(MEASURES, runs, rows.iter().map(|(_, reading)| reading.measures.len() as u64));
+    w.numbers(DIMENSION_NAMES, runs, dimensions.into_iter());
+    w.numbers(VALUES, Encoding::Delta, values.into_iter());
+    w.numbers(MEASURE_NAMES, Encoding::Delta, measures.into_iter());
+    w.signed(MEASURE_VALUES, rows.iter().flat_map(|(_, reading)| reading.measures.iter().map(|(_, value)| *value)));
+    let mut dictionary = Writer::default();
+    dictionary.texts(1, names.all().iter());
+    dictionary.section(1, names.all().len(), out);
+    w.section(2, rows.len(), out);
+}
+
+fn decode_block(r: &mut Reader<'_>, readings: &mut Vec<Row>) -> Result<(), BatchError> {
+    let mut section = || -> Result<_, BatchError> {
+        let _kind = r.varint()?;
+        Ok((r.len_of(0)?, Columns::read(r)?))
+    };
+    let (count, mut dictionary) = section()?;
+    let names = Dictionary::new(dictionary.texts(1, count)?);
+    let (rows, mut c) = section()?;
+    let (account, metric) = (c.numbers(ACCOUNT, rows)?, c.numbers(METRIC, rows)?);
+    let (start, width) = (c.numbers(START, rows)?, c.numbers(WIDTH, rows)?);
+    let settled = c.numbers(SETTLED, rows)?;
+    let (dimensions, measures) = (c.numbers(DIMENSIONS, rows)?, c.numbers(MEASURES, rows)?);
+    let sum = |counts: &[u64]| match counts.iter().try_fold(0u64, |sum, n| sum.checked_add(*n)) {
+        Some(sum) if sum <= MAX_ROWS as u64 => Ok(sum as usize),
+        _ => Err(BatchError::Malformed("too many rows")),
+    };
+    let (dimension_count, measure_count) = (sum(&dimensions)?, sum(&measures)?);
+    let mut dimension_names = c.numbers(DIMENSION_NAMES, dimension_count)?.into_iter();
+    let mut values = c.numbers(VALUES, dimension_count)?.into_iter();
+    let mut measure_names = c.numbers(MEASURE_NAMES, measure_count)?.into_iter();
+    let mut measure_values = c.signed(MEASURE_VALUES, measure_count)?.into_iter();
+    let name = |place: u64| -> Result<Name, BatchError> { names.at(place).cloned() };
+    readings.reserve(rows);
+    for at in 0..rows {
+        let pairs = dimension_names.by_ref().zip(values.by_ref()).take(dimensions[at] as usize);
+        let dimensions = pairs.map(|(of, value)| Ok((name(of)?, name(value)?))).collect::<Result<_, BatchError>>()?;
+        let some = measure_names.by_ref().zip(measure_values.by_ref()).take(measures[at] as usize);
+        let measures = some.map(|(of, value)| Ok((name(of)?, value))).collect::<Result<_, BatchError>>()?;
+        let key = ReadingKey {
+            account: name(account[at])?,
+            metric: name(metric[at])?,
+            span: Bucket {
+                start: UtcMillis(start[at] as i64),
+                width: u32::try_from(width[at]).map_err(|_| BatchError::Malformed("a span of over 136 years"))?,
+            },
+            dimensions,
+        };
+        readings.push((key, Reading { measures, is_settled: settled[at] == 1 }));
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! A provider that is asked each minute says ten thousand things a day, nearly all of which were said once and in one grain.
+//! These are summed as they lie in their columns; only where several answers compete is each looked at by itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Reading, ReadingKey};
+use crate::batch::{Said, Sheet};
+use crate::event::{Answer, Bucket, Clock, Unchanged};
+use crate::history::answers::{Standing, is_settled, spans, standing};
+use crate::name::Name;
+use crate::time::UtcMillis;
+
+/// Milliseconds of a quarter of an hour, and its width in seconds.
+const QUARTER_MS: i64 = 900_000;
+const QUARTER_S: u32 = 900;
+
+/// A number for each text, and for each list of them.
+#[derive(Default)]
+struct Numbers {
+    names: Vec<Name>,
+    of_names: HashMap<Name, u32>,
+    lists: Vec<Vec<u32>>,
+    of_lists: HashMap<Vec<u32>, u32>,
+}
+
+impl Numbers {
+    fn name(&mut self, name: &Name) -> u32 {
+        if let Some(number) = self.of_names.get(name) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(name.clone());
+        self.of_names.insert(name.clone(), number);
+        number
+    }
+
+    fn list(&mut self, list: &[u32]) -> u32 {
+        if let Some(number) = self.of_lists.get(list) {
+            return *number;
+        }
+        let number = self.lists.len() as u32;
+        self.lists.push(list.to_vec());
+        self.of_lists.insert(list.to_vec(), number);
+        number
+    }
+}
+
+/// No measure counts for more, either way: so many can't overflow a sum, which would then depend on the order.
+const MOST: i128 = 1 << 100;
+
+/// Account and metric.
+type Series = (u32, u32);
+
+/// Width in seconds, and the list of dimensions.
+type Grain = (u32, u32);
+
+/// One answer, by what decides whether it counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pick {
+    series: Series,
+    grain: Grain,
+    start: UtcMillis,
+    seen: (Clock, UtcMillis),
+    sheet: u32,
+    at: u32,
+}
+
+impl Pick {
+    fn key(&self) -> (Series, Grain, UtcMillis) {
+        (self.series, self.grain, self.start)
+    }
+}
+
+/// Where it is summed: the series, the span, and the list of dimensions and their values.
+type Cell = (Series, Bucket, u32);
+
+struct Fold<'a> {
+    sheets: Vec<&'a Sheet>,
+    /// Each sheet's names by number.
+    places: Vec<Vec<u32>>,
+    numbers: Numbers,
+    settling: &'a dyn Fn(&str) -> i64,
+    sums: HashMap<Cell, Sum>,
+}
+
+/// Measures by number, and whether all of it is settled.
+struct Sum {
+    measures: Vec<(u32, i128)>,
+    is_settled: bool,
+}
+
+pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> Vec<(ReadingKey, Reading)> {
+    let sheets: Vec<&Sheet> = said.iter().map(|said| &said.answers).collect();
+    let mut numbers = Numbers::default();
+    let places = sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
+    let mut fold = Fold { sheets, places, numbers, settling, sums: HashMap::new() };
+    let picks = fold.picks();
+    let mut noted: HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>> = HashMap::new();
+    for note in said.iter().flat_map(|said| &said.unchanged).filter(|note| !note.key.bucket.is_gauge()) {
+        let dimensions: Vec<u32> = note.key.dimensions.iter().map(|name| fold.numbers.name(name)).collect();
+        let series = (fold.numbers.name(&note.key.account), fold.numbers.name(&note.key.metric));
+        let grain = (note.key.bucket.width, fold.numbers.list(&dimensions));
+        noted.entry((series, grain, note.key.bucket.start)).or_default().push(note.clone());
+    }
+    for series in picks.chunk_by(|a, b| a.series == b.series) {
+        fold.add_series(series, &noted);
+    }
+    fold.readings()
+}
+
+impl Fold<'_> {
+    /// All answers about buckets: key by key, and of each key those observed last behind the others.
+    fn picks(&mut self) -> Vec<Pick> {
+        let mut picks = Vec::with_capacity(self.sheets.iter().map(|sheet| sheet.keys.bucket.len()).sum());
+        let mut dimensions = Vec::new();
+        for (n, sheet) in self.sheets.iter().enumerate() {
+            let places = &self.places[n];
+            let number = |place: u32| places[place as usize];
+            for (at, bucket) in sheet.keys.bucket.iter().enumerate().filter(|(_, bucket)| !bucket.is_gauge()) {
+                dimensions.clear();
+                dimensions.extend(sheet.keys.dimensions(at).iter().map(|place| number(*place)));
+                picks.push(Pick {
+                    series: (number(sheet.keys.account[at]), number(sheet.keys.metric[at])),
+                    grain: (bucket.width, self.numbers.list(&dimensions)),
+                    start: bucket.start,
+                    seen: sheet.keys.seen[at],
+                    sheet: n as u32,
+                    at: at as u32,
+                });
+            }
+        }
+        picks.sort_unstable();
+        picks
+    }
+
+    fn answer(&self, pick: &Pick) -> Answer {
+        self.sheets[pick.sheet as usize].answer(pick.at as usize)
+    }
+
+    fn add_series(&mut self, picks: &[Pick], noted: &HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>>) {
+        let Some(first) = picks.first() else { return };
+        let settling = (self.settling)(&self.numbers.names[first.series.1 as usize]);
+        if picks.iter().any(|pick| pick.grain != first.grain) {
+            let answers = picks.iter().map(|pick| self.answer(pick));
+            let mut notes = Vec::new();
+            for key in picks.chunk_by(|a, b| a.key() == b.key()) {
+                notes.extend(key.first().and_then(|pick| noted.get(&pick.key())).into_iter().flatten().cloned());
+            }
+            let standing: Vec<Standing> = standing(answers, notes).0.into_values().collect();
+            for one in spans(&standing, self.settling).iter().flat_map(|span| &span.counts) {
+                self.add_standing(first.series, one, settling);
+            }
+            return;
+        }
+        // In one grain all that stands counts.
+        for key in picks.chunk_by(|a, b| a.key() == b.key()) {
+            let Some((last, before)) = key.split_last() else { continue };
+            let notes = noted.get(&last.key());
+            if notes.is_none() && before.last().is_none_or(|other| other.seen != last.seen) {
+                self.add(last, settling);
+                continue;
+            }
+            let answers = key.iter().map(|pick| self.answer(pick));
+            for one in standing(answers, notes.into_iter().flatten().cloned()).0.into_values() {
+                self.add_standing(last.series, &one, settling);
+            }
+        }
+    }
+
+    /// Adds an answer's rows as they lie in the sheet.
+    fn add(&mut self, pick: &Pick, settling: i64) {
+        let sheet = self.sheets[pick.sheet as usize];
+        let places = &self.places[pick.sheet as usize];
+        let bucket = Bucket { start: pick.start, width: pick.grain.0 };
+        let is_settled = is_settled(bucket, pick.seen.1, settling);
+        let mut list = Vec::with_capacity(8);
+        for (values, names, measures) in sheet.rows(pick.at as usize) {
+            list.clear();
+            list.push(pick.grain.1);
+            list.extend(values.iter().map(|place| places[*place as usize]));
+            let cell = (pick.series, span(bucket), self.numbers.list(&list));
+            let sum = self.sums.entry(cell).or_insert_with(Sum::none);
+            sum.is_settled &= is_settled;
+            names.iter().zip(measures).for_each(|(name, value)| sum.add(places[*name as usize], *value));
+        }
+    }
+
+    fn add_standing(&mut self, series: Series, one: &Standing, settling: i64) {
+        let bucket = one.answer.key.bucket;
+        let dimensions: Vec<u32> = one.answer.key.dimensions.iter().map(|name| self.numbers.name(name)).collect();
+        let dimensions = self.numbers.list(&dimensions);
+        for row in &one.answer.rows {
+            let values = row.values.iter().map(|value| self.numbers.name(value));
+            let list: Vec<u32> = std::iter::once(dimensions).chain(values).collect();
+            let cell = (series, span(bucket), self.numbers.list(&list));
+            let sum = self.sums.entry(cell).or_insert_with(Sum::none);
+            sum.is_settled &= is_settled(bucket, one.seen.1, settling);
+            for (name, value) in &row.measures {
+                sum.add(self.numbers.name(name), *value);
+            }
+        }
+    }
+
+    fn readings(self) -> Vec<(ReadingKey, Reading)> {
+        let name = |number: &u32| self.numbers.names[*number as usize].clone();
+        let readings = self.sums.iter().map(|(((account, metric), span, list), sum)| {
+            let (dimensions, values) = match self.numbers.lists[*list as usize].split_first() {
+                Some((dimensions, values)) => (&self.numbers.lists[*dimensions as usize][..], values),
+                None => (&[][..], &[][..]),
+            };
+            let dimensions = dimensions.iter().map(name).zip(values.iter().map(name)).collect();
+            let key = ReadingKey { account: name(account), metric: name(metric), span: *span, dimensions };
+            // Two lists never say the same: a key is there once.
+            let measures: BTreeMap<Name, i128> = sum.measures.iter().map(|(of, value)| (name(of), *value)).collect();
+            (key, Reading { measures: measures.into_iter().collect(), is_settled: sum.is_settled })
+        });
+        let mut readings: Vec<_> = readings.collect();
+        readings.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        readings
+    }
+}
+
+impl Sum {
+    fn none() -> Self {
+        Self { measures: Vec::new(), is_settled: true }
+    }
+
+    fn add(&mut self, name: u32, value: i128) {
+        let value = value.clamp(-MOST, MOST);
+        match self.measures.iter_mut().find(|(held, _)| *held == name) {
+            Some((_, sum)) => *sum += value,
+            None => self.measures.push((name, value)),
+        }
+    }
+}
+
+/// The quarter that a bucket begins in; a bucket that is wider stays as it is.
+fn span(bucket: Bucket) -> Bucket {
+    if bucket.width >= QUARTER_S {
+        return bucket;
+    }
+    let start = bucket.start.0.div_euclid(QUARTER_MS).saturating_mul(QUARTER_MS);
+    Bucket { start: UtcMillis(start), width: QUARTER_S }
+}

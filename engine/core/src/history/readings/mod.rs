@@ -1,0 +1,52 @@
+//! Readings: what counts of the answers of one UTC day, summed by quarter of an hour and by everything that a report can ask
+//! for. Like cells, they are derived: they can be thrown away and made again from the events.
+//!
+//! * `fold`: which answers count, and their sums.
+//! * `encode`: as they rest in a derived table.
+
+mod encode;
+mod fold;
+
+use crate::batch::Said;
+use crate::event::Bucket;
+use crate::name::Name;
+use crate::time::UtcDay;
+
+/// What readings have in common that are summed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ReadingKey {
+    /// The account's provider id.
+    pub account: Name,
+    /// The metric.
+    pub metric: Name,
+    /// The quarter of an hour; where the provider's bucket is wider, that.
+    pub span: Bucket,
+    /// The dimensions by which the provider groups, and their values.
+    pub dimensions: Vec<(Name, Name)>,
+}
+
+/// A sum of readings.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reading {
+    /// Measures by name.
+    pub measures: Vec<(Name, i128)>,
+    /// Whether every bucket in it was observed when it no longer changed.
+    pub is_settled: bool,
+}
+
+/// The readings of one UTC day: of the buckets that begin on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DayReadings {
+    /// The day.
+    pub day: UtcDay,
+    /// Sorted by key.
+    pub readings: Vec<(ReadingKey, Reading)>,
+}
+
+impl DayReadings {
+    /// Folds all that a day holds of answers and of notes about them. `settling` is how long after a bucket's end a metric
+    /// still changes, in milliseconds.
+    pub fn fold(day: UtcDay, said: &[Said], settling: &dyn Fn(&str) -> i64) -> Self {
+        Self { day, readings: fold::fold(said, settling) }
+    }
+}

@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::batch::{Batch, Said};
+use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
+use crate::history::answers::{settling_ms, spans, standing};
+use crate::history::{DayReadings, Reading, ReadingKey};
+use crate::name::Name;
+use crate::time::{UtcDay, UtcMillis};
+
+const DAY: UtcDay = UtcDay(20_000);
+const MINUTE: i64 = 60_000;
+
+fn at(minute: i64) -> UtcMillis {
+    UtcMillis(DAY.start().0 + minute * MINUTE)
+}
+
+/// An answer about the `width` minutes from `start` on.
+fn answer(account: &str, (start, width): (i64, u32), dimensions: &[&str], seen: i64, rows: &[(&str, i128)]) -> Answer {
+    Answer {
+        key: AnswerKey {
+            account: account.into(),
+            metric: "usage.completions".into(),
+            dimensions: dimensions.iter().map(|d| (*d).into()).collect(),
+            bucket: Bucket { start: at(start), width: width * 60 },
+        },
+        observed: at(seen),
+        clock: Clock::Provider,
+        rows: rows
+            .iter()
+            .map(|(value, n)| Row {
+                values: dimensions.iter().map(|d| format!("{d}-{value}").into()).collect(),
+                measures: [("input_tokens".into(), *n), ("output_tokens".into(), n / 2)].into(),
+            })
+            .collect(),
+    }
+}
+
+fn said(answers: &[Answer], notes: &[Unchanged]) -> Said {
+    let batch = Batch { answers: answers.to_vec(), unchanged: notes.to_vec(), ..Batch::default() };
+    Said::decode(&batch.encode()).unwrap()
+}
+
+fn fold(said: &[Said]) -> Vec<(ReadingKey, Reading)> {
+    DayReadings::fold(DAY, said, &settling_ms).readings
+}
+
+/// The input tokens of all accounts.
+fn input(readings: &[(ReadingKey, Reading)]) -> i128 {
+    let measures = readings.iter().flat_map(|(_, reading)| &reading.measures);
+    measures.filter(|(name, _)| &**name == "input_tokens").map(|(_, n)| n).sum()
+}
+
+#[test]
+fn minutes_are_summed_by_quarter_of_an_hour_and_wider_buckets_stay() {
+    let minutes: Vec<Answer> =
+        (0..30).map(|m| answer("one", (m, 1), &["model"], m + 2, &[("a", 10), ("b", 1)])).collect();
+    let day = answer("two", (0, 1440), &["model"], 3000, &[("a", 5)]);
+    let readings = fold(&[said(&minutes, &[]), said(&[day], &[])]);
+    let shown: Vec<_> = readings
+        .iter()
+        .map(|(key, reading)| {
+            let minute = (key.span.start.0 - DAY.start().0) / MINUTE;
+            (&*key.account, minute, key.span.width, &*key.dimensions[0].1, reading.measures[0].1, reading.is_settled)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("one", 0, 900, "model-a", 150, false),
+            ("one", 0, 900, "model-b", 15, false),
+            ("one", 15, 900, "model-a", 150, false),
+            ("one", 15, 900, "model-b", 15, false),
+            ("two", 0, 86_400, "model-a", 5, true),
+        ]
+    );
+}
+
+/// A bucket that grew, one that was read twice and one that was re-attributed: the last answer counts, whole.
+#[test]
+fn of_several_answers_the_last_counts_whole() {
+    let grew = [answer("one", (0, 1), &["model"], 1, &[("a", 10)]), answer("one", (0, 1), &["model"], 2, &[("a", 12)])];
+    let moved = [answer("one", (1, 1), &["model"], 2, &[("a", 7)]), answer("one", (1, 1), &["model"], 3, &[("b", 7)])];
+    let all = [said(&moved, &[]), said(&grew, &[]), said(&grew, &[])];
+    assert_eq!(input(&fold(&all)), 19);
+    let back = Unchanged { key: grew[0].key.clone(), answer: grew[0].hash(), seen: at(9), clock: Clock::Provider };
+    assert_eq!(input(&fold(&[said(&moved, &[back]), said(&grew, &[])])), 17, "a note says that it shrank again");
+}
+
+#[test]
+fn a_bucket_is_settled_once_it_was_seen_late_enough() {
+    let seen = |minute| fold(&[said(&[answer("one", (0, 1), &[], minute, &[("", 1)])], &[])])[0].1.is_settled;
+    assert_eq!([seen(60), seen(61)], [false, true]);
+    let early = answer("one", (0, 1), &[], 2, &[("", 1)]);
+    let note = Unchanged { key: early.key.clone(), answer: early.hash(), seen: at(61), clock: Clock::Provider };
+    assert!(fold(&[said(&[early], &[note])])[0].1.is_settled, "by a note");
+}
+
+/// More than any sum could hold: no panic, and no other figure by another order.
+#[test]
+fn absurd_figures_are_summed_in_any_order() {
+    let absurd = |m, n| answer("one", (m, 1), &[], m + 2, &[("", n)]);
+    let all = [absurd(0, i128::MAX), absurd(1, i128::MAX), absurd(2, i128::MIN), absurd(3, 5)];
+    let reversed: Vec<Answer> = all.iter().rev().cloned().collect();
+    assert_eq!(fold(&[said(&all, &[])]), fold(&[said(&reversed, &[])]));
+}
+
+/// An answer and perhaps a note about it: few keys, few times, so that they meet.
+fn some() -> impl Strategy<Value = (Answer, Option<Unchanged>)> {
+    let key = (0..2_usize, 0..4_i64, 0..3_usize, 0..3_usize);
+    (key, 0..200_i64, any::<bool>(), 0..3_i128, proptest::option::of((0..200_i64, any::<bool>()))).prop_map(
+        |((account, start, width, dimensions), seen, is_dated, n, note)| {
+            let width = [0, 1, 60][width];
+            let dimensions = [&["model"][..], &["key", "model"], &[]][dimensions];
+            let mut one = answer(["one", "two"][account], (start * 60, width), dimensions, seen, &[("a", n), ("b", 1)]);
+            let clock = |is_dated| if is_dated { Clock::Provider } else { Clock::Device };
+            one.clock = clock(is_dated);
+            let note = note.map(|(seen, is_dated)| Unchanged {
+                key: one.key.clone(),
+                answer: one.hash(),
+                seen: at(seen),
+                clock: clock(is_dated),
+            });
+            (one, note)
+        },
+    )
+}
+
+/// By what each word means: what stands, of it the grains that count, and their sums.
+fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> Vec<(ReadingKey, Reading)> {
+    let is_bucket = |key: &AnswerKey| !key.bucket.is_gauge();
+    let answers = answers.iter().filter(|a| is_bucket(&a.key)).cloned();
+    let stands = standing(answers, notes.iter().filter(|n| is_bucket(&n.key)).cloned()).0;
+    let mut sums: BTreeMap<ReadingKey, (BTreeMap<Name, i128>, bool)> = BTreeMap::new();
+    for one in spans(stands.values(), &settling_ms).iter().flat_map(|span| &span.counts) {
+        let key = &one.answer.key;
+        let mut span = key.bucket;
+        if span.width < 900 {
+            span = Bucket { start: UtcMillis(span.start.0 / 900_000 * 900_000), width: 900 };
+        }
+        let is_settled = one.seen.1.0 >= key.bucket.end().0 + settling_ms(&key.metric);
+        for row in &one.answer.rows {
+            let dimensions = key.dimensions.iter().cloned().zip(row.values.iter().cloned()).collect();
+            let of = ReadingKey { account: key.account.clone(), metric: key.metric.clone(), span, dimensions };
+            let (measures, all) = sums.entry(of).or_insert((BTreeMap::new(), true));
+            *all &= is_settled;
+            row.measures.iter().for_each(|(name, n)| *measures.entry(name.clone()).or_default() += n);
+        }
+    }
+    sums.into_iter()
+        .map(|(key, (measures, is_settled))| (key, Reading { measures: measures.into_iter().collect(), is_settled }))
+        .collect()
+}
+
+proptest! {
+    /// In whatever order, in whatever batches, how often: what the definition says. And as it rests.
+    #[test]
+    fn readings_are_what_the_definition_says_of_the_set(
+        (some, other) in proptest::collection::vec(some(), 0..20)
+            .prop_flat_map(|some| (Just(some.clone()), Just(some).prop_shuffle())),
+        each in 1..6_usize,
+    ) {
+        let answers: Vec<Answer> = some.iter().map(|(one, _)| one.clone()).collect();
+        let notes: Vec<Unchanged> = some.iter().filter_map(|(_, note)| note.clone()).collect();
+        let batches: Vec<Said> = other
+            .chunks(each)
+            .chain(other.chunks(each + 1))
+            .map(|some| {
+                let answers: Vec<Answer> = some.iter().map(|(one, _)| one.clone()).collect();
+                let notes: Vec<Unchanged> = some.iter().filter_map(|(_, note)| note.clone()).collect();
+                said(&answers, &notes)
+            })
+            .collect();
+        let expected = by_definition(&answers, &notes);
+        prop_assert_eq!(&fold(&batches), &expected);
+        let day = DayReadings { day: DAY, readings: expected };
+        prop_assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
+    }
+}
+
+/// More than one block, of rows and of what they list.
+#[test]
+fn many_readings_rest_in_blocks() {
+    let one = |n: i128| {
+        let key = ReadingKey {
+            account: "one".into(),
+            metric: "usage".into(),
+            span: Bucket { start: at(n as i64), width: 900 },
+            dimensions: (0..5).map(|d| (format!("d{d}").into(), format!("v{}", n % 7).into())).collect(),
+        };
+        (key, Reading { measures: vec![("a".into(), n), ("b".into(), -n)], is_settled: n % 2 == 0 })
+    };
+    let day = DayReadings { day: DAY, readings: (0..30_000).map(one).collect() };
+    assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
+}
