@@ -23,6 +23,8 @@ pub enum Happening {
     NoteAlone,
     /// A note came before its answer.
     NoteFirst,
+    /// A note is out of its answer's reach.
+    NoteLate,
     /// A call in the first or the last millisecond of a day, recorded within one of midnight.
     RecordedAtMidnight,
     /// A segment was sealed within a millisecond of its day's end.
@@ -57,7 +59,7 @@ pub enum Happening {
 
 impl Happening {
     /// All of it.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ChunkWithheld,
         Self::ChunkWithheldInFolder,
         Self::RevokeHidden,
@@ -68,6 +70,7 @@ impl Happening {
         Self::NoteRaises,
         Self::NoteAlone,
         Self::NoteFirst,
+        Self::NoteLate,
         Self::RecordedAtMidnight,
         Self::SealedAtMidnight,
         Self::FirstKeptDay,

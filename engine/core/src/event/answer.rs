@@ -74,7 +74,12 @@ pub struct Answer {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AnswerHash(pub [u8; 8]);
 
-/// A note that a provider said the same again: it raises the time of exactly that answer.
+/// A note that a provider said the same again: it raises the time of exactly that answer, where it was seen by the same clock
+/// that told when the answer was observed.
+///
+/// A gauge's note counts on the answer's own UTC day, and up to [`Unchanged::REACH_MS`] after its observation. So whoever polls a
+/// gauge writes the answer again, instead of a note, when the one that it wrote is older than that, of the day before, or told by the
+/// other clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unchanged {
     /// What was answered.
@@ -85,6 +90,20 @@ pub struct Unchanged {
     pub seen: UtcMillis,
     /// By whose clock.
     pub clock: Clock,
+}
+
+impl Unchanged {
+    /// How long after an answer's observation a note about it counts, if it is a gauge's. Without an end to it, each answer of a
+    /// day could be raised once more, and all of them would have to be kept.
+    pub const REACH_MS: i64 = 15 * 60 * 1000;
+
+    /// Whether it raises the time of this answer.
+    pub fn is_of(&self, answer: &Answer) -> bool {
+        let (day, after) = (answer.observed.day(), self.seen.0.saturating_sub(answer.observed.0));
+        let is_in_reach = self.seen.day() == day && (0..=Self::REACH_MS).contains(&after);
+        let may_be = self.key == answer.key && self.clock == answer.clock;
+        may_be && (is_in_reach || !self.key.bucket.is_gauge()) && self.answer == answer.hash()
+    }
 }
 
 impl Answer {

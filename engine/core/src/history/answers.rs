@@ -31,8 +31,7 @@ impl Standing {
     }
 }
 
-/// The answers that stand, by key; and the notes whose answer is not held, which count as nothing. A note raises an answer's time,
-/// never the rank of its clock, and a device's note says nothing of what a provider has dated.
+/// The answers that stand, by key; and the notes that are of no answer that is held ([`Unchanged::is_of`]), which count as nothing.
 pub fn standing(
     answers: impl IntoIterator<Item = Answer>,
     notes: impl IntoIterator<Item = Unchanged>,
@@ -52,13 +51,10 @@ pub fn standing(
         // Equal answers are raised alike, whichever of them goes before.
         for n in noted.get(&one.answer.key).into_iter().flatten() {
             if let (Some(note), Some(held)) = (notes.get(*n), is_held.get_mut(*n))
-                && note.answer == one.answer.hash()
+                && note.is_of(&one.answer)
             {
                 *held = true;
-                // It raises the time, never the rank of the clock: a device's says nothing beside a provider's.
-                if one.answer.clock <= note.clock {
-                    one.seen.1 = one.seen.1.max(note.seen);
-                }
+                one.seen.1 = one.seen.1.max(note.seen);
             }
         }
         match stands.last_mut().filter(|(key, _)| *key == one.answer.key) {

@@ -2,11 +2,14 @@
 //!
 //! [`Gauges`] is a function of a *set* of answers and notes: in whatever order they come, in whatever pieces, and how often, it is
 //! the same. A note may come long before the answer that it names, and raise one that was not the newest until then, so the newest
-//! answer alone is too little to go by. What is kept is bounded all the same: a note is about an answer of its own UTC day, because
-//! a writer's first note in a segment repeats the answer, so of each clock only the newest day that has an answer matters, and
-//! notes of later days whose answers have not come.
+//! answer alone is too little to go by.
+//!
+//! What is kept is bounded all the same, because a note reaches back [`Unchanged::REACH_MS`] and no further. Per clock, what is
+//! further than that before the newest time at which any answer was seen can't come to be the newest, whatever is still to come:
+//! that time only grows with the set. Nor is it missed when days expire. A note is of its answer's own day, so what is let go is of
+//! the day of the newest or of one before, and has expired if the newest has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::Standing;
 use crate::batch::{Batch, BatchError};
@@ -35,16 +38,28 @@ type Sight = (Clock, UtcDay, UtcMillis, AnswerHash);
 /// What is known of an answer on a day.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Seen {
-    /// Nothing as long as it is known by notes alone: these count as nothing until it comes.
+    /// Nothing as long as it is known by notes alone: these count as nothing until it comes. Of repeated ones the last: a note
+    /// later than that which reaches an earlier one reaches it too.
     answer: Option<Answer>,
-    /// When it was last noted.
-    noted: Option<UtcMillis>,
+    /// When it was noted. The latest alone won't do: it may be out of the answer's reach, and an earlier one not.
+    noted: BTreeSet<UtcMillis>,
 }
 
 impl Seen {
-    /// When an answer that is held was last seen; `raised` is when a better clock noted it.
-    fn last(&self, answer: &Answer, raised: Option<UtcMillis>) -> UtcMillis {
-        self.noted.max(raised).map_or(answer.observed, |noted| noted.max(answer.observed))
+    /// The answer that is held, and when it was last seen.
+    fn last(&self) -> Option<(UtcMillis, &Answer)> {
+        let answer = self.answer.as_ref()?;
+        let reach = UtcMillis(answer.observed.0.saturating_add(Unchanged::REACH_MS));
+        let noted = self.noted.range(answer.observed..=reach).next_back();
+        Some((noted.map_or(answer.observed, |noted| *noted), answer))
+    }
+
+    /// Lets go what is too old, and notes that raise nothing. Says whether something remains.
+    fn prune(&mut self, oldest: UtcMillis) -> bool {
+        let observed = self.answer.as_ref().map(|answer| answer.observed);
+        self.noted.retain(|noted| *noted >= oldest && Some(*noted) > observed);
+        self.answer.take_if(|answer| answer.observed < oldest);
+        self.answer.is_some() || !self.noted.is_empty()
     }
 }
 
@@ -60,35 +75,30 @@ impl Gauge {
     }
 
     fn note(&mut self, note: &Unchanged) {
-        let seen = self.seen.entry((note.clock, note.seen.day(), note.key.bucket.start, note.answer)).or_default();
-        seen.noted = seen.noted.max(Some(note.seen));
+        let sight = (note.clock, note.seen.day(), note.key.bucket.start, note.answer);
+        self.seen.entry(sight).or_default().noted.insert(note.seen);
+    }
+
+    /// The answer that a clock saw last, and when.
+    fn newest(&self, clock: Clock) -> Option<(UtcMillis, &Answer)> {
+        let held = self.seen.iter().filter(|((by, ..), _)| *by == clock).filter_map(|(_, seen)| seen.last());
+        // As `Standing::goes_before`, without a copy of each.
+        held.max_by(|(last, a), (other, b)| {
+            (last, &a.rows, a.observed, a.key.bucket.start).cmp(&(other, &b.rows, b.observed, b.key.bucket.start))
+        })
     }
 
     /// Lets go what no answer or note that is still to come could make the newest, and says which answer stands.
     fn settle(&mut self) {
-        let newest = |clock: Clock| {
-            let held = self.seen.iter().filter(|((by, ..), seen)| *by == clock && seen.answer.is_some());
-            held.map(|((_, day, ..), _)| *day).max()
-        };
-        let (device, provider) = (newest(Clock::Device), newest(Clock::Provider));
-        let newest = |clock: Clock| match clock {
-            Clock::Device => device,
-            Clock::Provider => provider,
-        };
-        self.seen.retain(|(clock, day, ..), _| newest(*clock).is_none_or(|newest| *day >= newest));
-        // A provider's time goes before a device's; a provider's note of a device's answer raises its time, not its clock.
-        let clock = if provider.is_some() { Clock::Provider } else { Clock::Device };
-        let candidates = self.seen.iter().filter(|((by, day, ..), _)| *by == clock && Some(*day) == newest(clock));
-        let standing = candidates.filter_map(|((_, day, start, hash), seen)| {
-            let answer = seen.answer.as_ref()?;
-            let by_provider = self.seen.get(&(Clock::Provider, *day, *start, *hash));
-            Some((seen.last(answer, by_provider.and_then(|seen| seen.noted)), answer))
-        });
-        // As `Standing::goes_before`, without a copy of each.
-        let best = standing.max_by(|(last, a), (other, b)| {
-            (last, &a.rows, a.observed, a.key.bucket.start).cmp(&(other, &b.rows, b.observed, b.key.bucket.start))
-        });
-        self.stands = best.map(|(last, answer)| Standing { seen: (clock, last), answer: answer.clone() });
+        for clock in [Clock::Device, Clock::Provider] {
+            if let Some((last, _)) = self.newest(clock) {
+                let oldest = UtcMillis(last.0.saturating_sub(Unchanged::REACH_MS));
+                self.seen.retain(|(by, ..), seen| *by != clock || seen.prune(oldest));
+            }
+        }
+        // A provider's time goes before a device's.
+        let stands = [Clock::Provider, Clock::Device].into_iter().find_map(|clock| Some((clock, self.newest(clock)?)));
+        self.stands = stands.map(|(clock, (last, answer))| Standing { seen: (clock, last), answer: answer.clone() });
     }
 }
 
@@ -141,7 +151,7 @@ impl Gauges {
         for ((account, metric, dimensions), gauge) in &self.0 {
             for ((clock, _, start, hash), seen) in &gauge.seen {
                 batch.answers.extend(seen.answer.clone());
-                batch.unchanged.extend(seen.noted.map(|noted| Unchanged {
+                batch.unchanged.extend(seen.noted.iter().map(|noted| Unchanged {
                     key: AnswerKey {
                         account: account.clone(),
                         metric: metric.clone(),
@@ -149,7 +159,7 @@ impl Gauges {
                         bucket: Bucket { start: *start, width: 0 },
                     },
                     answer: *hash,
-                    seen: noted,
+                    seen: *noted,
                     clock: *clock,
                 }));
             }

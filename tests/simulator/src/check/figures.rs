@@ -2,18 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::event::{Answer, Unchanged};
-use aimon_core::history::{Gauges, answers};
+use aimon_core::event::{Answer, Clock, Row, Unchanged};
+use aimon_core::history::Gauges;
+use aimon_core::name::Name;
 use aimon_core::settings::Settings;
 use aimon_core::sync::Client;
 use aimon_ledger::chunk::Place;
-use aimon_ledger::time::UtcDay;
+use aimon_ledger::time::{UtcDay, UtcMillis};
 
 use super::Broken;
 use crate::happening::Happening;
 use crate::library::Library;
 use crate::node::Node;
 use crate::world::{World, numbers};
+
+/// Whether a note says by the same clock what an answer has.
+fn is_same(note: &Unchanged, answer: &Answer) -> bool {
+    note.key == answer.key && note.answer == answer.hash() && note.clock == answer.clock
+}
+
+/// Whether it was seen on the answer's day, within a quarter of an hour.
+fn is_in_reach(note: &Unchanged, answer: &Answer) -> bool {
+    let since = note.seen.0 - answer.observed.0;
+    note.seen.day() == answer.observed.day() && (0..=15 * 60_000).contains(&since)
+}
 
 /// What one device shows, folded from chunks in the order in which they came.
 #[derive(Default)]
@@ -62,10 +74,8 @@ impl Figures {
     /// Whether they are what the events come to.
     pub fn hold(&self, world: &World, n: usize) -> Result<(), Broken> {
         let shown: BTreeMap<_, _> =
-            self.gauges.all().map(|one| (one.answer.key.metric.clone(), (one.seen, &one.answer.rows))).collect();
-        let defined = self.stands();
-        let by_definition: BTreeMap<_, _> =
-            defined.iter().map(|(metric, one)| (metric.clone(), (one.seen, &one.answer.rows))).collect();
+            self.gauges.all().map(|one| (&one.answer.key.metric, (one.seen, &one.answer.rows))).collect();
+        let by_definition = self.stands();
         if shown != by_definition {
             return Err(Broken::Figures { node: n, what: format!("gauges {shown:?} instead of {by_definition:?}") });
         }
@@ -76,20 +86,15 @@ impl Figures {
         }
     }
 
-    /// Which answer of each gauge stands: the one of all days that was seen last.
-    fn stands(&self) -> BTreeMap<aimon_core::name::Name, answers::Standing> {
-        let mut best: BTreeMap<aimon_core::name::Name, answers::Standing> = BTreeMap::new();
-        let days: BTreeSet<UtcDay> = self.answers.iter().map(|answer| answer.observed.day()).collect();
-        for day in days {
-            let of_day = self.answers.iter().filter(|answer| answer.observed.day() == day).cloned();
-            let notes = self.notes.iter().filter(|note| note.seen.day() == day).cloned();
-            for one in answers::standing(of_day, notes).0.into_values() {
-                let rank = |one: &answers::Standing| (one.seen, one.answer.rows.clone());
-                match best.get(&one.answer.key.metric) {
-                    Some(held) if rank(held) >= rank(&one) => {}
-                    _ => drop(best.insert(one.answer.key.metric.clone(), one)),
-                }
-            }
+    /// Which answer of each gauge stands, and when it was last seen: the one seen last.
+    fn stands(&self) -> BTreeMap<&Name, ((Clock, UtcMillis), &Vec<Row>)> {
+        let mut best: BTreeMap<&Name, ((Clock, UtcMillis), &Vec<Row>)> = BTreeMap::new();
+        for answer in &self.answers {
+            let of_it = |note: &&Unchanged| is_same(note, answer) && is_in_reach(note, answer);
+            let noted = self.notes.iter().filter(of_it).map(|note| note.seen).max();
+            let one = ((answer.clock, noted.unwrap_or(answer.observed)), &answer.rows);
+            let held = best.entry(&answer.key.metric).or_insert(one);
+            *held = one.max(*held);
         }
         best
     }
@@ -116,6 +121,14 @@ impl Figures {
         }
         if self.early.iter().any(|note| is_held(&note)) {
             happened.insert(Happening::NoteFirst);
+        }
+        let is_late = |note: &Unchanged| {
+            self.answers
+                .iter()
+                .any(|answer| is_same(note, answer) && note.seen > answer.observed && !is_in_reach(note, answer))
+        };
+        if self.notes.iter().any(is_late) {
+            happened.insert(Happening::NoteLate);
         }
         happened
     }

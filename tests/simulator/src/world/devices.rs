@@ -1,13 +1,13 @@
 //! What devices do by themselves: record, seal, be copied, be lost.
 
 use aimon_core::batch::Batch;
-use aimon_core::event::{Answer, Event};
+use aimon_core::event::{Answer, Event, Unchanged};
 use aimon_core::sync::{Client, Notice, Step, SyncError, Withheld};
 use aimon_ledger::chunk::{Chunk, Header};
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::time::UtcDay;
 
-use super::events::{Told, answer, call, change, note, numbers, setting, writer};
+use super::events::{Told, answer, asked, call, change, note, numbers, setting, writer};
 use super::{MOST, World};
 use crate::disk::Plain;
 use crate::happening::Happening;
@@ -36,9 +36,10 @@ impl World {
     /// A device asks how full its windows are, and is told something new, or what somebody was told before.
     pub(super) fn poll(&mut self, n: usize, back: u8, dice: u64) {
         let (day, number) = (self.now.day().plus(-i32::from(back)), self.number());
+        let is_near = |answer: &Answer| (answer.observed.0 - asked(number, day).0).abs() < 2 * Unchanged::REACH_MS;
         let known = self.told.values().filter_map(|told| match &told.event {
-            // Most notes are of an answer's own day.
-            Event::Answer(answer) if answer.observed.day() == day || dice.is_multiple_of(16) => Some(answer),
+            // Most notes are about as far from an answer as they may be, some of them across midnight.
+            Event::Answer(answer) if is_near(answer) || dice.is_multiple_of(16) => Some(answer),
             _ => None,
         });
         let known: Vec<&Answer> = known.collect();

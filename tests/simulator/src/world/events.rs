@@ -16,6 +16,10 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 pub const SOURCES: [&str; 2] = ["codex", "claude-code"];
 
 const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// How many minutes of a day providers are asked in: half of them before midnight, half after it.
+const ASKING: i64 = 64;
 
 /// Later numbers are not later times, and a time says its number.
 const SCRAMBLE: u64 = 0x2a5;
@@ -30,8 +34,16 @@ fn moment(number: u64, day: UtcDay) -> UtcMillis {
     UtcMillis(day.start().0 + (number ^ SCRAMBLE) as i64)
 }
 
-fn number_of(moment: UtcMillis) -> u64 {
-    moment.0.rem_euclid(DAY_MS) as u64 ^ SCRAMBLE
+/// When a provider is asked: minutes apart, as far as notes reach, and milliseconds.
+pub fn asked(number: u64, day: UtcDay) -> UtcMillis {
+    let scrambled = (number ^ SCRAMBLE) as i64;
+    let minutes = (scrambled % ASKING - ASKING / 2) * MINUTE_MS + scrambled / ASKING;
+    UtcMillis(day.start().0 + minutes.rem_euclid(DAY_MS))
+}
+
+fn number_of(asked: UtcMillis) -> u64 {
+    let since = (asked.0 + ASKING / 2 * MINUTE_MS).rem_euclid(DAY_MS);
+    (since / MINUTE_MS + since % MINUTE_MS * ASKING) as u64 ^ SCRAMBLE
 }
 
 /// A call: every fourth one in the first millisecond of its day, another in the last one.
@@ -66,7 +78,7 @@ fn clock(dice: u64) -> Clock {
 
 /// An answer about one of two gauges.
 pub fn answer(number: u64, day: UtcDay) -> Answer {
-    let observed = moment(number, day);
+    let observed = asked(number, day);
     Answer {
         key: AnswerKey {
             account: "account".into(),
@@ -89,7 +101,7 @@ pub fn note(number: u64, day: UtcDay, of: &Answer, knows: bool) -> Event {
     Event::Unchanged(Unchanged {
         key: of.key.clone(),
         answer: hash,
-        seen: moment(number, day),
+        seen: asked(number, day),
         clock: clock(number / 3),
     })
 }
