@@ -123,17 +123,15 @@ impl World {
                 folder.has_changed = true;
             }
         }
+        let Some(client) = &mut self.nodes[n].client else { return };
+        let step = client.all_taken();
+        self.go(n, step);
+        let (Some(client), Some(folder)) = (&self.nodes[n].client, &mut self.folder) else { return };
         for statement in client.membership().statements() {
             if folder.statements.insert(statement.id(), statement.bytes().to_vec()).is_none() {
                 folder.has_changed = true;
             }
         }
-        let Some(client) = &mut self.nodes[n].client else { return };
-        let mut step = client.all_taken();
-        if let Ok(given) = client.give_keys() {
-            step.join(given);
-        }
-        self.go(n, step);
     }
 
     fn tidy(&mut self, n: usize, seen: &[(ChunkId, Vec<u8>)]) {

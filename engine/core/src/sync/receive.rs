@@ -63,13 +63,17 @@ impl Client {
         }
     }
 
-    /// A folder holds all that is live here: nothing waits any more.
+    /// A folder holds all that is live here: nothing waits any more, and who lacks a key is given it. What is said by that is to be
+    /// put there as well.
     pub fn all_taken(&mut self) -> Step {
         let mut step = Step::default();
         let queued: Vec<ChunkId> = self.queue.ids().copied().collect();
         for id in queued.into_iter().filter(|id| self.log.state(id) == Some(State::Live)) {
             self.queue.remove(&id);
             step.write.acknowledged.push(id);
+        }
+        if let Ok(given) = self.give_keys() {
+            step.join(given);
         }
         step
     }

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::{Goal, LinkError, TICK, Told};
 use crate::Replica;
-use crate::transport::{FolderLog, Found};
+use crate::transport::{FolderLog, Found, Listing};
 
 /// How many bytes of chunks are taken in, or put out, at once.
 const TOGETHER: usize = 1 << 20;
@@ -71,6 +71,12 @@ async fn exchange(
         tell(step, told)?;
     }
 
+    // What it has to say of members is heard all the same.
+    if !replica.client().await?.is_member() {
+        put_statements(&mut replica, log, &listing).await?;
+        return Err(LinkError::Revoked);
+    }
+
     let client = replica.client().await?;
     let mut lacking: Vec<(Option<UtcDay>, ChunkId)> = Vec::new();
     for (day, ids) in &listing.chunks {
@@ -112,16 +118,21 @@ async fn exchange(
         let chunks = replica.chunks(&ids).await?;
         log.put_chunks(chunks.iter().map(|chunk| (chunk.header().place.day, chunk.bytes())))?;
     }
+    // All that is live lies there now.
+    let step = replica.step(now, |client| Ok(client.all_taken())).await?;
+    tell(step, told)?;
+    put_statements(&mut replica, log, &listing).await?;
+    replica.in_step = is_whole;
+    Ok(())
+}
+
+async fn put_statements(replica: &mut Replica, log: &FolderLog, listing: &Listing) -> Result<(), LinkError> {
     let client = replica.client().await?;
     let unsaid = client.membership().statements().filter(|statement| !listing.statements.contains(&statement.id()));
     let unsaid: Vec<Vec<u8>> = unsaid.map(|statement| statement.bytes().to_vec()).collect();
     if !unsaid.is_empty() {
         log.put_statements(unsaid.iter().map(Vec::as_slice))?;
     }
-    // All that is live lies there now.
-    let step = replica.step(now, |client| Ok(client.all_taken())).await?;
-    tell(step, told)?;
-    replica.in_step = is_whole;
     Ok(())
 }
 

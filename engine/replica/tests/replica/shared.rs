@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aimon_replica::link::{Goal, Link};
+use aimon_core::ids::DeviceId;
+use aimon_ledger::statement::What;
+use aimon_replica::Enrolment;
+use aimon_replica::link::{Goal, Link, LinkError};
 use aimon_replica::transport::{self, Address, Folder};
 use tokio::sync::Mutex;
 
-use super::world::{World, workspace};
+use super::world::{World, secret, workspace};
 use super::*;
 
 /// What time it is, today and on the next days.
@@ -33,9 +36,13 @@ impl Scene {
 
     /// An exchange with the folder, so many days later.
     async fn exchange(&self, days: usize) {
+        self.exchange_of(&self.replica, days).await.unwrap();
+    }
+
+    async fn exchange_of(&self, replica: &Mutex<Replica>, days: usize) -> Result<(), LinkError> {
         let address = Address::folder(self.shared.path()).unwrap();
         let mut link = Link::new(&address, &transport::Options::default(), None, CLOCKS[days]).unwrap();
-        link.run(&self.replica, Goal::Even, &mut |_| {}).await.unwrap();
+        link.run(replica, Goal::Even, &mut |_| {}).await
     }
 
     async fn seal(&self, days: usize) -> u64 {
@@ -110,4 +117,51 @@ async fn a_day_is_sealed_by_who_has_found_the_folder_whole() {
     fs::rename(scene.shared.path().with_extension("away"), scene.shared.path()).unwrap();
     scene.exchange(2).await;
     assert_eq!(scene.seal(2).await, 1);
+}
+
+/// All that lay there is lost, and the first that comes is a device that only the phrase knows: each gives the other its key.
+#[tokio::test]
+async fn an_emptied_folder_is_filled_by_devices_that_did_not_know_each_other() {
+    let scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    fs::remove_dir_all(scene.shared.path()).unwrap();
+    fs::create_dir(scene.shared.path()).unwrap();
+    Folder::begin(scene.shared.path()).unwrap();
+
+    let home = TempDir::new().unwrap();
+    let mut other = open(&home).await;
+    record(&mut other, &[call(2, 5, 1)]).await;
+    let device = DeviceId([0xc; 16]);
+    let statements = World::alone(device).statements();
+    other.join(Enrolment { device, secret: secret(device), statements, relay: None }, NOW).await.unwrap();
+    let other = Mutex::new(other);
+    for _ in 0..2 {
+        scene.exchange_of(&other, 0).await.unwrap();
+        scene.exchange(0).await;
+    }
+    scene.exchange_of(&other, 0).await.unwrap();
+    for replica in [&scene.replica, &other] {
+        assert_eq!(figures(&mut *replica.lock().await).await, [(0, 7), (1, 5)]);
+    }
+}
+
+/// It says so each time, and what it has to say of members is heard.
+#[tokio::test]
+async fn a_revoked_device_is_never_in_step_with_a_folder() {
+    let mut scene = Scene::new().await;
+    scene.exchange(0).await;
+    let a = scene.world.a;
+    let revoke = scene.world.say(super::world::B, What::Revoke { device: a, listed: vec![] });
+    let folder = scene.files("statements")[0].parent().unwrap().to_owned();
+    fs::write(folder.join(revoke.id().to_string()), revoke.bytes()).unwrap();
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    let own = scene.replica.lock().await.step(NOW, |client| client.revoke(super::world::B)).await;
+    own.unwrap();
+    let said = scene.files("statements").len();
+    for _ in 0..3 {
+        let error = scene.exchange_of(&scene.replica, 0).await.unwrap_err();
+        assert_eq!(error.code(), "device-revoked");
+    }
+    assert!(scene.files("statements").len() > said, "its own revoke stands too");
 }

@@ -28,14 +28,20 @@ pub fn secret(device: DeviceId) -> SecretKeys {
 
 impl World {
     pub fn new(a: DeviceId) -> Self {
+        let mut world = Self::alone(a);
+        let what = crypto::admit(&world.set, &world.ring(a), B, secret(B).public(), || Entropy::new([78; 32])).unwrap();
+        world.say(a, what);
+        world
+    }
+
+    /// What a device knows that the phrase has let in, and that has heard of no other.
+    pub fn alone(a: DeviceId) -> Self {
         let phrase = Phrase::new(Entropy::new([0; 32])).keys();
         let mut world = Self { set: Membership::begin(crypto::genesis(&phrase).unwrap()).unwrap(), a, n: 0 };
         let what = crypto::admit(&world.set, &Keyring::default(), a, secret(a).public(), || world.n()).unwrap();
         let body = Body { follows: world.set.heads(), author: Author::Phrase, what };
         world.set.insert(crypto::statement(&world.id(), &body, &phrase).unwrap()).unwrap();
-        let what = crypto::rotate(&world.set, &Keyring::default(), || Entropy::new([77; 32])).unwrap();
-        world.say(a, what);
-        let what = crypto::admit(&world.set, &world.ring(a), B, secret(B).public(), || Entropy::new([78; 32])).unwrap();
+        let what = crypto::rotate(&world.set, &Keyring::default(), || Entropy::new([a.0[15]; 32])).unwrap();
         world.say(a, what);
         world
     }
