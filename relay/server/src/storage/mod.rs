@@ -5,6 +5,7 @@
 //! chunks came in.
 
 mod cache;
+mod listed;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use cache::Cache;
 
+pub use listed::{Listed, list};
 pub use schema::{FILE, checkpoint, open_reader};
 
 /// Why the database could not.
