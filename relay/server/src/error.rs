@@ -173,7 +173,7 @@ mod tests {
         let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         let address: SocketAddr = ([127, 0, 0, 1], 1).into();
         let all = [
-            Error::Storage(StorageError::Newer(2)),
+            Error::Storage(StorageError::Newer(3)),
             Error::Storage(StorageError::Sql(rusqlite::Error::QueryReturnedNoRows)),
             Error::Folder { path: path(), source: io() },
             Error::NoData(path()),

@@ -10,7 +10,9 @@ use rusqlite::params;
 
 use crate::error::{Error, Result};
 use crate::folder::{Folder, has_data};
-use crate::storage::{FILE, Sqlite, StorageError, checkpoint, open_reader};
+use crate::storage::{FILE, Sqlite, StorageError, checkpoint, list, open_reader};
+
+pub use crate::storage::Listed;
 
 /// Writes what the relay holds into another folder, also while it runs. Neither the key of its tokens nor the
 /// registration token is in it.
@@ -58,19 +60,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A workspace, as a relay sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
-    /// Its id.
-    pub id: WorkspaceId,
-    /// How many chunks.
-    pub chunks: u64,
-    /// How many bytes.
-    pub bytes: u64,
-    /// How many statements.
-    pub statements: usize,
-}
-
 /// All workspaces, also while the relay runs.
 ///
 /// # Errors
@@ -79,18 +68,8 @@ pub fn workspaces(data: &Path) -> Result<Vec<Listed>> {
     if !has_data(data) {
         return Err(Error::NoData(data.to_owned()));
     }
-    let mut storage = Sqlite::open(data)?;
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = storage.workspaces(after, 256)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some(*last);
-        for id in page {
-            let tally = storage.tally(&id)?;
-            let statements = storage.statements(&id)?.len();
-            all.push(Listed { id, chunks: tally.chunks, bytes: tally.bytes, statements });
-        }
-    }
+    // Opened to write, an older database would change under a relay of its own version.
+    Ok(list(&open_reader(data)?)?)
 }
 
 /// Takes a workspace out, with all that is held of it, and leaves none of its bytes.

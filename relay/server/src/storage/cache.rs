@@ -1,10 +1,12 @@
-//! Sums that are read and written with each push: kept here and written once a transaction.
+//! What is read with each push. Sums are kept here and written once a transaction; rows are found through their ids.
 
 use std::collections::HashMap;
 
 use aimon_ledger::chunk::Place;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_relay_core::storage::{Segment, Tally};
+
+use super::ids::Ids;
 
 /// How many segments are kept after a commit.
 const MOST_SEGMENTS: usize = 65_536;
@@ -32,6 +34,7 @@ pub(super) struct Cache {
     segments: HashMap<(i64, Place), KnownSegment>,
     /// The segments whose sums are not written yet.
     changed: Vec<(i64, Place)>,
+    pub(super) ids: Ids,
 }
 
 impl Cache {
@@ -104,5 +107,6 @@ impl Cache {
         self.workspaces.clear();
         self.segments.clear();
         self.changed.clear();
+        self.ids.clear();
     }
 }

@@ -1,10 +1,12 @@
 //! A relay's rows in SQLite.
 //!
-//! One connection writes. Chunks lie by workspace and number, so that catching up reads on and writing appends; a chunk is found
-//! again by its segment and id, which keeps the pages that a push touches few. Sums are written once a transaction, however many
-//! chunks came in.
+//! One connection writes. Chunks lie by workspace and number, and their ids by segment and number, so that catching up reads on and
+//! writing appends: the pages that a push touches are few. Which number an id has is kept in memory, of the segments that are used.
+//! Sums are written once a transaction, however many chunks came in.
 
 mod cache;
+mod ids;
+mod listed;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +22,9 @@ use aimon_relay_core::storage::{Held, Page, Segment, Storage, Tally};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use cache::Cache;
+use ids::Entries;
 
+pub use listed::{Listed, list};
 pub use schema::{FILE, checkpoint, open_reader};
 
 /// Why the database could not.
@@ -189,6 +193,7 @@ impl Sqlite {
         for (n, segment) in self.cache.changed_segments() {
             if segment.is_empty() {
                 self.connection.prepare_cached("DELETE FROM segments WHERE n = ?1")?.execute([n])?;
+                self.cache.ids.forget(n);
             } else {
                 self.connection
                     .prepare_cached("UPDATE segments SET sum = ?2, live = ?3, aside = ?4, snapshots = ?5 WHERE n = ?1")?
@@ -205,21 +210,71 @@ impl Sqlite {
         Ok(())
     }
 
-    fn range(
-        &mut self,
-        workspace: &WorkspaceId,
-        place: &Place,
-        from: [u8; 32],
-        to: [u8; 32],
-    ) -> Done<Vec<(ChunkId, Held)>> {
-        let Some(n) = self.number(workspace)? else { return Ok(Vec::new()) };
-        let Some((segment, _)) = self.segment_row(n, place)? else { return Ok(Vec::new()) };
-        let mut rows = self.connection.prepare_cached(
-            "SELECT id, seq, aside, snapshot, length FROM ids WHERE segment = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id",
-        )?;
-        let rows = rows.query_map(params![segment, from, to], |row| Ok((ChunkId(row.get(0)?), held_from(row, 1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    /// A segment's row alone; `None` if nothing of it is held.
+    fn segment_number(&mut self, workspace: &WorkspaceId, place: &Place) -> Done<Option<i64>> {
+        let Some(n) = self.number(workspace)? else { return Ok(None) };
+        Ok(self.segment_row(n, place)?.map(|(segment, _)| segment))
     }
+
+    /// The chunks of a segment whose ids begin so, in no order.
+    fn like(&mut self, segment: i64, short: Short) -> Done<Vec<(ChunkId, Held)>> {
+        let connection = &self.connection;
+        let seqs = self.cache.ids.seqs(segment, short, || read_entries(connection, segment))?;
+        let mut found = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            let mut row = connection
+                .prepare_cached("SELECT id, seq, aside, snapshot, length FROM ids WHERE segment = ?1 AND seq = ?2")?;
+            found.extend(row.query_row(params![segment, seq as i64], row_from).optional()?);
+        }
+        found.retain(|(id, _)| id.short() == short);
+        Ok(found)
+    }
+
+    fn insert(&self, workspace: i64, segment: i64, seq: u64, chunk: &Chunk, is_aside: bool) -> Done<()> {
+        let (header, id) = (chunk.header(), chunk.id());
+        let is_snapshot = header.kind == Kind::Snapshot;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO ids (segment, seq, id, aside, snapshot, length) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![segment, seq as i64, id.0, is_aside, is_snapshot, chunk.bytes().len() as i64])?;
+        self.connection
+            .prepare_cached("INSERT INTO chunks (key, aside, kind, day, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                key_of(workspace, seq),
+                is_aside,
+                kind_of(header.kind),
+                day_of(&header.place),
+                chunk.bytes()
+            ])?;
+        if is_snapshot && !is_aside {
+            let covers: Vec<u8> = header.covers.iter().flat_map(|short| short.0).collect();
+            self.connection
+                .prepare_cached("INSERT INTO snapshots (segment, id, covers) VALUES (?1, ?2, ?3)")?
+                .execute(params![segment, id.0, covers])?;
+        }
+        Ok(())
+    }
+
+    fn delete(&self, workspace: i64, segment: i64, id: &ChunkId, held: &Held) -> Done<()> {
+        self.connection
+            .prepare_cached("DELETE FROM ids WHERE segment = ?1 AND seq = ?2")?
+            .execute(params![segment, held.seq as i64])?;
+        self.connection.prepare_cached("DELETE FROM chunks WHERE key = ?1")?.execute([key_of(workspace, held.seq)])?;
+        if held.is_snapshot {
+            self.connection
+                .prepare_cached("DELETE FROM snapshots WHERE segment = ?1 AND id = ?2")?
+                .execute(params![segment, id.0])?;
+        }
+        Ok(())
+    }
+}
+
+fn read_entries(connection: &Connection, segment: i64) -> Done<Entries> {
+    let mut rows = connection.prepare_cached("SELECT id, seq FROM ids WHERE segment = ?1")?;
+    let rows =
+        rows.query_map([segment], |row| Ok(ids::entry(&ChunkId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn segment_from(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Segment> {
@@ -231,13 +286,15 @@ fn segment_from(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Segment>
     })
 }
 
-fn held_from(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Held> {
-    Ok(Held {
-        seq: row.get::<_, i64>(at)?.unsigned_abs(),
-        is_aside: row.get(at + 1)?,
-        is_snapshot: row.get(at + 2)?,
-        length: row.get::<_, i64>(at + 3)?.unsigned_abs(),
-    })
+/// Columns `id, seq, aside, snapshot, length`.
+fn row_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ChunkId, Held)> {
+    let held = Held {
+        seq: row.get::<_, i64>(1)?.unsigned_abs(),
+        is_aside: row.get(2)?,
+        is_snapshot: row.get(3)?,
+        length: row.get::<_, i64>(4)?.unsigned_abs(),
+    };
+    Ok((ChunkId(row.get(0)?), held))
 }
 
 fn key_of(workspace: i64, seq: u64) -> i64 {
@@ -363,28 +420,29 @@ impl Storage for Sqlite {
     }
 
     fn find(&mut self, workspace: &WorkspaceId, place: &Place, id: &ChunkId) -> Done<Option<Held>> {
-        let Some(n) = self.number(workspace)? else { return Ok(None) };
-        let Some((segment, _)) = self.segment_row(n, place)? else { return Ok(None) };
-        let mut row = self
-            .connection
-            .prepare_cached("SELECT seq, aside, snapshot, length FROM ids WHERE segment = ?1 AND id = ?2")?;
-        Ok(row.query_row(params![segment, id.0], |row| held_from(row, 0)).optional()?)
+        let Some(segment) = self.segment_number(workspace, place)? else { return Ok(None) };
+        let found = self.like(segment, id.short())?;
+        Ok(found.into_iter().find(|(other, _)| other == id).map(|(_, held)| held))
     }
 
     fn beginning(&mut self, workspace: &WorkspaceId, place: &Place, short: Short) -> Done<Vec<(ChunkId, Held)>> {
-        let (mut from, mut to) = ([0; 32], [255; 32]);
-        from[..4].copy_from_slice(&short.0);
-        to[..4].copy_from_slice(&short.0);
-        self.range(workspace, place, from, to)
+        let Some(segment) = self.segment_number(workspace, place)? else { return Ok(Vec::new()) };
+        let mut found = self.like(segment, short)?;
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Ok(found)
     }
 
     fn ids(&mut self, workspace: &WorkspaceId, place: &Place) -> Done<Vec<(ChunkId, Held)>> {
-        self.range(workspace, place, [0; 32], [255; 32])
+        let Some(segment) = self.segment_number(workspace, place)? else { return Ok(Vec::new()) };
+        let mut rows =
+            self.connection.prepare_cached("SELECT id, seq, aside, snapshot, length FROM ids WHERE segment = ?1")?;
+        let mut all = rows.query_map([segment], row_from)?.collect::<Result<Vec<_>, _>>()?;
+        all.sort_unstable_by_key(|(id, _)| *id);
+        Ok(all)
     }
 
     fn covers(&mut self, workspace: &WorkspaceId, place: &Place) -> Done<Vec<Vec<Short>>> {
-        let Some(n) = self.number(workspace)? else { return Ok(Vec::new()) };
-        let Some((segment, _)) = self.segment_row(n, place)? else { return Ok(Vec::new()) };
+        let Some(segment) = self.segment_number(workspace, place)? else { return Ok(Vec::new()) };
         let mut rows = self.connection.prepare_cached("SELECT covers FROM snapshots WHERE segment = ?1")?;
         let rows = rows.query_map([segment], |row| {
             let covers: Vec<u8> = row.get(0)?;
@@ -438,24 +496,14 @@ impl Storage for Sqlite {
     fn put(&mut self, workspace: &WorkspaceId, seq: u64, chunk: &Chunk, is_aside: bool) -> Done<()> {
         self.write()?;
         let n = self.make(workspace)?;
-        let (header, id) = (chunk.header(), chunk.id());
-        let segment = self.make_segment(n, &header.place)?;
-        let is_snapshot = header.kind == Kind::Snapshot;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO ids (segment, id, seq, aside, snapshot, length) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![segment, id.0, seq as i64, is_aside, is_snapshot, chunk.bytes().len() as i64])?;
-        self.connection
-            .prepare_cached("INSERT INTO chunks (key, aside, kind, day, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![key_of(n, seq), is_aside, kind_of(header.kind), day_of(&header.place), chunk.bytes()])?;
-        if is_snapshot && !is_aside {
-            let covers: Vec<u8> = header.covers.iter().flat_map(|short| short.0).collect();
-            self.connection
-                .prepare_cached("INSERT INTO snapshots (segment, id, covers) VALUES (?1, ?2, ?3)")?
-                .execute(params![segment, id.0, covers])?;
+        let segment = self.make_segment(n, &chunk.header().place)?;
+        let done = self.insert(n, segment, seq, chunk, is_aside);
+        match done {
+            Ok(()) => self.cache.ids.insert(segment, &chunk.id(), seq),
+            // Some of it may be in the tables, or with it the whole transaction may be gone.
+            Err(_) => self.cache.ids.clear(),
         }
-        Ok(())
+        done
     }
 
     fn remove(&mut self, workspace: &WorkspaceId, place: &Place, id: &ChunkId) -> Done<()> {
@@ -463,16 +511,12 @@ impl Storage for Sqlite {
         let Some(n) = self.number(workspace)? else { return Ok(()) };
         let Some((segment, _)) = self.segment_row(n, place)? else { return Ok(()) };
         self.write()?;
-        self.connection
-            .prepare_cached("DELETE FROM ids WHERE segment = ?1 AND id = ?2")?
-            .execute(params![segment, id.0])?;
-        self.connection.prepare_cached("DELETE FROM chunks WHERE key = ?1")?.execute([key_of(n, held.seq)])?;
-        if held.is_snapshot {
-            self.connection
-                .prepare_cached("DELETE FROM snapshots WHERE segment = ?1 AND id = ?2")?
-                .execute(params![segment, id.0])?;
+        let done = self.delete(n, segment, id, &held);
+        match done {
+            Ok(()) => self.cache.ids.remove(segment, id, held.seq),
+            Err(_) => self.cache.ids.clear(),
         }
-        Ok(())
+        done
     }
 
     fn commit(&mut self) -> Done<()> {

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::StorageError;
 
 /// The database's name in the data folder.
 pub const FILE: &str = "relay.sqlite";
 
-/// The version of the tables.
-pub(super) const VERSION: i64 = 1;
+/// The version of the tables. In version 1 `ids` lay by segment and id.
+pub(super) const VERSION: i64 = 2;
 
 /// After how many pages of the journal the writer itself carries them over; before, a checkpoint beside it does.
 const AUTOCHECKPOINT_PAGES: u32 = 10_000;
@@ -27,9 +27,6 @@ CREATE TABLE segments (
     n INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, device BLOB NOT NULL, day INTEGER NOT NULL, part INTEGER NOT NULL,
     sum BLOB NOT NULL, live INTEGER NOT NULL, aside INTEGER NOT NULL, snapshots INTEGER NOT NULL,
     UNIQUE (workspace, device, day, part));
-CREATE TABLE ids (
-    segment INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL, aside INTEGER NOT NULL, snapshot INTEGER NOT NULL,
-    length INTEGER NOT NULL, PRIMARY KEY (segment, id)) WITHOUT ROWID;
 CREATE TABLE chunks (
     key INTEGER PRIMARY KEY, aside INTEGER NOT NULL, kind INTEGER NOT NULL, day INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE INDEX summaries ON chunks (key) WHERE kind = 2;
@@ -37,7 +34,14 @@ CREATE TABLE snapshots (
     segment INTEGER NOT NULL, id BLOB NOT NULL, covers BLOB NOT NULL, PRIMARY KEY (segment, id)) WITHOUT ROWID;
 ";
 
-/// Opens the folder's database to write, and makes it if there is none.
+/// Numbers within a segment only grow: its rows are appended, however random their ids are.
+const IDS: &str = "
+CREATE TABLE ids (
+    segment INTEGER NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL, aside INTEGER NOT NULL, snapshot INTEGER NOT NULL,
+    length INTEGER NOT NULL, PRIMARY KEY (segment, seq)) WITHOUT ROWID;
+";
+
+/// Opens the folder's database to write, makes it if there is none, and brings an older one to this version.
 pub(super) fn open(folder: &Path) -> Result<Connection, StorageError> {
     let path = folder.join(FILE);
     let mut connection = Connection::open(&path)?;
@@ -55,14 +59,31 @@ pub(super) fn open(folder: &Path) -> Result<Connection, StorageError> {
         0 => {
             let transaction = connection.transaction()?;
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(IDS)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
             sync_folder(folder)?;
         }
+        1 => lay_ids_by_number(&mut connection)?,
         VERSION => {}
         newer => return Err(StorageError::Newer(newer)),
     }
     Ok(connection)
+}
+
+/// From version 1 to 2, wholly or not at all.
+fn lay_ids_by_number(connection: &mut Connection) -> Result<(), StorageError> {
+    tracing::info!("the database is of an older version and is brought to this one");
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch("ALTER TABLE ids RENAME TO ids_by_id")?;
+    transaction.execute_batch(IDS)?;
+    transaction.execute_batch(
+        "INSERT INTO ids (segment, seq, id, aside, snapshot, length)
+             SELECT segment, seq, id, aside, snapshot, length FROM ids_by_id ORDER BY segment, seq;
+         DROP TABLE ids_by_id",
+    )?;
+    transaction.pragma_update(None, "user_version", 2)?;
+    Ok(transaction.commit()?)
 }
 
 /// The folder's entry of a new file has to be durable as well.
@@ -74,7 +95,8 @@ fn sync_folder(folder: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Opens the folder's database to read, beside a relay that runs.
+/// Opens the folder's database to read, beside a relay that runs. An older one is left as it is: whoever reads may ask only for what
+/// all versions have.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -8,6 +8,9 @@ use aimon_relay_core::testing::{People, device, header, place};
 
 use super::*;
 
+mod found;
+mod older;
+
 const W: WorkspaceId = WorkspaceId([7; 32]);
 
 /// All that a storage says.
@@ -141,6 +144,8 @@ fn what_is_dropped_is_gone() {
 fn a_newer_database_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     drop(Sqlite::open(folder.path()).unwrap());
-    open_reader(folder.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(Sqlite::open(folder.path()), Err(StorageError::Newer(2))));
+    let reader = open_reader(folder.path()).unwrap();
+    reader.pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(Sqlite::open(folder.path()), Err(StorageError::Newer(3))));
+    assert!(matches!(open_reader(folder.path()), Err(StorageError::Newer(3))));
 }
