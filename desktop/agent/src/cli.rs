@@ -114,6 +114,8 @@ pub enum WorkspaceCommand {
     Create(CreateArgs),
     /// Show the workspace, its relay and its devices
     Show(ShowArgs),
+    /// Go on at another relay, or in a folder that was emptied: it is filled from here
+    Move(MoveArgs),
     /// Come back into a workspace with its phrase
     Recover(RecoverArgs),
     /// Go on alone: the history stays, this device's keys go
@@ -143,6 +145,17 @@ pub struct ShowArgs {
     /// Print one JSON object
     #[arg(long, short)]
     pub json: bool,
+}
+
+/// `aimon workspace move`
+#[derive(Args, Debug)]
+pub struct MoveArgs {
+    /// The relay to go on at: https://HOST, http://127.0.0.1:PORT, or file:///PATH for a shared folder
+    #[arg(long, value_name = "ADDRESS")]
+    pub relay: String,
+    /// Read the relay's registration token from the standard input
+    #[arg(long)]
+    pub registration_stdin: bool,
 }
 
 /// `aimon workspace recover`

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::join::in_folder;
 use crate::agent::client::Client;
 use crate::agent::file::Removed;
-use crate::cli::{CreateArgs, LeaveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
+use crate::cli::{CreateArgs, LeaveArgs, MoveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
 use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::pretty;
@@ -36,6 +36,7 @@ pub async fn run(command: &WorkspaceCommand) -> Result<()> {
     match command {
         WorkspaceCommand::Create(args) => create(args).await,
         WorkspaceCommand::Show(args) => show(args).await,
+        WorkspaceCommand::Move(args) => go_to(args).await,
         WorkspaceCommand::Recover(args) => recover(args).await,
         WorkspaceCommand::Leave(args) => leave(args).await,
     }
@@ -264,6 +265,28 @@ async fn recover(args: &RecoverArgs) -> Result<()> {
     replica.into_inner().settle().await;
     done?;
     output::print("Back in the workspace; what its relay holds is here. Other devices bring what only they have.\n")
+}
+
+/// Goes on at another relay. It hears of the workspace first: where it can't be reached, or says no, nothing has changed.
+async fn go_to(args: &MoveArgs) -> Result<()> {
+    let place = Place::here()?.needing_keys();
+    let address = Address::parse(&args.relay)?;
+    let registration = registration(args.registration_stdin)?;
+    let mut replica = place.borrow().await?;
+    if replica.workspace().is_none() {
+        return Err(aimon_replica::Error::NoWorkspace(place.home.clone()).into());
+    }
+    let who = replica.who().await?;
+    open_at(&address, who.workspace, &who.statements, registration.as_ref()).await?;
+    replica.set_relay(Some(&address.to_string())).await?;
+    let replica = Mutex::new(replica);
+    let done = touch::once(&replica).await;
+    replica.into_inner().settle().await;
+    done?;
+    output::print(&format!(
+        "This device's workspace is at {} now, with all that this device holds. Move the other devices, too.\n",
+        visible(&address.to_string())
+    ))
 }
 
 /// The phrase's words: asked for on a terminal, else from the standard input.

@@ -7,7 +7,7 @@ use aimon_core::time::UtcMillis;
 use aimon_ledger::frame::Code;
 use aimon_replica::Replica;
 use aimon_replica::link::{Goal, Link, LinkError, Told};
-use aimon_replica::transport::{Address, Options};
+use aimon_replica::transport::{self, Address, Options};
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify};
 
@@ -77,6 +77,7 @@ async fn even(replica: &Mutex<Replica>) -> Result<()> {
     let mut link = link(&mut *replica.lock().await).await?;
     let until = tokio::time::Instant::now() + PATIENCE;
     let mut wait = AGAIN.0;
+    let mut stood = progress(replica).await?;
     loop {
         let mut refused: Option<Code> = None;
         let mut told = |told| {
@@ -96,12 +97,28 @@ async fn even(replica: &Mutex<Replica>) -> Result<()> {
                 wait *= 2;
             }
             Ok(Err(e)) => return Err(e.into()),
+            Err(_elapsed) if refused.is_some() => break,
             // A long history takes its time; as long as it moves it is not over.
-            Err(_elapsed) if refused.is_none() => {}
-            Err(_elapsed) => break,
+            Err(_elapsed) => {
+                let stands = progress(replica).await?;
+                if stands == stood {
+                    let relay = replica.lock().await.relay().await?.unwrap_or_default();
+                    let why = format!("it says nothing for {} s", PATIENCE.as_secs());
+                    return Err(transport::Error::Unreachable { relay, why }.into());
+                }
+                stood = stands;
+            }
         }
     }
     Ok(())
+}
+
+/// How much this device holds, and how much waits: it changes as long as something moves.
+async fn progress(replica: &Mutex<Replica>) -> Result<(usize, usize, usize)> {
+    let mut replica = replica.lock().await;
+    let waiting = replica.queue().await?.len();
+    let client = replica.client().await?;
+    Ok((waiting, client.log().all().count(), client.membership().statements().count()))
 }
 
 /// Stays in touch, for as long as it is not dropped.

@@ -97,3 +97,33 @@ pub fn device(listed: &serde_json::Value, name: &str) -> serde_json::Value {
     let devices = listed["devices"].as_array().unwrap();
     devices.iter().find(|device| device["name"] == name).unwrap_or_else(|| panic!("{name}: {listed}")).clone()
 }
+
+/// The folder was emptied, or is another one from now on: whoever moves there fills it.
+#[test]
+fn a_workspace_goes_on_in_another_folder() {
+    let two = Two::paired();
+    let emptied = two.relay_folder();
+    std::fs::remove_dir_all(&emptied).unwrap();
+    std::fs::create_dir(&emptied).unwrap();
+    let said = two.laptop.run(&["sync"]);
+    assert!(said.err.contains("not-a-shared-folder") && said.err.contains("workspace move"), "{}", said.err);
+    two.laptop.run(&["workspace", "move", "--relay", &two.relay()]).fine();
+    two.desktop.run(&["sync"]).fine();
+
+    let other = two.shared.path().join("other");
+    let address = format!("file://{}", other.display());
+    let said = two.laptop.run(&["workspace", "move", "--relay", &address]);
+    assert!(said.err.contains("no-shared-folder"), "{}", said.err);
+    two.laptop.run(&["sync"]).fine();
+    std::fs::create_dir(&other).unwrap();
+    for machine in [&two.laptop, &two.desktop] {
+        machine.run(&["workspace", "move", "--relay", &address]).fine();
+    }
+    two.desktop.write(".claude/projects/p/late.jsonl", &line("session-3", 9, "2026-11-23T11:00:00.000Z", "model-a"));
+    two.desktop.run(&["scan"]).fine();
+    two.desktop.run(&["sync"]).fine();
+    two.laptop.run(&["sync"]).fine();
+    let reports = [&two.laptop, &two.desktop].map(|m| m.run(&["report", "--json", "--as-of", "2026-11-24"]).out);
+    assert!(reports[0].contains("model-a"));
+    assert_eq!(reports[0], reports[1]);
+}

@@ -126,7 +126,8 @@ impl Error {
             Self::Challenge(_) => "check the address: a relay that is not what it says it is can't be used",
             Self::NoFolder(_) => "connect the disk or start what shares the folder, then try again; nothing is lost",
             Self::NotAFolder(_) => {
-                "wait until the folder has arrived here, or begin it: `aimon workspace create --relay file:///PATH`"
+                "wait until the folder has arrived here; if it was emptied for good, `aimon workspace move --relay file:///PATH` fills \
+                 it again, and `aimon workspace create --relay file:///PATH` begins a workspace in it"
             }
             Self::NewerFolder(_) => "update aimon",
             Self::Folder { .. } => "make the folder readable and writable for you, with room left; nothing is lost",
