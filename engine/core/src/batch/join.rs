@@ -18,7 +18,7 @@ const SETTINGS: u64 = 4;
 const CLOCK: u64 = 5;
 
 /// Appends batches, joined; `None` if one holds what this version does not understand, or could not be told apart again.
-pub(crate) fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) -> Option<()> {
+pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) -> Option<()> {
     let mut group = Group::default();
     for bytes in batches {
         let batch = Batch::decode(bytes).ok()?;
@@ -34,7 +34,10 @@ pub(crate) fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Ve
 }
 
 /// The batches in joined ones, as they were.
-pub(crate) fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
+///
+/// # Errors
+/// Why the bytes are none.
+pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
     let (mut r, mut batches) = (Reader::new(joined), Vec::new());
     while !r.is_empty() {
         let index = read_index(&mut r)?;
@@ -64,7 +67,10 @@ pub(crate) fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
 }
 
 /// The batches in which the events of all of them lie, in as few as they were joined into.
-pub(crate) fn gathered(joined: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
+///
+/// # Errors
+/// As [`part`], as far as is looked.
+pub fn gathered(joined: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
     let (mut r, mut batches) = (Reader::new(joined), Vec::new());
     while !r.is_empty() {
         read_index(&mut r)?;

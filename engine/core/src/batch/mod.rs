@@ -10,7 +10,7 @@
 
 mod answers;
 mod column;
-pub(crate) mod join;
+pub mod join;
 mod names;
 mod records;
 mod settings;
