@@ -135,7 +135,7 @@ impl Theme {
             },
             Self::Pasts => match dice.below(6) {
                 0 | 1 => Action::Admit { by: node, past: dice.below(4) as u8, others: dice.range(1, 3) as u8 },
-                2 => Action::PurgeUnread { by: node, and: other },
+                2 | 4 => Action::PurgeUnread { by: node, and: other },
                 3 => Action::Purge { by: other, first: 2, last: 0, source: dice.below(3) as u8 },
                 _ => Action::Tick { node },
             },

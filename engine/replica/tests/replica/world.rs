@@ -23,7 +23,10 @@ pub struct World {
 }
 
 pub fn secret(device: DeviceId) -> SecretKeys {
-    SecretKeys::of_seed([device.0[15]; 32])
+    // All of the id: its last byte alone may be another device's.
+    let mut seed = [0; 32];
+    seed[..16].copy_from_slice(&device.0);
+    SecretKeys::of_seed(seed)
 }
 
 impl World {
