@@ -38,8 +38,9 @@ pub struct Membership {
 /// What the statements come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Standing {
-    /// The members' keys.
-    pub members: BTreeMap<DeviceId, BTreeSet<Keys>>,
+    /// The members' keys: each device's ascending, mostly one. A relay holds those of many workspaces, and a set takes ten times as
+    /// much.
+    pub members: BTreeMap<DeviceId, Vec<Keys>>,
     /// Whose admit stood when it was signed and who is no member any more, and what of its chunks is listed.
     pub former: BTreeMap<DeviceId, Former>,
     /// The rotate whose key new chunks are written under.
@@ -55,8 +56,8 @@ pub struct Standing {
 /// A device that is no member any more.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Former {
-    /// The keys that it had.
-    pub keys: BTreeSet<Keys>,
+    /// The keys that it had, ascending.
+    pub keys: Vec<Keys>,
     /// Its chunks that count.
     pub listed: HashSet<Listing>,
 }
@@ -162,7 +163,7 @@ impl Membership {
             let rank = (entry.height, entry.statement.id());
             match &entry.statement.body().what {
                 What::Admit { device, keys, .. } if entry.stood && !standing.members.contains_key(device) => {
-                    former.entry(*device).or_default().keys.insert(*keys);
+                    add(&mut former.entry(*device).or_default().keys, *keys);
                 }
                 What::Revoke { device, listed: ids } if entry.stood => listed.push((device, ids)),
                 What::Vouch { device, listed: ids } if counts.has(n) => listed.push((device, ids)),
@@ -197,17 +198,17 @@ impl Membership {
     }
 
     /// The members in a part of the set that holds all that its statements follow.
-    fn members(&self, part: &Set) -> BTreeMap<DeviceId, BTreeSet<Keys>> {
+    fn members(&self, part: &Set) -> BTreeMap<DeviceId, Vec<Keys>> {
         self.members_of(part, &self.counting(part))
     }
 
-    fn members_of(&self, part: &Set, counts: &Set) -> BTreeMap<DeviceId, BTreeSet<Keys>> {
-        let mut members: BTreeMap<DeviceId, BTreeSet<Keys>> = BTreeMap::new();
+    fn members_of(&self, part: &Set, counts: &Set) -> BTreeMap<DeviceId, Vec<Keys>> {
+        let mut members: BTreeMap<DeviceId, Vec<Keys>> = BTreeMap::new();
         for (n, entry) in self.graph.within(part) {
             if let What::Admit { device, keys, .. } = entry.statement.body().what
                 && counts.has(n)
             {
-                members.entry(device).or_default().insert(keys);
+                add(members.entry(device).or_default(), keys);
             }
         }
         for (_, revoked) in self.graph.revokes(part) {
@@ -255,6 +256,14 @@ impl Standing {
         // Mostly there is one, and a relay holds many of them for long.
         keys.shrink_to_fit();
         keys
+    }
+}
+
+/// Adds to keys that ascend.
+fn add(all: &mut Vec<Keys>, keys: Keys) {
+    if let Err(at) = all.binary_search(&keys) {
+        all.reserve_exact(1);
+        all.insert(at, keys);
     }
 }
 

@@ -47,7 +47,7 @@ const MOST_UNREAD: u64 = 2 << 20;
 const TOLD: u64 = 64 << 10;
 
 /// A socket's buffers: an idle device costs little more than these.
-const BUFFER: usize = 2 * 1024;
+const BUFFER: usize = 1024;
 
 /// `GET /v1/socket`.
 pub async fn upgrade(
