@@ -81,8 +81,9 @@ impl World {
 
         let lies = self.nodes[n].lies;
         let Some(client) = &self.nodes[n].client else { return };
-        let shown: Option<BTreeSet<StatementId>> =
-            lies.statements.map(|_| lies.shown(Some(client), &self.statements()).iter().map(|one| one.id()).collect());
+        let shown: Option<BTreeSet<StatementId>> = lies
+            .hides_statements()
+            .then(|| lies.shown(Some(client), &self.statements()).iter().map(|one| one.id()).collect());
         let is_shown = |id| shown.as_ref().is_none_or(|shown| shown.contains(id));
         let lacking = statements.iter().filter(|(id, _)| is_shown(id) && !client.membership().has(id));
         let lacking: Vec<Vec<u8>> = lacking.map(|(_, bytes)| bytes.clone()).collect();

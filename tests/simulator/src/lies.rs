@@ -7,7 +7,7 @@ use aimon_core::sync::Client;
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::frame::Frame;
 use aimon_ledger::ids::{ChunkId, DeviceId, StatementId};
-use aimon_ledger::statement::Statement;
+use aimon_ledger::statement::{Statement, What};
 
 use crate::world::World;
 
@@ -16,6 +16,8 @@ use crate::world::World;
 pub struct Lies {
     pub chunks: Option<u8>,
     pub statements: Option<u8>,
+    /// What gives keys is not shown, or has not arrived yet.
+    pub wraps: bool,
 }
 
 impl Lies {
@@ -25,14 +27,21 @@ impl Lies {
         is_chosen && *author != client.device() && client.state(id).is_none()
     }
 
-    fn hide_statement(&self, client: Option<&Client>, id: &StatementId) -> bool {
+    /// Whether statements are hidden.
+    pub fn hides_statements(&self) -> bool {
+        self.statements.is_some() || self.wraps
+    }
+
+    fn hide_statement(&self, client: Option<&Client>, one: &Statement) -> bool {
+        let id = one.id();
         let is_chosen = self.statements.is_some_and(|dice| id.0[0].wrapping_add(dice).is_multiple_of(2));
-        is_chosen && !client.is_some_and(|client| client.membership().has(id))
+        let is_wrap = self.wraps && matches!(one.body().what, What::Wrap { .. });
+        (is_chosen || is_wrap) && !client.is_some_and(|client| client.membership().has(&id))
     }
 
     /// The statements that a device is shown: not what is hidden, nor what follows it.
     pub fn shown<'s>(&self, client: Option<&Client>, all: &'s [Statement]) -> Vec<&'s Statement> {
-        let mut shown: Vec<&Statement> = all.iter().filter(|one| !self.hide_statement(client, &one.id())).collect();
+        let mut shown: Vec<&Statement> = all.iter().filter(|one| !self.hide_statement(client, one)).collect();
         loop {
             let ids: BTreeSet<StatementId> = shown.iter().map(|one| one.id()).collect();
             let before = shown.len();
@@ -65,7 +74,7 @@ impl World {
     /// A frame as a device gets to see it; nothing if nothing is left of it.
     pub fn as_shown(&self, n: usize, mut frame: Frame) -> Option<Frame> {
         let node = &self.nodes[n];
-        if node.lies.chunks.is_none() && node.lies.statements.is_none() {
+        if node.lies.chunks.is_none() && !node.lies.hides_statements() {
             return Some(frame);
         }
         let client = node.client.as_ref()?;

@@ -71,7 +71,7 @@ impl Node {
     }
 
     pub fn is_lied_to(&self) -> bool {
-        self.lies.chunks.is_some() || self.lies.statements.is_some()
+        self.lies.chunks.is_some() || self.lies.hides_statements()
     }
 
     pub fn now(&self, now: UtcMillis) -> UtcMillis {

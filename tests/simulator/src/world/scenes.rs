@@ -162,6 +162,7 @@ impl World {
             self.disconnect(n);
         }
         let newest = self.nodes.len() - 1;
+        self.nodes[newest].lies.wraps = true;
         self.connect(newest);
         self.talk(newest);
     }
