@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use aimon_core::sync::{Notice, Step};
+use aimon_core::sync::{Notice, Step, SyncError};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Chunk;
 use aimon_ledger::frame::Frame;
@@ -11,8 +11,8 @@ use aimon_ledger::live::State;
 use tokio::sync::Mutex;
 
 use super::{Goal, LinkError, TICK, Told};
-use crate::Replica;
 use crate::transport::{FolderLog, Found};
+use crate::{Error, Replica};
 
 /// How many bytes of chunks are taken in, or put out, at once.
 const TOGETHER: usize = 1 << 20;
@@ -101,6 +101,14 @@ async fn exchange(
         tell(step, told)?;
     }
 
+    // Whoever opened the folder anew did so under a key of its own, which the others lack, as it lacks theirs.
+    match replica.step(now, |client| client.give_keys()).await {
+        Ok(step) => tell(step, told)?,
+        // There is none to give; it comes.
+        Err(Error::Sync(SyncError::NoKey | SyncError::NotAMember)) => {}
+        Err(e) => return Err(e.into()),
+    }
+
     // Chunks before statements: what remains of a purge lies there before the purge is said.
     let client = replica.client().await?;
     let is_there = |day: Option<UtcDay>, id: &ChunkId| listing.chunks.get(&day).is_some_and(|ids| ids.contains(id));
@@ -121,8 +129,7 @@ async fn exchange(
     // All that is live lies there now.
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
-    replica.in_step = is_whole;
-    Ok(())
+    Ok(replica.set_in_step(is_whole).await?)
 }
 
 /// Once a day: writes anew what lies there and is not what its name says, as far as it counts and is held here. It reads all that
