@@ -67,7 +67,7 @@ pub enum Command {
     Pair(PairArgs),
     /// Join another device's workspace with the code that it shows
     Join(JoinArgs),
-    /// Push what waits and fetch what is new, once
+    /// Take in what is new, push what waits and fetch what the others have, once
     Sync(SyncArgs),
     /// The workspace's devices: list, rename, archive, merge, revoke, vouch
     Device {
@@ -167,6 +167,10 @@ pub struct RecoverArgs {
     /// Read the relay's registration token from the first line of the standard input, before the phrase
     #[arg(long)]
     pub registration_stdin: bool,
+    /// Begin the workspace there again if the relay knows nothing of it: it was emptied, or is another one. Other devices that
+    /// still have the history fill it
+    #[arg(long)]
+    pub open: bool,
     /// Don't ask before this device's history is brought along
     #[arg(long)]
     pub yes: bool,
@@ -214,6 +218,9 @@ pub struct SyncArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Send what is there already: take in nothing new
+    #[arg(long)]
+    pub no_scan: bool,
 }
 
 /// What `aimon purge --help` says.

@@ -33,6 +33,7 @@ fn is_device(given: &str, id: &str, labels: &Labels) -> bool {
         || given == format!("this device ({end})")
         || labels.devices.get(id).is_some_and(|name| name == given)
         || given == labels.device(id)
+        || given == labels.named(id)
 }
 
 /// Which of the known devices are meant by a name, an id, or how an id begins. Nothing known gives nothing.
@@ -72,6 +73,36 @@ pub fn shown_ids(given: &[String], mut known: BTreeSet<DeviceId>, labels: &Label
         ids.extend(meant.into_iter().map(|device| labels.shown(device).to_string()));
     }
     Ok(ids.into_iter().collect())
+}
+
+/// What of the things that a query names nothing is known of in the whole history: a typing error, more likely than not.
+///
+/// # Errors
+/// As [`devices`].
+pub fn unknown<'a>(query: &'a Query, all: &[DayCells], labels: &Labels) -> Result<Vec<(&'static str, &'a str)>> {
+    let keys = || all.iter().flat_map(|day| day.cells.iter().map(|(key, _)| key));
+    let mut unknown = Vec::new();
+    for given in &query.sources {
+        if !keys().any(|key| key.source.as_str() == given) {
+            unknown.push(("source", given.as_str()));
+        }
+    }
+    for given in &query.models {
+        if !keys()
+            .any(|key| is_model(given, &model(key.model.as_str(), key.tier)) || is_model(given, key.model.as_str()))
+        {
+            unknown.push(("model", given.as_str()));
+        }
+    }
+    for given in &query.devices {
+        let mut known: BTreeSet<DeviceId> = keys().map(|key| key.device).collect();
+        known.extend(labels.devices.keys().filter_map(|id| DeviceId::parse(id)));
+        known.extend(labels.same.iter().flat_map(|(device, shown)| [*device, *shown]));
+        if devices(given, &known, labels)?.is_empty() {
+            unknown.push(("device", given.as_str()));
+        }
+    }
+    Ok(unknown)
 }
 
 /// The query with the full names of what it names in short: the history knows no others. Cells are already those of the devices

@@ -78,5 +78,9 @@ fn log() {
 /// clap's words, without the heading that ours replaces.
 fn usage(e: &clap::Error) -> String {
     let text = e.render().to_string();
+    // Its words are the whole help then.
+    if e.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("it has to be said what is to be done\n\n{}", text.trim_end());
+    }
     text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
 }

@@ -45,13 +45,18 @@ pub fn error(e: &Error) {
 
 /// Asks a person something that is answered by yes or no; `None` where nobody is there to be asked.
 pub fn ask(question: &str) -> Option<bool> {
-    if !std::io::stdin().is_terminal() || !stderr_is_terminal() {
+    if !can_ask() {
         return None;
     }
     write!(anstream::stderr().lock(), "{} [y/N] ", visible_lines(question)).ok()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Whether somebody is there to be asked.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && stderr_is_terminal()
 }
 
 /// Whether people read what is said beside it.

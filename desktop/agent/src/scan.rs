@@ -4,7 +4,7 @@
 //! the next scan believes that they were read. The channel between them is bounded, so a slow disk
 //! slows the readers and memory stays small.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ const FILES: usize = 256;
 const EVENTS: usize = 10_000;
 /// How many groups, or pieces of one session, may wait for the disk.
 const WAITING: usize = 1;
+/// How many lines that could not be taken are named.
+const SKIPPED: usize = 8;
 /// Nobody wants to see progress of something that is done at once.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -61,8 +63,11 @@ pub struct Scanned {
     /// Answers that are new, such as how full a quota window was.
     #[serde(default)]
     pub answers_new: u64,
-    /// Lines that look like usage and could not be taken, by reason.
+    /// Lines that look like usage, or like no log at all, and could not be taken, by reason.
     pub lines_skipped: BTreeMap<String, u64>,
+    /// The first few of them. Only where all logs were read, as `aimon doctor` does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<LineScanned>,
     /// Events of days that are not kept any more.
     pub expired: u64,
 }
@@ -84,6 +89,19 @@ pub struct RootScanned {
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// A line that could not be taken.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LineScanned {
+    /// The file.
+    pub path: String,
+    /// The line, from 1; none in a document or a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Why not: one of `linesSkipped`'s words.
+    pub reason: String,
 }
 
 /// Something that could not be read.
@@ -164,10 +182,24 @@ pub fn look(place: &Place) -> Result<Scanned> {
     let mut scanned = Scanned { demo: place.is_demo(), ..Scanned::default() };
     for machine in place.machines() {
         let collectors = aimon_sources::collectors();
+        let mut odd = BTreeSet::new();
         let looked =
-            aimon_sources::scan::scan(collectors, &machine.env, &Marks::new(), &Options::default(), &mut |_| {
+            aimon_sources::scan::scan(collectors, &machine.env, &Marks::new(), &Options::default(), &mut |read| {
+                if read.skipped.total() > 0 {
+                    odd.insert(read.key);
+                }
                 Ok::<(), std::convert::Infallible>(())
             });
+        // Which lines they are takes reading those files once more, line by line.
+        if !odd.is_empty() && scanned.skipped.len() < SKIPPED {
+            let found = aimon_sources::locate::untaken(collectors, &machine.env, &odd);
+            let lines = found.into_iter().map(|line| LineScanned {
+                path: line.place.path.display().to_string(),
+                line: line.place.line,
+                reason: line.reason.word().to_owned(),
+            });
+            scanned.skipped.extend(lines.take(SKIPPED - scanned.skipped.len()));
+        }
         match looked {
             Ok(summary) => scanned
                 .add(&summary, Recorded { events: summary.events, records: summary.events, ..Recorded::default() }),

@@ -47,12 +47,7 @@ impl View {
             return Self::of(place, place.open_to_look().await?).await;
         }
         let opened = match place.try_open().await {
-            Err(Error::Replica(why @ aimon_replica::Error::Home { .. })) => {
-                // What was recorded can be shown where nothing can be written.
-                let Ok(Some(replica)) = place.open_read().await else { return Err(why.into()) };
-                output::note(&format!("{why}; showing what was recorded before"));
-                return Self::of(place, Some(replica)).await;
-            }
+            Err(Error::Replica(why)) if is_unwritable(&why) => return Self::recorded(place, why).await,
             opened => opened?,
         };
         if let Some(replica) = opened {
@@ -61,7 +56,13 @@ impl View {
             let wanted = wanted(&view.settings);
             if let Some(replica) = &view.replica {
                 let (scanned, ahead) = tokio::join!(scan::scan(replica, place, true), ahead(replica, wanted));
-                let scanned = scanned?;
+                let scanned = match scanned {
+                    Err(Error::Replica(why)) if is_unwritable(&why) => {
+                        view.replica = None;
+                        return Self::recorded(place, why).await;
+                    }
+                    scanned => scanned?,
+                };
                 tell_left_out(&scanned);
                 view.ahead = ahead.filter(|_| !scanned.is_news());
             }
@@ -72,6 +73,13 @@ impl View {
             output::note("another aimon is writing; showing what it has recorded so far");
         }
         Self::read_only(place).await
+    }
+
+    /// Shows what was recorded where nothing can be written; if that is not to be had either, says why nothing can.
+    async fn recorded(place: &Place, why: aimon_replica::Error) -> Result<Self> {
+        let Ok(Some(replica)) = place.open_read().await else { return Err(why.into()) };
+        output::note(&format!("{why}; showing what was recorded before"));
+        Self::of(place, Some(replica)).await
     }
 
     /// Opens the replica beside whoever writes to it.
@@ -120,6 +128,21 @@ impl View {
         Ok(())
     }
 
+    /// Says so where a query that found nothing names what the whole history knows nothing of: that it has no calls then is no news.
+    pub async fn tell_unknown(&mut self, query: &Query, report: &Report, as_of: UtcDay) -> Result<()> {
+        let is_any = query.sources.is_empty() && query.models.is_empty() && query.devices.is_empty();
+        if is_any || report.total.sums.calls > 0 {
+            return Ok(());
+        }
+        let all = self.history(((UtcDay(i32::MIN), UtcDay(i32::MAX)), as_of, Detail::Hours)).await?;
+        for (what, given) in filter::unknown(query, &all, &self.labels)? {
+            output::note(&format!(
+                "no {what} in the whole history is called `{given}`: `aimon report monthly --by {what}` names them"
+            ));
+        }
+        Ok(())
+    }
+
     /// Leaves the folder as somebody may find it: everything in the one file.
     pub async fn close(&mut self) {
         if let Some(replica) = self.replica() {
@@ -131,6 +154,11 @@ impl View {
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
         cut(query, self.history(days_of(query, as_of)).await?, pricing, &self.labels)
     }
+}
+
+/// Whether nothing can be written: the folder does not let us, or its disk is full.
+fn is_unwritable(why: &aimon_replica::Error) -> bool {
+    matches!(why, aimon_replica::Error::Home { .. } | aimon_replica::Error::Full(_))
 }
 
 /// Says so where the clock is far ahead of the last time that is known to be right: until that is settled no day expires.
@@ -146,7 +174,7 @@ pub fn doubt_clock(replica: &Replica, place: &Place) {
 }
 
 /// Says so where logs, or lines of them, could not be taken in just now: figures are without them.
-fn tell_left_out(scanned: &Scanned) {
+pub fn tell_left_out(scanned: &Scanned) {
     let lines: u64 = scanned.lines_skipped.values().sum();
     let mut what = Vec::new();
     if scanned.files_unreadable > 0 {

@@ -29,7 +29,7 @@ pub(crate) async fn read(home: &Path) -> Result<(SqliteConnection, i64), sqlx::E
     match reader(home, Access::Read).await {
         // SQLite keeps a file of its own beside a database that is open. Where it can't, nobody else of us can
         // either: without a log to read there is but the database itself.
-        Err(e) if is_unopenable(&e) && !home::log(home).exists() => reader(home, Access::Frozen).await,
+        Err(e) if is_unopenable(&e) && !home::has_log(home) => reader(home, Access::Frozen).await,
         other => other,
     }
 }
@@ -79,7 +79,12 @@ fn is_unopenable(source: &sqlx::Error) -> bool {
 }
 
 fn primary_code(source: &sqlx::Error) -> Option<i32> {
-    source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff)
+    code(source).map(|c| c & 0xff)
+}
+
+/// SQLite's extended code.
+fn code(source: &sqlx::Error) -> Option<i32> {
+    source.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse().ok())
 }
 
 async fn version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
@@ -111,17 +116,78 @@ pub(crate) fn error(home: &Path, source: sqlx::Error) -> Error {
         return Error::Sync(e.clone());
     }
     if let sqlx::Error::Io(source) = source {
-        return Error::Home { path: home::database(home), source };
+        return Error::at(home, &home::database(home), source);
     }
     // A value that can't be what we wrote.
     if matches!(&source, sqlx::Error::ColumnDecode { .. }) {
         return Error::Damaged { path, detail: source.to_string() };
     }
-    match primary_code(&source) {
-        Some(5 | 6) => Error::Busy(path),
-        Some(13) => Error::Full(path),
-        Some(11 | 26) => Error::Damaged { path, detail: source.to_string() },
-        Some(8 | 10 | 14) => Error::Home { path, source: std::io::Error::other(source.to_string()) },
-        _ => Error::Database { path, source },
+    match code(&source).map(|code| Meaning::of(code, || home::is_full(home))) {
+        Some(Meaning::Busy) => Error::Busy(path),
+        Some(Meaning::Full) => Error::Full(path),
+        Some(Meaning::Damaged) => Error::Damaged { path, detail: source.to_string() },
+        Some(Meaning::Folder) => Error::Home { path, source: std::io::Error::other(source.to_string()) },
+        Some(Meaning::Other) | None => Error::Database { path, source },
+    }
+}
+
+/// What one of SQLite's codes says to a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Meaning {
+    /// Somebody else holds it.
+    Busy,
+    /// The disk is full.
+    Full,
+    /// It is not what was written.
+    Damaged,
+    /// Something about the folder: rights, a disk that is read-only or fails.
+    Folder,
+    /// Anything else.
+    Other,
+}
+
+impl Meaning {
+    /// SQLite says that the disk is full only where it writes pages. Where it can't lengthen the file that readers and writer
+    /// share (`SQLITE_IOERR_SHMSIZE`), or make a file at all, it speaks of an error like any other: the disk itself tells.
+    fn of(code: i32, is_full: impl FnOnce() -> bool) -> Self {
+        const SHMSIZE: i32 = 10 | 19 << 8;
+        match code & 0xff {
+            5 | 6 => Self::Busy,
+            13 => Self::Full,
+            11 | 26 => Self::Damaged,
+            _ if code == SHMSIZE => Self::Full,
+            10 | 14 => {
+                if is_full() {
+                    Self::Full
+                } else {
+                    Self::Folder
+                }
+            }
+            8 => Self::Folder,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meaning;
+
+    #[test]
+    fn a_full_disk_is_one_by_whichever_code_sqlite_says_so() {
+        let [full, roomy] = [true, false].map(|full| move |code| Meaning::of(code, || full));
+        // FULL; IOERR_SHMSIZE.
+        for code in [13, 4874] {
+            assert_eq!((full(code), roomy(code)), (Meaning::Full, Meaning::Full), "{code}");
+        }
+        // IOERR with _WRITE, _FSYNC, _TRUNCATE, _SHMOPEN, _SHMMAP; CANTOPEN.
+        for code in [10, 778, 1034, 1546, 4618, 5386, 14] {
+            assert_eq!((full(code), roomy(code)), (Meaning::Full, Meaning::Folder), "{code}");
+        }
+        // What a full disk does not explain.
+        for (code, means) in [(5, Meaning::Busy), (261, Meaning::Busy), (11, Meaning::Damaged), (8, Meaning::Folder)] {
+            assert_eq!((full(code), roomy(code)), (means, means), "{code}");
+        }
+        assert_eq!(full(19), Meaning::Other);
     }
 }

@@ -90,6 +90,14 @@ impl From<SegmentError> for Error {
 }
 
 impl Error {
+    /// What became of making or writing something in a folder.
+    pub(crate) fn at(home: &std::path::Path, path: &std::path::Path, source: std::io::Error) -> Self {
+        match crate::home::is_of_full_disk(&source) {
+            true => Self::Full(home.to_owned()),
+            false => Self::Home { path: path.to_owned(), source },
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -121,6 +129,11 @@ impl Error {
     pub fn help(&self) -> &'static str {
         match self {
             Self::Locked(_) => "stop the other one (`aimon up` or a scan), or set AIMON_HOME to another folder",
+            Self::Home { source, .. }
+                if matches!(source.kind(), std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists) =>
+            {
+                "a file lies where the folder should be: move it away, or set AIMON_HOME to a folder"
+            }
             Self::Home { .. } => "make the folder writable for you, or set AIMON_HOME to one that is",
             Self::Empty(_) => "run `aimon scan` first",
             Self::Newer { .. } => "install the newer aimon again, or set AIMON_HOME to another folder",

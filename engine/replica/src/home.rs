@@ -17,6 +17,28 @@ pub(crate) fn log(home: &Path) -> PathBuf {
     home.join("aimon.db-wal")
 }
 
+/// Whether that log holds anything: one that could only just be begun says nothing that the database does not.
+pub(crate) fn has_log(home: &Path) -> bool {
+    fs::metadata(log(home)).is_ok_and(|is| is.len() > 0)
+}
+
+/// As much as SQLite wants at once.
+const PROBE: usize = 32 << 10;
+
+/// Whether the folder's disk has no room left. Only writing something tells for certain.
+pub(crate) fn is_full(home: &Path) -> bool {
+    let path = home.join(format!(".aimon-{}.full", std::process::id()));
+    let written = File::create_new(&path).and_then(|mut file| std::io::Write::write_all(&mut file, &[0; PROBE]));
+    // Nothing is left of it, whatever became of it.
+    let _ = fs::remove_file(&path);
+    written.is_err_and(|e| is_of_full_disk(&e))
+}
+
+/// Whether an error says that there is no room left.
+pub(crate) fn is_of_full_disk(e: &std::io::Error) -> bool {
+    matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
 /// The writer's lock. The operating system gives it back when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -25,7 +47,7 @@ pub(crate) struct Lock {
 
 /// Makes the folder, readable by its owner only.
 pub(crate) fn create(home: &Path) -> Result<(), Error> {
-    let fail = |source| Error::Home { path: home.to_owned(), source };
+    let fail = |source| Error::at(home, home, source);
     if home.is_dir() {
         return Ok(());
     }
@@ -44,7 +66,7 @@ pub(crate) fn lock_file(home: &Path) -> PathBuf {
 /// Takes the writer's lock.
 pub(crate) fn lock(home: &Path) -> Result<Lock, Error> {
     let path = lock_file(home);
-    let fail = |source| Error::Home { path: path.clone(), source };
+    let fail = |source| Error::at(home, &path, source);
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]

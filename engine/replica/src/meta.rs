@@ -1,5 +1,7 @@
 //! Small facts that a replica keeps about itself.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aimon_core::ids::DeviceId;
 use aimon_core::retention::{Retention, TrustedTime};
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -25,6 +27,37 @@ pub(crate) async fn set(db: &mut SqliteConnection, key: &str, value: &[u8]) -> R
 /// Forgets a fact.
 pub(crate) async fn unset(db: &mut SqliteConnection, key: &str) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM meta WHERE key = ?").bind(key).execute(db).await.map(|_| ())
+}
+
+/// How the key begins under which it stands when a device was heard last.
+const HEARD: &str = "heard ";
+
+/// Notes when devices were heard.
+pub(crate) async fn set_heard(
+    db: &mut SqliteConnection,
+    devices: &BTreeSet<DeviceId>,
+    at: UtcMillis,
+) -> Result<(), sqlx::Error> {
+    for device in devices {
+        set(db, &format!("{HEARD}{device}"), &at.0.to_le_bytes()).await?;
+    }
+    Ok(())
+}
+
+/// When devices were heard last.
+pub(crate) async fn heard(db: &mut SqliteConnection) -> Result<BTreeMap<DeviceId, UtcMillis>, sqlx::Error> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT key, value FROM meta WHERE substr(key, 1, 6) = 'heard '").fetch_all(db).await?;
+    let one = |(key, value): (String, Vec<u8>)| {
+        let at = value.try_into().ok().map(i64::from_le_bytes).map(UtcMillis)?;
+        Some((DeviceId::parse(key.strip_prefix(HEARD)?)?, at))
+    };
+    Ok(rows.into_iter().filter_map(one).collect())
+}
+
+/// Forgets it.
+pub(crate) async fn unset_heard(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM meta WHERE substr(key, 1, 6) = 'heard '").execute(db).await.map(|_| ())
 }
 
 /// What every command needs at its start, read at once.

@@ -277,6 +277,14 @@ impl Replica {
     /// Brings the derived tables up to date. A reader stores nothing and gets what is new back. Without the keys of a
     /// workspace the tables are what they are, and what rests in clear comes on top of them ([`Replica::in_clear`]).
     pub(crate) async fn catch_up(&mut self) -> Result<Overlay, Error> {
+        match self.catch_up_as(self.is_writer()).await {
+            // What can't be stored can be shown all the same, as a reader would.
+            Err(Error::Full(_)) if self.is_writer() => self.catch_up_as(false).await,
+            done => done,
+        }
+    }
+
+    async fn catch_up_as(&mut self, stores: bool) -> Result<Overlay, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         if !self.is_writer() {
@@ -286,7 +294,7 @@ impl Replica {
         }
         let mut overlay = Overlay::default();
         if !derived::is_current(&mut self.db).await.map_err(fail)? {
-            match self.may_fold() {
+            match stores && self.may_fold() {
                 true => self.transaction(async |db| derived::clear(db).await).await?,
                 // Another version's tables say nothing to this one.
                 false => self.tables = Tables::Ignored,
@@ -303,7 +311,7 @@ impl Replica {
         self.behind = false;
         // What a step adds to the index the next one finds in the tables: a reader, who stores nothing,
         // takes all at once.
-        let most = if self.is_writer() { derived::STEP } else { i64::MAX };
+        let most = if stores { derived::STEP } else { i64::MAX };
         let (first, tables) = (self.first_day(), self.tables);
         let (mut upto, mut pending) = (from, derived::Pending::default());
         if tables == Tables::Used {
@@ -315,11 +323,11 @@ impl Replica {
                 break;
             };
             upto = step.upto();
-            if self.is_writer() && !step.damaged.is_empty() {
+            if stores && !step.damaged.is_empty() {
                 self.set_aside(&step.damaged).await?;
                 upto = derived::upto(&mut self.db).await.map_err(fail)?;
                 pending = derived::pending(&mut self.db, &self.ring).await.map_err(fail)?;
-            } else if self.is_writer() {
+            } else if stores {
                 self.transaction(async |db| derived::write(db, &step).await).await?;
             } else {
                 overlay.cells.extend(step.cells);

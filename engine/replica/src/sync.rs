@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::crypto::SecretKeys;
+use aimon_core::ids::DeviceId;
 use aimon_core::retention::Retention;
 use aimon_core::sync::{Client, Held, Me, Step, Stored, SyncError, Write};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::frame::Frame;
 use aimon_ledger::ids::{ChunkId, WorkspaceId};
-use aimon_ledger::statement::Statement;
+use aimon_ledger::statement::{Author, Statement};
 
 use crate::changes::{self, Row, Unread};
 use crate::database::error;
@@ -20,6 +21,9 @@ use crate::{Error, Mark, Queued, Replica, derived, marks, meta, queue, statement
 
 /// From how many bytes of chunks on a step is taken to be one of many, also where nothing else says so.
 const MUCH: usize = 64 << 10;
+
+/// Noted once all that the others had written by then is here: what comes in from then on is new.
+pub(crate) const CAUGHT_UP: &str = "caught-up";
 
 /// When a shared folder was read through last.
 pub(crate) const READ_THROUGH: &str = "folder-read-through";
@@ -58,6 +62,28 @@ impl Replica {
     /// Notes that it was read through.
     pub(crate) async fn set_folder_read_through(&mut self, day: UtcDay) -> Result<(), Error> {
         self.transaction(async |db| meta::set(db, READ_THROUGH, &day.0.to_le_bytes()).await).await
+    }
+
+    /// Notes whether this replica is in step, and, at the first time, that it has caught up.
+    pub(crate) async fn set_in_step(&mut self, is_in_step: bool) -> Result<(), Error> {
+        if is_in_step && !self.in_step {
+            self.transaction(async |db| match meta::get(db, CAUGHT_UP).await? {
+                None => meta::set(db, CAUGHT_UP, &[1]).await,
+                Some(_) => Ok(()),
+            })
+            .await?;
+        }
+        self.in_step = is_in_step;
+        Ok(())
+    }
+
+    /// When something that a device wrote or signed last came in here, by this device's clock. What was there already when this
+    /// device joined does not count: when that was written nobody knows.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn heard(&mut self) -> Result<BTreeMap<DeviceId, UtcMillis>, Error> {
+        meta::heard(&mut self.db).await.map_err(|e| error(&self.home, e))
     }
 
     /// All that the sync machine begins with. Reads headers, and no chunk's content.
@@ -293,7 +319,7 @@ impl Replica {
         let expires = write.time.is_some() || retention != self.retention || expired;
         let rereading = self
             .transaction(async |db| {
-                store(db, write, now).await?;
+                store(db, write, device, now).await?;
                 marks::store(db, marks).await?;
                 if is_loss {
                     derived::clear(db).await?;
@@ -383,7 +409,12 @@ struct Leaving {
 }
 
 /// Writes all of a step but what it says of the time.
-async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -> Result<(), sqlx::Error> {
+async fn store(
+    db: &mut sqlx::SqliteConnection,
+    write: &Write,
+    here: DeviceId,
+    now: UtcMillis,
+) -> Result<(), sqlx::Error> {
     statements::insert(db, &write.statements).await?;
     let dropped: BTreeSet<&ChunkId> = write.dropped.iter().collect();
     let kept: Vec<&Chunk> = write.chunks.iter().filter(|chunk| !dropped.contains(&chunk.id())).collect();
@@ -399,6 +430,7 @@ async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -
             derived::take_in(db, seq).await?;
         }
     }
+    hear(db, write, here, now).await?;
     queue::push(db, &write.queued, now).await?;
     for id in &write.acknowledged {
         queue::remove(db, id).await?;
@@ -413,4 +445,23 @@ async fn store(db: &mut sqlx::SqliteConnection, write: &Write, now: UtcMillis) -
         meta::set(db, "cursor", &cursor.to_le_bytes()).await?;
     }
     Ok(())
+}
+
+/// Notes of which other devices something came in.
+async fn hear(
+    db: &mut sqlx::SqliteConnection,
+    write: &Write,
+    here: DeviceId,
+    now: UtcMillis,
+) -> Result<(), sqlx::Error> {
+    let signed = write.statements.iter().filter_map(|statement| match statement.body().author {
+        Author::Device(device) => Some(device),
+        Author::Phrase => None,
+    });
+    let mut devices: BTreeSet<DeviceId> = signed.chain(write.chunks.iter().map(|c| c.header().place.device)).collect();
+    devices.remove(&here);
+    if devices.is_empty() || meta::get(db, CAUGHT_UP).await?.is_none() {
+        return Ok(());
+    }
+    meta::set_heard(db, &devices, now).await
 }

@@ -18,7 +18,7 @@ use crate::database::error;
 use crate::derived::Damaged;
 use crate::keys::entropy;
 use crate::replica::quarantine;
-use crate::sync::READ_THROUGH;
+use crate::sync::{CAUGHT_UP, READ_THROUGH};
 use crate::time::expire;
 use crate::{Error, Replica, derived, marks, meta, queue, statements};
 
@@ -143,7 +143,7 @@ impl Replica {
                 changes::remove_chunks(db).await?;
                 statements::clear(db).await?;
                 queue::clear(db).await?;
-                for key in ["workspace", "relay", "cursor", "last", READ_THROUGH] {
+                for key in ["workspace", "relay", "cursor", "last", READ_THROUGH, CAUGHT_UP] {
                     meta::unset(db, key).await?;
                 }
                 if is_locked || is_damaged {
@@ -217,9 +217,10 @@ async fn settle_in(
     meta::set(db, "workspace", &workspace.0).await?;
     meta::set(db, "device", &into.device.0).await?;
     meta::set(db, "retention", &retention.to_le_bytes()).await?;
-    for key in ["cursor", "last", "relay", READ_THROUGH] {
+    for key in ["cursor", "last", "relay", READ_THROUGH, CAUGHT_UP] {
         meta::unset(db, key).await?;
     }
+    meta::unset_heard(db).await?;
     if let Some(relay) = &into.relay {
         meta::set(db, "relay", relay.as_bytes()).await?;
     }

@@ -372,6 +372,11 @@ fn back_with_the_phrase() {
     recover(&c, &words[..23].join(" ")).refused("bad-phrase", 1);
     expect_untouched(&c, &before);
 
+    // Nobody can be asked whether its history shall be brought: nobody is let in.
+    c.tell(&["workspace", "recover", "--relay", &place.url], &created.phrase).refused("nobody-to-ask", 1);
+    a.sync();
+    assert_eq!(a.workspace()["devices"], 2);
+
     recover(&c, &created.phrase).fine();
     for device in [&a, &b, &c] {
         device.sync();
@@ -393,8 +398,15 @@ fn back_with_the_phrase_to_a_relay_that_was_emptied() {
     relay.again();
     // The new machine is there first, the others come back later.
     let c = device(3);
-    let said = c.tell(&["workspace", "recover", "--relay", &place.url, "--yes"], &created.phrase);
-    said.fine();
+    let recover = |more: &[&str]| {
+        c.tell(&[&["workspace", "recover", "--relay", &place.url, "--yes"], more].concat(), &created.phrase)
+    };
+    // It may be another relay, or another phrase: nothing is begun unasked.
+    let said = recover(&[]);
+    said.refused("unknown-workspace", 1);
+    assert!(said.err.contains("--open"), "{}", said.err);
+    c.rig.run(&["workspace", "show"]).refused("no-workspace", 1);
+    recover(&["--open"]).fine();
     for _ in 0..2 {
         for device in [&b, &c] {
             device.sync();

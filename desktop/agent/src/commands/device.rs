@@ -42,7 +42,7 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
             let device = find(device)?;
             let name = name.trim();
             if name.is_empty() || name.chars().any(char::is_control) {
-                return Err(Error::BadSetting(
+                return Err(Error::BadDevice(
                     "a device's name has at least one character, and none that is not shown".into(),
                 ));
             }
@@ -70,7 +70,7 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
                     // What it is shown as, so that chains stay short; and never in a circle.
                     let into = labels.shown(find(into)?);
                     if into == device {
-                        return Err(Error::BadSetting(format!(
+                        return Err(Error::BadDevice(format!(
                             "{label} and the device that it is to be merged into are shown as one already"
                         )));
                     }
@@ -170,7 +170,7 @@ fn list(args: &DeviceListArgs, devices: &[Device], labels: &Labels, waiting: Opt
 
 fn row(device: &Device, labels: &Labels, now: UtcMillis) -> Vec<String> {
     let id = device.id.to_string();
-    let label = device.name.clone().unwrap_or_else(|| labels.stable(aimon_core::history::Dimension::Device, &id));
+    let label = labels.named(&id);
     let mut notes = Vec::new();
     if device.is_here {
         notes.push("this device".to_owned());
@@ -219,8 +219,13 @@ async fn revoke(replica: Replica, device: DeviceId, yes: bool, labels: &Labels) 
     let replica = Mutex::new(replica);
     {
         let mut replica = replica.lock().await;
-        if !replica.client().await?.standing().members.contains_key(&device) {
-            return Err(Error::UnknownDevice(labels.device(&device.to_string())));
+        let standing = replica.client().await?.standing();
+        if standing.former.contains_key(&device) {
+            replica.settle().await;
+            return output::print(&format!("{label} is out already.\n"));
+        }
+        if !standing.members.contains_key(&device) {
+            return Err(Error::NoMember(label));
         }
     }
     if !yes {

@@ -14,7 +14,8 @@ use crate::pricing::Pricing;
 use crate::render::json::pretty;
 use crate::{dates, output, scan};
 
-/// Checks everything. Ends with 1 if something is damaged, or nothing can be recorded.
+/// Checks everything. Ends with 1 if something is damaged, nothing can be recorded, or this device has no keys or was revoked; with
+/// 6 if its relay can't be reached.
 pub async fn run(args: &DoctorArgs) -> Result<()> {
     let zone = dates::zone(args.timezone.as_deref())?;
     let pricing = Pricing::load()?;
@@ -35,7 +36,10 @@ pub async fn run(args: &DoctorArgs) -> Result<()> {
     } else {
         output::print(&found.text())?
     }
-    if found.is_broken() { Err(Error::Ended(exit::FAILURE)) } else { Ok(()) }
+    match found.exit() {
+        exit::OK => Ok(()),
+        code => Err(Error::Ended(code)),
+    }
 }
 
 /// Throws the derived tables away and makes them again, here or at the running agent's.

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::time::Duration;
 
 use aimon_core::crypto::SecretKeys;
-use aimon_core::pairing::{Brings, Joiner, Request};
+use aimon_core::pairing::{Brings, Code, Joiner, PairingError, Request};
 use aimon_core::settings::Path;
 use aimon_core::sync::{Me, entry};
-use aimon_ledger::frame::Code;
+use aimon_ledger::frame::Code as Word;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
@@ -25,10 +25,13 @@ use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
 use crate::workspace::mailbox::Joining;
 use crate::workspace::{entropy, machine_name, new_device, set, touch};
-use crate::{dates, output, paint};
+use crate::{dates, output, paint, scan, view};
 
 /// How long the other device may take to say yes.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What is said when it says no.
+const DECLINED: &str = "the other device has declined; nothing was changed here";
 
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_secs(1);
@@ -37,37 +40,48 @@ const LOOK: Duration = Duration::from_secs(1);
 pub async fn run(args: &JoinArgs) -> Result<()> {
     let place = Place::here()?.needing_keys();
     let code = code(args)?;
-    let mut replica = place.borrow().await?;
-    let brings = brings(&mut replica).await?;
+    let code = Code::parse(&code).map_err(PairingError::from)?;
+    let replica = Mutex::new(place.borrow().await?);
+    // In its own workspace it would become a second device.
+    if replica.lock().await.workspace().is_some_and(|workspace| workspace.0.starts_with(&code.workspace)) {
+        return Err(aimon_replica::Error::InWorkspace(place.home.clone()).into());
+    }
+    // A code is spent by its first use: who can't be asked has to hear so before.
+    if !args.yes && !output::can_ask() {
+        return Err(Error::Unasked("somebody has to compare the six digits"));
+    }
+    let brings = brings(&replica, &place).await?;
+    let mut replica = replica.into_inner();
     let me = Me { device: new_device()?, secret: SecretKeys::new(entropy()?) };
     let name = args.name.clone().unwrap_or_else(machine_name);
     let request = Request { device: me.device, keys: me.secret.public(), name: name.clone(), brings };
-    let (joiner, post) = Joiner::new(&code, request, entropy()?)?;
-    // In its own workspace it would become a second device.
-    if replica.workspace().is_some_and(|workspace| workspace.0.starts_with(&joiner.code().workspace)) {
-        return Err(aimon_replica::Error::InWorkspace(place.home.clone()).into());
-    }
+    let (joiner, post) = Joiner::new(&code.text(), request, entropy()?)?;
     let address = Address::parse(&joiner.code().relay)?;
     let mailbox = Joining::open(&address)?;
     let invitation = joiner.code().invitation;
     mailbox.request(&invitation, post).await?;
-    let (answer, digits) = joiner.answered(&mailbox.answer(&invitation).await?)?;
-    mailbox.done(&invitation);
+    let answer = mailbox.answer(&invitation).await?;
+    // Whoever is quick to say no has said so before the answer was read.
+    if joiner.is_declined(&answer) {
+        return Err(Error::Untaken(DECLINED));
+    }
+    let (answer, digits) = joiner.answered(&answer)?;
 
-    let what = format!("{} of {}", count(brings.records, "record"), count(brings.days, "day"));
     output::print(&format!(
-        "Joining {}. This device brings {what}.\nBoth devices show {}.\n",
+        "Joining {}. This device brings {}.\nBoth devices show {}.\n",
         paint::bold(&visible(&answer.name)),
+        said(&brings),
         paint::bold(&digits.to_string())
     ))?;
     if !args.yes {
         match output::ask("Does the other one show the same, and shall it be brought?") {
             Some(true) => {}
-            Some(false) => return Err(Error::Declined("nothing was joined, and nothing was changed here")),
+            Some(false) => return Err(Error::Untaken("nothing was joined, and nothing was changed here")),
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
     }
-    let statements = admitted(&address, answer.workspace, &me).await?;
+    let has_declined = async || mailbox.answered(&invitation).await.is_some_and(|post| joiner.is_declined(&post));
+    let statements = admitted(&address, answer.workspace, &me, has_declined).await?;
 
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     secrets.put_next_seed(me.secret.seed())?;
@@ -104,7 +118,13 @@ fn code(args: &JoinArgs) -> Result<Zeroizing<String>> {
     Ok(code)
 }
 
-async fn brings(replica: &mut Replica) -> Result<Brings> {
+/// What this device would bring into a workspace: all that its logs hold by now, which is what they hold after a first scan.
+///
+/// # Errors
+/// The logs or the replica can't be read.
+pub async fn brings(replica: &Mutex<Replica>, place: &Place) -> Result<Brings> {
+    view::tell_left_out(&scan::scan(replica, place, true).await?);
+    let mut replica = replica.lock().await;
     let health = replica.health().await?;
     let days = match health.days {
         Some(days) => replica.days(days).await?.len() as u64,
@@ -113,8 +133,18 @@ async fn brings(replica: &mut Replica) -> Result<Brings> {
     Ok(Brings { records: health.records, days })
 }
 
+/// The same in words.
+pub fn said(brings: &Brings) -> String {
+    format!("{} of {}", count(brings.records, "record"), count(brings.days, "day"))
+}
+
 /// Waits until the other device has said yes; gives the workspace's statements.
-async fn admitted(address: &Address, workspace: WorkspaceId, me: &Me) -> Result<Vec<Statement>> {
+async fn admitted(
+    address: &Address,
+    workspace: WorkspaceId,
+    me: &Me,
+    has_declined: impl AsyncFn() -> bool,
+) -> Result<Vec<Statement>> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         let heard = match address {
@@ -124,7 +154,7 @@ async fn admitted(address: &Address, workspace: WorkspaceId, me: &Me) -> Result<
                 let sign = |challenge: &[u8]| me.secret.sign(Purpose::Challenge, &workspace, challenge);
                 match http.authenticate(&workspace, &me.device, sign).await {
                     Ok(token) => link::hear(&http, &token, workspace).await?,
-                    Err(transport::Error::Refused { code: Code::NotAMember | Code::UnknownWorkspace, .. }) => {
+                    Err(transport::Error::Refused { code: Word::NotAMember | Word::UnknownWorkspace, .. }) => {
                         Vec::new()
                     }
                     Err(e) => return Err(e.into()),
@@ -133,6 +163,9 @@ async fn admitted(address: &Address, workspace: WorkspaceId, me: &Me) -> Result<
         };
         if let Some(statements) = entry(&workspace, me, heard) {
             return Ok(statements);
+        }
+        if has_declined().await {
+            return Err(Error::Untaken(DECLINED));
         }
         if tokio::time::Instant::now() > until {
             return Err(Error::Late("the other device has not said yes within ten minutes"));

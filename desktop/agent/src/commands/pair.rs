@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use aimon_core::ids::DeviceId;
 use aimon_core::pairing::Inviter;
 use aimon_ledger::ids::WorkspaceId;
 use aimon_replica::link::Identity;
@@ -10,10 +11,10 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 
+use super::join::said;
 use crate::cli::PairArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
-use crate::render::number::count;
 use crate::render::text::visible;
 use crate::workspace::mailbox::Inviting;
 use crate::workspace::{entropy, machine_name, settings};
@@ -38,6 +39,10 @@ pub async fn run(args: &PairArgs) -> Result<()> {
         let name = settings.value("workspace/name").map_or_else(machine_name, |name| name.to_string());
         (who, name, replica.relay().await?.ok_or(Error::NoRelay)?)
     };
+    // Whoever joins would wait for an answer that nobody can give.
+    if !args.yes && !output::can_ask() {
+        return Err(Error::Unasked("somebody has to compare the six digits"));
+    }
     let address = Address::parse(&relay)?;
     let own = (who.device, &who.secret.public());
     let mut inviter = Inviter::new(&relay, (who.workspace, &name), own, dates::now(), entropy()?)?;
@@ -47,12 +52,20 @@ pub async fn run(args: &PairArgs) -> Result<()> {
 
     let done = invite(&mailbox, &mut inviter, &who, &address, &place, args).await;
     // Where it was answered, the answer stays until the other device has taken it, however late it looks.
-    if done.is_err() {
+    // So does a no.
+    if done.as_ref().is_err_and(|e| !matches!(e, Error::Untaken(_))) {
         mailbox.withdraw(&invitation).await;
     }
-    done
+    let (device, name) = done?;
+    // Nobody reading is no reason to take the answer back: the device is in.
+    if args.json {
+        let line = Line { code: None, admitted: Some(device.to_string()) };
+        return output::print_plain(&line_of(&line));
+    }
+    output::print(&format!("{} is in the workspace now.\n", visible(&name)))
 }
 
+/// Takes in whoever comes: its id and its name.
 async fn invite(
     mailbox: &Inviting,
     inviter: &mut Inviter,
@@ -60,17 +73,23 @@ async fn invite(
     address: &Address,
     place: &Place,
     args: &PairArgs,
-) -> Result<()> {
+) -> Result<(DeviceId, String)> {
     let invitation = inviter.code().invitation;
     let post = mailbox.request(&invitation).await?;
     let (request, digits, answer) = inviter.answer(&post, dates::now(), &who.secret, entropy()?)?;
     mailbox.answer(&invitation, answer).await?;
-    let brings = format!("{} of {}", count(request.brings.records, "record"), count(request.brings.days, "day"));
+    let brings = said(&request.brings);
     let asked = format!("{} wants to join, and brings {brings}.\nDoes it show {digits}?", visible(&request.name));
     if !args.yes {
         match output::ask(&asked) {
             Some(true) => {}
-            Some(false) => return Err(Error::Declined("the device was not taken in")),
+            Some(false) => {
+                // Where this does not get through, it waits until its ten minutes are over.
+                if let Err(e) = mailbox.answer(&invitation, inviter.decline(entropy()?)).await {
+                    tracing::debug!("the other device does not hear of it: {e}");
+                }
+                return Err(Error::Untaken("the device was not taken in"));
+            }
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
     }
@@ -82,11 +101,7 @@ async fn invite(
     replica.settle().await;
     drop(replica);
     tell(address, &who, who.workspace).await?;
-    if args.json {
-        let line = Line { code: None, admitted: Some(device.to_string()) };
-        return output::print_plain(&line_of(&line));
-    }
-    output::print(&format!("{} is in the workspace now.\n", visible(&request.name)))
+    Ok((device, request.name))
 }
 
 /// The relay hears of the admit at once: the other device waits for it.

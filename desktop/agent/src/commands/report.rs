@@ -37,6 +37,7 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     let labels = view.labels().clone();
     let report = view.report(&query, asked.today.utc, &pricing).await?;
     view.tell_quarantined().await?;
+    view.tell_unknown(&query, &report, asked.today.utc).await?;
     view.close().await;
     if args.json {
         return output::print_plain(&pretty(&ReportJson::of(&report, query.period, query.by, &labels)));

@@ -105,6 +105,16 @@ pub fn notes(s: &Scanned) -> String {
             count(s.lines_skipped.values().sum(), "line"),
             reasons.join(", ")
         ));
+        notes.extend(s.skipped.iter().map(|skipped| {
+            let line = skipped.line.map_or_else(String::new, |line| format!(":{line}"));
+            format!("  {}{line}: {}", skipped.path, skipped.reason)
+        }));
+        let all: u64 = s.lines_skipped.values().sum();
+        match all.saturating_sub(s.skipped.len() as u64) {
+            0 => {}
+            _ if s.skipped.is_empty() => {}
+            more => notes.push(format!("  and {more} more")),
+        }
     }
     if s.files_unreadable > 0 {
         notes.push(format!("{} could not be read:", unreadable(s.files_unreadable)));

@@ -9,6 +9,7 @@ use crate::output;
 use crate::place::Place;
 use crate::render::json::pretty;
 use crate::workspace::touch;
+use crate::{scan, view};
 
 /// What is left after syncing once.
 #[derive(Serialize)]
@@ -18,10 +19,19 @@ struct Synced {
     waiting: usize,
 }
 
-/// Pushes all, pulls all, once.
+/// Takes in what is new, pushes all, pulls all, once.
 pub async fn run(args: &SyncArgs) -> Result<()> {
     let place = Place::here()?.needing_keys();
-    let replica = Mutex::new(place.borrow().await?);
+    let replica = place.borrow().await?;
+    if replica.workspace().is_none() {
+        return Err(aimon_replica::Error::NoWorkspace(place.home.clone()).into());
+    }
+    let replica = Mutex::new(replica);
+    if !args.no_scan {
+        // Whoever syncs means what the logs hold by now, as whoever reports does.
+        view::doubt_clock(&*replica.lock().await, &place);
+        view::tell_left_out(&scan::scan(&replica, &place, !args.json).await?);
+    }
     let done = touch::once(&replica).await;
     let mut replica = replica.into_inner();
     replica.settle().await;

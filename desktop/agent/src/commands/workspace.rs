@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Read};
 
 use aimon_core::crypto::{Phrase, SecretKeys};
+use aimon_core::pairing::Brings;
 use aimon_core::settings::Path;
 use aimon_core::sync::{Me, SyncError, entry};
 use aimon_core::time::UtcDay;
@@ -11,6 +12,7 @@ use aimon_ledger::ids::WorkspaceId;
 use aimon_ledger::membership::Membership;
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
+use aimon_replica::link::LinkError;
 use aimon_replica::transport::{self, Address, Folder, Http, Options};
 use aimon_replica::{Enrolment, Replica, link};
 use secrecy::SecretString;
@@ -18,7 +20,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::join::in_folder;
+use super::join::{brings, in_folder, said};
 use crate::agent::client::Client;
 use crate::agent::file::Removed;
 use crate::cli::{CreateArgs, LeaveArgs, MoveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
@@ -156,6 +158,13 @@ struct Shown {
     waiting: usize,
     waiting_since: Option<i64>,
     refused: Option<String>,
+    /// Whether this device belongs to it, as far as it or its relay knows.
+    member: bool,
+    /// The code of what is wrong between this device and its relay now; null where nothing is.
+    trouble: Option<String>,
+    /// The same in words, and what to do.
+    #[serde(skip)]
+    words: Option<String>,
 }
 
 async fn show(args: &ShowArgs) -> Result<()> {
@@ -177,6 +186,9 @@ async fn show(args: &ShowArgs) -> Result<()> {
     };
     line("waiting", &waiting);
     line("id", &shown.workspace);
+    if let Some(words) = &shown.words {
+        text.push_str(&format!("\n{}\n", paint::warn(&visible(words))));
+    }
     output::print(&text)
 }
 
@@ -187,6 +199,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
     let queue = replica.queue().await?;
     let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
     let refused = refused.map(|(code, _)| code.word().to_owned());
+    let trouble = touch::look(replica).await.err();
     let client = replica.client().await?;
     Ok(Shown {
         workspace: who.workspace.to_string(),
@@ -198,6 +211,9 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
         waiting: queue.len(),
         waiting_since: queue.first().map(|queued| queued.since.0),
         refused,
+        member: !matches!(trouble, Some(Error::Link(LinkError::Revoked))),
+        words: trouble.as_ref().map(|e| format!("{e} ({}): {}.", e.code(), e.help())),
+        trouble: trouble.map(|e| e.code().to_owned()),
     })
 }
 
@@ -206,11 +222,21 @@ async fn recover(args: &RecoverArgs) -> Result<()> {
     let address = Address::parse(&args.relay)?;
     let registration = registration(args.registration_stdin)?;
     let phrase = Phrase::parse(&words()?)?.keys();
-    let mut replica = place.borrow().await?;
     let me = Me { device: new_device()?, secret: SecretKeys::new(entropy()?) };
-
     let genesis = aimon_core::crypto::genesis(&phrase).map_err(SyncError::from)?;
     let workspace = WorkspaceId(genesis.id().0);
+
+    // All that can stop it comes before anything is said to the relay: a device that is admitted stays in everybody's list.
+    let replica = Mutex::new(place.borrow().await?);
+    let is_known = is_known(&address, workspace, &me, args.open).await?;
+    if !is_known && !args.open {
+        return Err(Error::UnknownWorkspace(address.to_string()));
+    }
+    let brings = brings(&replica, &place).await?;
+    let mut replica = replica.into_inner();
+    ask_to_bring(args, &brings, replica.workspace().is_some())?;
+    let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+
     let mut set_ = Membership::begin(genesis).map_err(SyncError::from)?;
     // The phrase lets this device in before anything else of the workspace is known here.
     begin::admit(&mut set_, &phrase, me.device, me.secret.public())?;
@@ -246,14 +272,6 @@ async fn recover(args: &RecoverArgs) -> Result<()> {
     let statements: Vec<Statement> = set_.statements().cloned().collect();
     open_at(&address, workspace, &statements, registration.as_ref()).await?;
 
-    if !args.yes && replica.workspace().is_some() {
-        match output::ask("This device is in a workspace already: bring what it holds into the recovered one?") {
-            Some(true) => {}
-            Some(false) => return Err(Error::Declined("nothing was recovered, and nothing was changed here")),
-            None => return Err(Error::Unasked("this device is in a workspace already")),
-        }
-    }
-    let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     secrets.put_next_seed(me.secret.seed())?;
     let device = me.device;
     let into = Enrolment { device, secret: me.secret, statements, relay: Some(address.to_string()) };
@@ -264,7 +282,46 @@ async fn recover(args: &RecoverArgs) -> Result<()> {
     let done = touch::once(&replica).await;
     replica.into_inner().settle().await;
     done?;
-    output::print("Back in the workspace; what its relay holds is here. Other devices bring what only they have.\n")
+    output::print(if is_known {
+        "Back in the workspace; what its relay holds is here. Other devices bring what only they have.\n"
+    } else {
+        "The workspace is begun there again. Other devices that still have its history fill it.\n"
+    })
+}
+
+/// Whether a relay knows a workspace. Nothing is left there: whoever is no member is not let in, and hears why.
+async fn is_known(address: &Address, workspace: WorkspaceId, me: &Me, or_opens: bool) -> Result<bool> {
+    match address {
+        Address::Folder(path) => match in_folder(path, workspace) {
+            // It is laid out when the workspace is begun there.
+            Err(Error::Transport(transport::Error::NotAFolder(_))) if or_opens => Ok(false),
+            found => Ok(!found?.is_empty()),
+        },
+        Address::Relay(_) => {
+            let http = Http::new(address, &Options::of_environment())?;
+            http.about().await?;
+            let sign = |challenge: &[u8]| me.secret.sign(Purpose::Challenge, &workspace, challenge);
+            match http.authenticate(&workspace, &me.device, sign).await {
+                Ok(_) | Err(transport::Error::Refused { code: Code::NotAMember, .. }) => Ok(true),
+                Err(transport::Error::Refused { code: Code::UnknownWorkspace, .. }) => Ok(false),
+                Err(e) => Err(e.into()),
+            }
+        }
+    }
+}
+
+/// What this device holds goes to all others: that is asked, as it is where a device joins.
+fn ask_to_bring(args: &RecoverArgs, brings: &Brings, is_in_another: bool) -> Result<()> {
+    if args.yes || brings.records == 0 && !is_in_another {
+        return Ok(());
+    }
+    let from = if is_in_another { " It leaves the workspace that it is in." } else { "" };
+    let asked = format!("This device brings {}.{from} Shall it be brought into the recovered workspace?", said(brings));
+    match output::ask(&asked) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Error::Declined("nothing was recovered, and nothing was changed here")),
+        None => Err(Error::Unasked("this device's history would be brought into the recovered workspace")),
+    }
 }
 
 /// Goes on at another relay. It hears of the workspace first: where it can't be reached, or says no, nothing has changed.

@@ -29,6 +29,7 @@ impl Error {
             Self::Replica(e) => exit_of(e),
             Self::NoAnswer { .. } => LOCKED,
             Self::BadSetting(_)
+            | Self::BadDevice(_)
             | Self::Transport(T::Address { .. } | T::NotEncrypted(_) | T::CaFile { .. })
             | Self::NoHome
             | Self::BadRetention(_)

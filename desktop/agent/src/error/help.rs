@@ -14,10 +14,18 @@ impl Error {
             }
             Self::Phrase(_) => "type the 24 words as they were shown, in their order".to_owned(),
             Self::Unasked(_) => "run it on a terminal, or with --yes (its help says what that means)".to_owned(),
-            Self::Declined(_) | Self::Late(_) => "run `aimon pair` again for a new code".to_owned(),
+            Self::Declined(_) => "run it again to go on after all".to_owned(),
+            Self::Untaken(_) | Self::Late(_) => {
+                "a code is used once: `aimon pair` on the device that is in the workspace shows a new one".to_owned()
+            }
+            Self::UnknownWorkspace(_) => "check the phrase and the relay's address; where both are right the relay was emptied: `--open` \
+                                          begins the workspace there again, for other devices that still have the history to fill"
+                .to_owned(),
             Self::NoRelay => "name one: `aimon workspace create --relay https://HOST`".to_owned(),
             Self::SyncRefused { .. } => "`aimon status` says what waits; the relay's owner can make room".to_owned(),
             Self::UnknownDevice(_) => "`aimon device list` names them".to_owned(),
+            Self::NoMember(_) => "nothing has to be done: it can read nothing of this workspace".to_owned(),
+            Self::BadDevice(_) => "`aimon device list` shows the devices, and as what each is shown".to_owned(),
             Self::AmbiguousDevice { .. } => "give more of its id, or all of it: `aimon device list`".to_owned(),
             Self::OwnDevice => "to take this device out, run `aimon workspace leave` here".to_owned(),
             Self::BadSetting(_) => "`aimon settings get` shows all of them".to_owned(),
@@ -32,6 +40,9 @@ impl Error {
             Self::EmptyRange { .. } => "let --since be the earlier day and --until the later one".to_owned(),
             Self::BadTemplate { known, .. } => format!("these exist: {known}"),
             Self::BadPort(_) => "set AIMON_PORT to a number from 0 to 65535; 0 takes any free port".to_owned(),
+            Self::Port { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "set AIMON_PORT to a port from 1024 on, or leave it out: any free one is taken then".to_owned()
+            }
             Self::Port { .. } => "stop what listens there, or set AIMON_PORT to another port (0 takes any)".to_owned(),
             Self::BadPrices { .. } => "mend the file, or move it away to use the prices that aimon brings".to_owned(),
             Self::Ccusage { .. } => {

@@ -45,6 +45,12 @@ pub enum Error {
     /// Somebody said no.
     #[error("{0}")]
     Declined(&'static str),
+    /// Somebody said no to a device that wanted to join.
+    #[error("{0}")]
+    Untaken(&'static str),
+    /// The relay knows no workspace of the phrase.
+    #[error("{0} knows no workspace of this phrase")]
+    UnknownWorkspace(String),
     /// Nobody came in time.
     #[error("{0}")]
     Late(&'static str),
@@ -64,6 +70,12 @@ pub enum Error {
     /// A device that is not known.
     #[error("`{0}` is no device of this workspace")]
     UnknownDevice(String),
+    /// A device that is known by what it wrote or by its name alone: of another workspace, that was brought along.
+    #[error("{0} has calls here, and does not belong to this workspace")]
+    NoMember(String),
+    /// A name that a device can't have, or two devices that are one already.
+    #[error("{0}")]
+    BadDevice(String),
     /// Several devices are called so, or their ids begin so.
     #[error("`{given}` could be several devices: {found}")]
     AmbiguousDevice {

@@ -74,11 +74,23 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::SecretMissing { home: path(), store: "file" }, exit::FAILURE),
         (Error::Demo(String::new()), exit::FAILURE),
         (Error::DemoAgainst(path()), exit::FAILURE),
+        (Error::Port { port: 80, source: io() }, exit::FAILURE),
+        (Error::UnknownWorkspace(relay()), exit::FAILURE),
+        (Error::NoMember(String::new()), exit::FAILURE),
+        (Error::BadDevice(String::new()), exit::USAGE),
     ];
     for (e, code) in own {
         assert_eq!(e.exit(), code, "{e}");
         assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
     }
+}
+
+#[test]
+fn a_port_that_may_not_be_opened_is_none_that_is_taken() {
+    let of = |kind: std::io::ErrorKind| Error::Port { port: 80, source: kind.into() };
+    let (denied, taken) = (of(std::io::ErrorKind::PermissionDenied), of(std::io::ErrorKind::AddrInUse));
+    assert_eq!((denied.code(), taken.code()), ("port-not-allowed", "port-in-use"));
+    assert!(denied.help().contains("1024") && taken.help().contains("another port"));
 }
 
 #[test]

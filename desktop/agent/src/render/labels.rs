@@ -19,6 +19,8 @@ pub struct Labels {
     pub same: BTreeMap<DeviceId, DeviceId>,
     /// Devices that are put away.
     pub archived: BTreeSet<String>,
+    /// Devices that are shown, and have a name that another one has too.
+    pub alike: BTreeSet<String>,
 }
 
 impl Labels {
@@ -36,6 +38,13 @@ impl Labels {
                 self.same.insert(device, shown);
             }
         }
+        let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, name) in &self.devices {
+            if DeviceId::parse(id).is_none_or(|id| self.shown(id) == id) {
+                named.entry(name).or_default().push(id);
+            }
+        }
+        self.alike = named.into_values().filter(|ids| ids.len() > 1).flatten().map(str::to_owned).collect();
     }
 
     /// The device under whose name and id a device is shown: itself, unless it was merged into another one.
@@ -59,8 +68,14 @@ impl Labels {
         if !self.devices.contains_key(id) && self.here.is_some_and(|d| d.to_string() == id) {
             return format!("this device ({})", short(id));
         }
-        let label = self.stable(Dimension::Device, id);
+        let label = self.named(id);
         if self.archived.contains(id) { format!("{label} (archived)") } else { label }
+    }
+
+    /// A device's name, and which one it is where several are called so: machines that were set up alike.
+    pub fn named(&self, id: &str) -> String {
+        let label = self.stable(Dimension::Device, id);
+        if self.alike.contains(id) { format!("{label} ({})", short(id)) } else { label }
     }
 
     /// `DEMO · ` before a title, where the figures are made up.

@@ -128,6 +128,8 @@ fn words_of(w: &Window, now: UtcMillis, wide: bool) -> String {
         (_, None) => {}
     }
     match w.pace(now) {
+        // Unseen since, it was used on, or was not.
+        Pace::RunsOutIn(0) => parts.push("used up by now, at this pace".to_owned()),
         Pace::RunsOutIn(s) => parts.push(format!("at this pace used up in {}", countdown(s))),
         Pace::Lasts if wide => parts.push("lasts to the reset".to_owned()),
         Pace::UsedUp => parts.push("used up".to_owned()),
@@ -318,6 +320,22 @@ mod tests {
         assert_eq!(bar(&w(1), half), "█░░░░░░░░░│░░░░░░░░░", "a little is not nothing");
         assert_eq!(bar(&w(0), UtcMillis(0)), "│░░░░░░░░░░░░░░░░░░░");
         assert_eq!(bar(&w(900_000), UtcMillis(18_000_000)), "░░░░░░░░░░░░░░░░░░░░", "it began anew");
+    }
+
+    #[test]
+    fn what_ran_out_unseen_is_not_about_to() {
+        let w = Window {
+            account: "codex".into(),
+            name: "5h".into(),
+            used_ppm: 800_000,
+            resets_at: Some(18_000),
+            length: Some(18_000),
+            seen: UtcMillis(3_600_000),
+        };
+        for wide in [true, false] {
+            let said = words_of(&w, UtcMillis(14_400_000), wide);
+            assert!(said.contains("used up by now, at this pace") && !said.contains("in now"), "{said}");
+        }
     }
 
     #[test]

@@ -122,6 +122,7 @@ fn of_window(window: Option<&Window>, what: &str, status: &Status) -> String {
         }
         "pace" => match w.pace(now) {
             Pace::Lasts => "lasts".to_owned(),
+            Pace::RunsOutIn(0) => "used up by now".to_owned(),
             Pace::RunsOutIn(s) => format!("used up in {}", countdown(s)),
             Pace::UsedUp => "used up".to_owned(),
             Pace::Anew | Pace::Unknown => unknown(),
@@ -182,6 +183,17 @@ mod tests {
         assert_eq!(fill("{window.5h.resets_at}"), "1970-01-01 05:00");
         assert_eq!(fill("{window.7d.used}"), "–", "not known");
         assert_eq!(fill("{{{date}}} }\\n"), "{2026-11-24} }\n");
+    }
+
+    #[test]
+    fn what_ran_out_unseen_is_not_about_to() {
+        // Seen three hours ago, four fifths used after one; an hour is left.
+        let mut status = status();
+        status.windows = vec![Window { used_ppm: 800_000, seen: UtcMillis(3_600_000), ..status.windows[0].clone() }];
+        status.now = UtcMillis(14_400_000);
+        assert_eq!(fill("{window.5h.pace}", &status).unwrap(), "used up by now");
+        status.now = UtcMillis(3_900_000);
+        assert_eq!(fill("{window.5h.pace}", &status).unwrap(), "used up in 10m");
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub struct Device {
     pub same_as: Option<DeviceId>,
     /// What it said last of itself.
     pub said: Option<Said>,
-    /// When it was last heard: when it said that, or its newest call, whichever is later.
+    /// When it was last heard: the newest evidence of it that is here. That is when something that it wrote or signed last came
+    /// in, by this device's clock; or, where that is later or nothing has come in since this device joined, when it last said
+    /// something of itself, or its newest call, by its own. A device that is in touch and has nothing new is not heard.
     pub heard: Option<UtcMillis>,
 }
 
@@ -79,13 +81,14 @@ pub async fn all(replica: &mut Replica) -> Result<Vec<Device>> {
         belongs.extend(standing.former.keys().map(|device| (*device, Belongs::Revoked)));
         belongs.extend(standing.members.keys().map(|device| (*device, Belongs::Member)));
     }
-    let calls = newest_calls(replica, &newest).await?;
+    let (calls, came) = (newest_calls(replica, &newest).await?, replica.heard().await?);
     let mut devices: Vec<Device> = belongs
         .into_iter()
         .map(|(id, belongs)| {
             let said = said(&settings, id);
             let shown = settings.shown_as(id);
             let heard = said.as_ref().map(|said| UtcMillis(said.at)).max(calls.get(&id).copied());
+            let heard = heard.max(came.get(&id).copied());
             Device {
                 id,
                 name: settings.device_name(id).map(str::to_owned),

@@ -147,12 +147,12 @@ impl Joining {
 }
 
 impl Joining {
-    /// Takes both posts out of a folder, once the answer was read. A relay forgets them by itself.
-    pub fn done(&self, invitation: &[u8; 16]) {
-        if let Self::Folder(folder) = self
-            && let Err(e) = folder.withdraw(invitation)
-        {
-            tracing::debug!("the posts stay in the folder: {e}");
+    /// The inviter's post as it is now. The first one stays in its place, in a folder as well, where it shows that the code is
+    /// spent, unless the inviter says no.
+    pub async fn answered(&self, invitation: &[u8; 16]) -> Option<Vec<u8>> {
+        match self {
+            Self::Relay(http) => http.await_answer(invitation, Duration::ZERO).await.ok()?,
+            Self::Folder(folder) => folder.answer(invitation).ok()?,
         }
     }
 }

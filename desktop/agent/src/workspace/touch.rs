@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use aimon_core::time::UtcMillis;
 use aimon_ledger::frame::Code;
+use aimon_ledger::signature::Purpose;
 use aimon_replica::Replica;
-use aimon_replica::link::{Goal, Link, LinkError, Told};
-use aimon_replica::transport::{self, Address, Options};
+use aimon_replica::link::{self, Goal, Identity, Link, LinkError, Told};
+use aimon_replica::transport::{self, Address, Folder, Http, Options};
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify};
 
@@ -46,6 +47,41 @@ pub async fn link(replica: &mut Replica) -> Result<Link> {
     Ok(Link::new(&address, &Options::of_environment(), None, dates::now)?)
 }
 
+/// How long a relay is waited for by whoever only looks whether it is there.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Looks whether the relay lets this device in. Nothing of the history is sent, and no workspace is opened.
+///
+/// # Errors
+/// Why it does not: it can't be reached, does not know the workspace, or this device was revoked.
+pub async fn look(replica: &mut Replica) -> Result<()> {
+    if !replica.is_member().await? {
+        return Err(LinkError::Revoked.into());
+    }
+    let relay = replica.relay().await?.ok_or(Error::NoRelay)?;
+    let who = replica.who().await?;
+    match Address::parse(&relay)? {
+        Address::Folder(path) => drop(Folder::open(&path)?),
+        address @ Address::Relay(_) => {
+            let asked = tokio::time::timeout(LOOK, ask(&address, &who)).await;
+            asked
+                .map_err(|_| transport::Error::Unreachable { relay, why: "nothing came within 10 s".to_owned() })??;
+        }
+    }
+    Ok(())
+}
+
+async fn ask(address: &Address, who: &Identity) -> Result<()> {
+    let http = Http::new(address, &Options::of_environment())?;
+    let sign = |challenge: &[u8]| who.secret.sign(Purpose::Challenge, &who.workspace, challenge);
+    match http.authenticate(&who.workspace, &who.device, sign).await {
+        // It may not have heard yet that this device was admitted.
+        Err(transport::Error::Refused { code: Code::NotAMember, .. }) => drop(link::enter(&http, who, None).await?),
+        done => drop(done?),
+    }
+    Ok(())
+}
+
 /// Pushes all and pulls all. A relay that can't be reached is tried for half a minute.
 ///
 /// # Errors
@@ -74,7 +110,7 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
 
 /// Until both hold the same, but for what was refused.
 async fn even(replica: &Mutex<Replica>) -> Result<()> {
-    let mut link = link(&mut *replica.lock().await).await?;
+    let mut link = self::link(&mut *replica.lock().await).await?;
     let until = tokio::time::Instant::now() + PATIENCE;
     let mut wait = AGAIN.0;
     let mut stood = progress(replica).await?;
@@ -128,7 +164,7 @@ pub async fn stay(agent: Arc<Agent>) {
     let mut wait = AGAIN.0;
     let mut news = agent.changes();
     loop {
-        let link = link(&mut *agent.replica().lock().await).await;
+        let link = self::link(&mut *agent.replica().lock().await).await;
         let mut link = match link {
             Ok(link) => link,
             // Without a workspace there is nothing to do until there is one.

@@ -100,6 +100,81 @@ fn each_says_of_itself_what_waits_on_it() {
     assert_eq!(before, crate::machine::files(&two.relay_folder()));
 }
 
+/// When something of it came in here, however old the calls are that it tells of.
+#[test]
+fn a_device_was_last_heard_when_something_of_it_came() {
+    let mut two = Two::paired();
+    let at = |two: &mut Two, now: &str| {
+        for machine in [&mut two.laptop, &mut two.desktop] {
+            machine.env.retain(|(name, _)| *name != "AIMON_TEST_NOW");
+            machine.env.push(("AIMON_TEST_NOW", now.to_owned()));
+        }
+    };
+    let heard = |two: &Two| {
+        let listed = two.laptop.run(&["device", "list", "--json"]).json();
+        device(&listed, "desktop")["lastHeard"].as_str().unwrap().to_owned()
+    };
+    at(&mut two, "2026-11-24T14:00:00Z");
+    two.desktop.write(".claude/projects/p/old.jsonl", &line("session-3", 9, "2026-11-20T11:00:00.000Z", "model-a"));
+    two.desktop.run(&["sync"]).fine();
+    at(&mut two, "2026-11-24T15:00:00Z");
+    assert_eq!(heard(&two), crate::workspaces::NOW, "it has not come here yet");
+    two.laptop.run(&["sync"]).fine();
+    assert_eq!(heard(&two), "2026-11-24T15:00:00Z");
+    at(&mut two, "2026-11-24T18:00:00Z");
+    two.laptop.run(&["sync"]).fine();
+    assert_eq!(heard(&two), "2026-11-24T15:00:00Z", "nothing new is nothing heard");
+    let list = two.laptop.run(&["device", "list"]).fine();
+    assert!(list.out.contains("3 h ago"), "{list:?}");
+    // What lay there when a device joined says nothing of when it was written.
+    let third = settled(Machine::empty());
+    two.join(&third, "third");
+    let listed = third.run(&["device", "list", "--json"]).json();
+    assert_eq!(device(&listed, "desktop")["lastHeard"], crate::workspaces::NOW, "{listed}");
+}
+
+#[test]
+fn devices_of_one_name_are_told_apart() {
+    let two = Two::paired();
+    two.laptop.run(&["device", "rename", "desktop", "laptop"]).fine();
+    let table = two.laptop.run(&["report", "--by", "device", "--as-of", "2026-11-24"]).fine().out;
+    let list = two.laptop.run(&["device", "list"]).fine().out;
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    for device in listed["devices"].as_array().unwrap() {
+        let id = device["id"].as_str().unwrap();
+        let label = format!("laptop ({})", &id[28..]);
+        assert!(table.contains(&label) && list.contains(&label), "{label}: {table}{list}");
+        let one = two.laptop.json(&["report", "--device", &label]);
+        assert!(one["totals"]["calls"].as_u64().unwrap() > 0, "{one}");
+    }
+}
+
+#[test]
+fn what_nobody_is_called_is_said() {
+    let two = Two::paired();
+    let report = |args: &[&str]| two.laptop.run(&[&["report", "--as-of", "2026-11-24"], args].concat()).fine();
+    for (flag, given) in [("--source", "claud"), ("--model", "nope"), ("--device", "nope")] {
+        let said = report(&[flag, given]);
+        assert!(said.out.contains("No calls") && said.err.contains(&format!("is called `{given}`")), "{said:?}");
+    }
+    // Of those that there are, none in this range is an answer.
+    for (flag, given) in [("--source", "claude-code"), ("--model", "model-a"), ("--device", "desktop")] {
+        let said = report(&[flag, given, "--since", "2026-11-24"]);
+        assert!(said.out.contains("No calls") && said.err.is_empty(), "{said:?}");
+    }
+}
+
+#[test]
+fn bad_names_get_help_that_helps() {
+    let two = Two::paired();
+    for args in [&["device", "rename", "desktop", ""][..], &["device", "merge", "desktop", "desktop"]] {
+        let said = two.laptop.run(args).failed(2, "bad-setting");
+        assert!(said.err.contains("help: `aimon device list`") && !said.err.contains("settings get"), "{said:?}");
+    }
+    let said = two.laptop.run(&["device"]).failed(2, "bad-usage");
+    assert!(said.err.contains("error[bad-usage]: it has to be said") && said.err.contains("rename"), "{said:?}");
+}
+
 #[test]
 fn without_a_workspace_there_is_one_device() {
     let machine = settled(Machine::with_logs());

@@ -55,6 +55,9 @@ fn a_folder_that_cannot_be_made() {
     for command in [&["scan"][..], &["report"], &["status"], &["up"]] {
         machine.run(command).failed(4, "home-not-writable");
     }
+    machine.env = vec![("AIMON_HOME", machine.path("file").display().to_string())];
+    let said = machine.run(&["scan"]).failed(4, "home-not-writable");
+    assert!(said.err.contains("a file lies where the folder should be"), "{said:?}");
     for home in ["file", "file/data"] {
         machine.env = vec![("AIMON_HOME", machine.path(home).display().to_string())];
         let said = machine.run(&["doctor"]);
@@ -159,6 +162,62 @@ fn a_full_disk_under_the_output() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = machine.command(&["report", "--json"]).stdout(full).output().unwrap();
     Said::from(output).failed(4, "output-failed");
+}
+
+/// A small disk of its own, which takes root to make; gone when this is dropped.
+#[cfg(target_os = "linux")]
+struct Disk(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Disk {
+    fn new(at: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir(&at).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(&at).stderr(std::process::Stdio::null());
+        mount.status().is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) {
+        use std::io::Write;
+        let mut file = std::fs::File::create(self.0.join("full")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_what_was_recorded_is_shown() {
+    let mut machine = Machine::with_logs();
+    let Some(disk) = Disk::new(machine.path("disk")) else {
+        eprintln!("skipped: no disk can be mounted here");
+        return;
+    };
+    machine.env = vec![("AIMON_HOME", disk.0.join("data").display().to_string())];
+    machine.run(&["scan"]).fine();
+    disk.fill();
+    machine.write(
+        ".claude/projects/p/new.jsonl",
+        &crate::workspaces::line("session-3", 9, "2026-11-23T11:00:00.000Z", "model-a"),
+    );
+    for args in [&["report"][..], &["report", "--no-scan"], &["status"]] {
+        let said = machine.run(&[args, &["--as-of", "2026-11-24"]].concat()).fine();
+        assert!(said.out.contains("2026-11-20") || said.out.contains("5 calls"), "{args:?}: {said:?}");
+        assert!(args.len() > 1 || said.err.contains("is full; showing what was recorded before"), "{args:?}: {said:?}");
+    }
+    assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
+    machine.run(&["scan"]).failed(4, "disk-full");
+    machine.run(&["settings", "set", "zone", "UTC"]).failed(4, "disk-full");
+    // With room again nothing is missing.
+    std::fs::remove_file(disk.0.join("full")).unwrap();
+    assert_eq!(machine.json(&["report"])["totals"]["calls"], 6);
 }
 
 #[cfg(debug_assertions)]

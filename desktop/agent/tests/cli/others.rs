@@ -44,13 +44,21 @@ fn doctor_shows_every_place_and_what_it_found() {
     machine.run(&["scan"]).fine();
     let found = machine.run(&["doctor", "--json"]).json();
     assert_eq!(found["logs"]["linesSkipped"], json!({"broken": 1}), "all logs, not only what is new");
+    let skipped = &found["logs"]["skipped"][0];
+    assert_eq!((&skipped["line"], &skipped["reason"]), (&json!(3), &json!("broken")), "{skipped}");
+    assert!(skipped["path"].as_str().unwrap().ends_with("session-1.jsonl"), "{skipped}");
     assert_eq!(found["database"]["records"], 5);
     assert_eq!(found["prices"]["unpricedModels"], json!(["nobody-knows"]));
     assert_eq!((&found["agentRunning"], &found["database"]["quarantined"]), (&json!(false), &json!([])));
     let text = machine.run(&["doctor"]).fine().out;
-    for word in
-        [".claude/projects", ".codex/archived_sessions", "not there", "1 broken", "No price is known for nobody-knows"]
-    {
+    for word in [
+        ".claude/projects",
+        ".codex/archived_sessions",
+        "not there",
+        "1 broken",
+        "session-1.jsonl:3: broken",
+        "No price is known for nobody-knows",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

@@ -11,6 +11,8 @@ use crate::machine::{Machine, Said};
 pub struct Two {
     pub laptop: Machine,
     pub desktop: Machine,
+    /// The workspace's phrase.
+    pub phrase: String,
     shared: TempDir,
 }
 
@@ -37,11 +39,12 @@ impl Two {
         let shared = TempDir::new().unwrap();
         let (laptop, desktop) = (settled(Machine::with_logs()), settled(Machine::empty()));
         desktop.write(".claude/projects/p/other.jsonl", &line("session-2", 7, "2026-11-23T10:00:00.000Z", "model-a"));
-        let two = Self { laptop, desktop, shared };
+        let mut two = Self { laptop, desktop, shared, phrase: String::new() };
         std::fs::create_dir(two.relay_folder()).unwrap();
         two.laptop.run(&["scan"]).fine();
         two.desktop.run(&["scan"]).fine();
-        two.laptop.run(&["workspace", "create", "--relay", &two.relay(), "--json"]).json();
+        let created = two.laptop.run(&["workspace", "create", "--relay", &two.relay(), "--json"]).json();
+        two.phrase = created["phrase"].as_str().unwrap().to_owned();
         two.laptop.run(&["settings", "set", "device-name", "laptop"]).fine();
         two.join(&two.desktop, "desktop");
         two.sync();
@@ -56,8 +59,8 @@ impl Two {
         self.shared.path().join("relay")
     }
 
-    /// Another machine comes in by the laptop's code.
-    pub fn join(&self, machine: &Machine, name: &str) {
+    /// Another machine comes in by the laptop's code, which is given back: it is spent.
+    pub fn join(&self, machine: &Machine, name: &str) -> String {
         let mut pair = self
             .laptop
             .command(&["pair", "--json", "--yes"])
@@ -74,6 +77,13 @@ impl Two {
         }
         let paired = Said::from(pair.wait_with_output().unwrap());
         assert!(joined.code == 0 && paired.code == 0, "{joined:?}\n{paired:?}");
+        code
+    }
+
+    /// How many devices the workspace has, to the laptop, once it has heard what lies in the folder.
+    pub fn members(&self) -> u64 {
+        self.laptop.run(&["sync"]).fine();
+        self.laptop.run(&["workspace", "show", "--json"]).json()["devices"].as_u64().unwrap()
     }
 
     /// Each has what the other has.

@@ -149,6 +149,12 @@ impl Inviter {
         self.spent = true;
         Ok((request, digits, posted))
     }
+
+    /// What to post in the answer's place when somebody has said no: the joiner need not wait.
+    #[must_use]
+    pub fn decline(&self, entropy: Entropy) -> Vec<u8> {
+        seal(&self.code, DECLINE, &cbor::write(|e| e.array(0)?.ok()), entropy.stream().bytes())
+    }
 }
 
 impl Joiner {
@@ -184,6 +190,13 @@ impl Joiner {
         }
         let digits = digits(&self.code, &answer, &self.request);
         Ok((answer, digits))
+    }
+
+    /// Whether what stands in the answer's place says that somebody has said no. It takes the secret to say so, and no more:
+    /// whoever has it can spoil the invitation anyway.
+    #[must_use]
+    pub fn is_declined(&self, post: &[u8]) -> bool {
+        open(&self.code, DECLINE, post).is_ok()
     }
 }
 
@@ -246,6 +259,7 @@ fn digits(code: &Code, answer: &Answer, request: &Request) -> Digits {
 
 const REQUEST: &str = "aimon/v1/pairing request";
 const ANSWER: &str = "aimon/v1/pairing answer";
+const DECLINE: &str = "aimon/v1/pairing decline";
 
 /// A nonce, then the ciphertext; the invitation is the associated data.
 fn seal(code: &Code, info: &str, content: &[u8], nonce: [u8; 24]) -> Vec<u8> {

@@ -96,6 +96,35 @@ fn a_stranger_spends_nothing_and_is_believed_nothing() {
 }
 
 #[test]
+fn a_no_is_heard_by_whoever_has_the_code() {
+    let mut invited = inviter();
+    let (joiner, post) = joiner(&invited.code().text(), 2);
+    let (_, _, answer) = invited.answer(&post, NOW, &secret(1), Entropy::new([3; 32])).unwrap();
+    assert!(!joiner.is_declined(&answer) && !joiner.is_declined(&post) && !joiner.is_declined(b""));
+    let no = invited.decline(Entropy::new([4; 32]));
+    assert!(joiner.is_declined(&no));
+    assert_eq!(joiner.answered(&no).unwrap_err(), PairingError::Stranger);
+    let keys = secret(7).public();
+    let relay = "https://relay.example";
+    let other = Inviter::new(relay, (WORKSPACE, "Home"), (DeviceId([1; 16]), &keys), NOW, Entropy::new([7; 32]));
+    assert!(!joiner.is_declined(&other.unwrap().decline(Entropy::new([4; 32]))), "another invitation's");
+}
+
+/// `schema/vectors/pairing.json`: another implementation reads the same.
+#[test]
+fn the_vectors_hold() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../schema/vectors/pairing.json")).unwrap();
+    let text = |key: &str| vectors[key].as_str().unwrap().to_owned();
+    let inviter = inviter();
+    assert_eq!(*inviter.code().text(), text("code"));
+    let posted: String = inviter.decline(Entropy::new([4; 32])).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(posted, text("decline"));
+    let (joiner, _) = joiner(&text("code"), 2);
+    assert!(joiner.is_declined(&inviter.decline(Entropy::new([5; 32]))));
+}
+
+#[test]
 fn a_code_is_read_however_it_is_copied() {
     let code = inviter();
     let text = code.code().text();

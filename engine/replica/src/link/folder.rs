@@ -122,8 +122,7 @@ async fn exchange(
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
     put_statements(&mut replica, log, &listing).await?;
-    replica.in_step = is_whole;
-    Ok(())
+    Ok(replica.set_in_step(is_whole).await?)
 }
 
 async fn put_statements(replica: &mut Replica, log: &FolderLog, listing: &Listing) -> Result<(), LinkError> {

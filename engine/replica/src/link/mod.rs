@@ -21,8 +21,9 @@ use aimon_ledger::statement::Statement;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use crate::database::error;
 use crate::transport::{self, Address, Connector, Folder, Http, Token};
-use crate::{Error, Replica};
+use crate::{Error, Replica, statements};
 
 /// Records leave on a grid of five seconds, whatever happens: so nobody can tell from what leaves when a call was made.
 pub const TICK: Duration = Duration::from_secs(5);
@@ -237,12 +238,30 @@ impl Replica {
     /// # Errors
     /// [`Error::NoWorkspace`], [`Error::NoKeys`].
     pub async fn who(&mut self) -> Result<Identity, Error> {
-        let client = self.client().await?;
-        Ok(Identity {
-            workspace: client.workspace(),
-            device: client.device(),
-            secret: SecretKeys::of_seed(*client.secret().seed()),
-            statements: client.membership().statements().cloned().collect(),
-        })
+        if self.is_writer() {
+            let client = self.client().await?;
+            return Ok(Identity {
+                workspace: client.workspace(),
+                device: client.device(),
+                secret: SecretKeys::of_seed(*client.secret().seed()),
+                statements: client.membership().statements().cloned().collect(),
+            });
+        }
+        // Beside whoever writes there is no sync machine.
+        let workspace = self.workspace.ok_or_else(|| Error::NoWorkspace(self.home.clone()))?;
+        let secret = self.secret.as_ref().ok_or_else(|| Error::NoKeys(self.home.clone()))?;
+        let secret = SecretKeys::of_seed(*secret.seed());
+        Ok(Identity { workspace, device: self.device, secret, statements: self.stored().await?.statements })
+    }
+
+    /// Whether this device belongs to its workspace, as far as it is known here: it may have been revoked, and not have heard of it.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn is_member(&mut self) -> Result<bool, Error> {
+        let Some(workspace) = self.workspace else { return Ok(false) };
+        let all = statements::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
+        let set = statements::membership(workspace, all);
+        Ok(set.is_some_and(|set| set.standing().members.contains_key(&self.device)))
     }
 }

@@ -77,7 +77,8 @@ async fn listen(
             Heard::Tick => replica.step(now, |client| Ok(client.tick(now))).await?,
             Heard::News => replica.step(now, |client| Ok(client.recorded())).await?,
         };
-        replica.in_step = replica.client().await?.is_caught_up();
+        let is_caught_up = replica.client().await?.is_caught_up();
+        replica.set_in_step(is_caught_up).await?;
         say(&mut replica, connection, step, told).await?;
         if goal == Goal::Even && replica.client().await?.is_even() {
             return Ok(());

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::mark::{HEAD, TAIL, fingerprint};
+use crate::collector::{Decoder, Out, SkipReason};
 
 /// The size of a read: large enough to make system calls rare, small enough to stay in a cache.
 const BLOCK: usize = 256 << 10;
@@ -34,6 +35,40 @@ impl Edges {
     pub(super) fn tail(&self) -> u64 {
         fingerprint(&self.tail)
     }
+}
+
+/// Gives whole lines to a decoder. It passes over what does not look like usage; but a line that is no object at all, which no
+/// agent writes, may have been anything, and is counted.
+pub(super) fn decode(decoder: &mut dyn Decoder, block: &[u8], out: &mut Out) {
+    let (mut from, mut start) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', block) {
+        if !may_be_object(&block[start..end]) {
+            if from < start {
+                decoder.lines(&block[from..start], out);
+            }
+            decode_line(decoder, &block[start..end], out);
+            from = end + 1;
+        }
+        start = end + 1;
+    }
+    if from < block.len() {
+        decoder.lines(&block[from..], out);
+    }
+}
+
+/// The same of one line, without its line break.
+pub(crate) fn decode_line(decoder: &mut dyn Decoder, line: &[u8], out: &mut Out) {
+    let skipped = out.skipped.total();
+    decoder.line(line, out);
+    if !may_be_object(line) && out.skipped.total() == skipped {
+        out.skip(SkipReason::Broken);
+    }
+}
+
+/// Whether a line is blank, or begins and ends as an object does.
+fn may_be_object(line: &[u8]) -> bool {
+    let is_one = |line: &[u8]| matches!(line, [b'{', .., b'}']);
+    is_one(line) || matches!(line.trim_ascii(), line if line.is_empty() || is_one(line))
 }
 
 /// What comes next of a file.

@@ -31,7 +31,9 @@ use std::path::PathBuf;
 use aimon_core::event::Event;
 use aimon_core::time::UtcDay;
 
+pub(crate) use self::lines::decode_line;
 pub use self::mark::Marks;
+pub(crate) use self::read::is_complete;
 pub use self::summary::{Found, RootSeen, Summary, Unreadable};
 use crate::collector::{Collector, Env, Skipped};
 

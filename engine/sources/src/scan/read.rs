@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::lines::{Edges, Lines, Next};
+use super::lines::{self, Edges, Lines, Next};
 use super::mark::{HEAD, Mark, Outcome, TAIL, fingerprint};
 use super::walk::{self, Stat};
 use super::{FileRead, Job, Options};
@@ -124,7 +124,7 @@ impl<'o> Reader<'o> {
         let mut tail = 0;
         let failure = loop {
             match lines.next() {
-                Ok(Next::Block(block)) => decoder.lines(block, out),
+                Ok(Next::Block(block)) => lines::decode(&mut *decoder, block, out),
                 Ok(Next::TooLong) => out.skip(SkipReason::TooLong),
                 Ok(Next::End(rest)) => {
                     tail = rest.len();
@@ -270,7 +270,7 @@ fn is_damage(error: &io::Error) -> bool {
 }
 
 /// Whether a last line without a line break is complete: an object that has closed can't go on.
-fn is_complete(line: &[u8]) -> bool {
+pub(crate) fn is_complete(line: &[u8]) -> bool {
     let mut s = Scanner::new(line);
     s.kind() == Ok(Kind::Object) && s.skip().is_ok() && s.end().is_ok()
 }

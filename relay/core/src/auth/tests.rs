@@ -167,6 +167,9 @@ fn an_invitation_is_spent_by_the_first_who_comes() {
     assert_eq!(all.answered(&id, NOW).unwrap(), None);
     all.answer(&id, &maker, vec![2], NOW).unwrap();
     assert_eq!(all.answered(&id, NOW).unwrap(), Some(vec![2]));
+    // Somebody has said no.
+    all.answer(&id, &maker, vec![3], NOW).unwrap();
+    assert_eq!(all.answered(&id, NOW).unwrap(), Some(vec![3]), "a later one takes its place");
     all.withdraw(&id, &maker, NOW).unwrap();
     assert_eq!(word(all.answered(&id, NOW)), "unknown-invitation");
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::agent::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result, exit};
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
@@ -17,6 +17,7 @@ use crate::render::status::{WaitingJson, WithheldJson};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
+use crate::workspace::touch;
 use crate::workspace::waiting::Waiting;
 use crate::{commands, home, paint};
 
@@ -73,6 +74,14 @@ struct Workspace {
     relay: Option<String>,
     /// Whether this process has no keys: what others wrote can't be read then, nor anything sent.
     locked: bool,
+    /// The code of what keeps this device from its keys, or from its relay; null where both are there.
+    trouble: Option<String>,
+    /// The same in words, and what to do.
+    #[serde(skip)]
+    words: Option<String>,
+    /// With which exit code that ends.
+    #[serde(skip)]
+    exit: u8,
     queue: WaitingJson,
     /// Chunks whose key is not here yet.
     waiting_for_a_key: u64,
@@ -120,7 +129,7 @@ impl Checkup {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
-            workspace = Workspace::of(replica, health.as_ref(), &labels).await?;
+            workspace = Workspace::of(place, replica, health.as_ref(), &labels).await?;
         }
         let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
         let report = view.report(&query, place.now.day(), pricing).await?;
@@ -157,9 +166,12 @@ impl Checkup {
         Ok(found)
     }
 
-    /// Whether something is broken, and not only worth knowing.
-    pub fn is_broken(&self) -> bool {
-        self.damaged || self.unwritable.is_some()
+    /// How it ends: something is broken, or the relay can't be reached, and not only worth knowing.
+    pub fn exit(&self) -> u8 {
+        if self.damaged || self.unwritable.is_some() {
+            return exit::FAILURE;
+        }
+        self.workspace.as_ref().map_or(exit::OK, |workspace| workspace.exit)
     }
 
     fn judge(&mut self) {
@@ -207,6 +219,7 @@ impl Checkup {
             )),
             None => {}
         }
+        problems.extend(self.workspace.iter().filter_map(|workspace| workspace.words.clone()));
         for WithheldJson { device, name, chunks } in self.workspace.iter().flat_map(|w| w.withheld.iter().flatten()) {
             let (who, are) = (name.as_deref().unwrap_or(device), if *chunks == 1 { "is" } else { "are" });
             problems.push(format!(
@@ -272,13 +285,25 @@ impl Checkup {
 }
 
 impl Workspace {
-    async fn of(replica: &mut Replica, health: Option<&Health>, labels: &Labels) -> Result<Option<Self>> {
+    async fn of(
+        place: &Place,
+        replica: &mut Replica,
+        health: Option<&Health>,
+        labels: &Labels,
+    ) -> Result<Option<Self>> {
         let (Some(id), Some(waiting)) = (replica.workspace(), Waiting::of(replica).await?) else { return Ok(None) };
+        let trouble = match place.give_keys(replica).await {
+            Ok(()) => touch::look(replica).await.err(),
+            Err(e) => Some(e),
+        };
         let withheld = replica.withheld().await?.map(|withheld| WithheldJson::all(&withheld, labels));
         Ok(Some(Self {
             id: id.to_string(),
             relay: replica.relay().await?,
             locked: replica.is_locked(),
+            trouble: trouble.as_ref().map(|e| e.code().to_owned()),
+            words: trouble.as_ref().map(|e| format!("{e} ({}): {}.", e.code(), e.help())),
+            exit: trouble.as_ref().map_or(exit::OK, trouble_exit),
             queue: WaitingJson::of(&waiting),
             waiting_for_a_key: health.map_or(0, |health| health.waiting),
             set_aside: health.map_or(0, |health| health.set_aside),
@@ -348,6 +373,15 @@ impl Database {
             text.push_str(&format!("  quarantined: {}, {}: {}\n", q.day, bytes(q.bytes), visible(&q.reason)));
         }
         text
+    }
+}
+
+/// A relay that is not there now may be there later; all else needs somebody to do something.
+fn trouble_exit(e: &Error) -> u8 {
+    match e {
+        Error::Transport(e) if e.is_passing() => exit::NOT_IN_STEP,
+        Error::Link(e) if e.is_passing() => exit::NOT_IN_STEP,
+        _ => exit::FAILURE,
     }
 }
 

@@ -1,0 +1,87 @@
+//! Pairing: who is asked, what a code is good for, and how a no is heard.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::machine::{Machine, Said, files};
+use crate::workspaces::{Two, line, settled};
+
+/// Long before anything that is waited for for minutes.
+const SOON: Duration = Duration::from_secs(45);
+
+#[test]
+fn a_code_that_was_used_is_spent_in_a_folder_too() {
+    let two = Two::paired();
+    let (third, fourth) = (settled(Machine::empty()), settled(Machine::empty()));
+    let code = two.join(&third, "third");
+    let since = Instant::now();
+    fourth.pipe(&["join", "-", "--yes"], &code).failed(1, "invitation-spent");
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+}
+
+#[test]
+fn who_cannot_be_asked_hears_so_before_a_code_is_spent() {
+    let (two, third) = (Two::paired(), settled(Machine::empty()));
+    let before = files(&two.relay_folder());
+    two.laptop.run(&["pair", "--json"]).failed(1, "nobody-to-ask");
+    assert_eq!(files(&two.relay_folder()), before);
+    let mut pair = two.laptop.command(&["pair", "--json", "--yes"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut code = String::new();
+    let mut says = BufReader::new(pair.stdout.take().unwrap());
+    says.read_line(&mut code).unwrap();
+    third.pipe(&["join", "-"], &code).failed(1, "nobody-to-ask");
+    let joined = third.pipe(&["join", "-", "--yes", "--name", "third"], &code);
+    if joined.code != 0 {
+        let _ = pair.kill();
+    }
+    assert!(pair.wait().unwrap().success() && joined.code == 0, "the code was still good: {joined:?}");
+}
+
+#[test]
+fn what_a_device_brings_is_what_its_logs_hold() {
+    let (two, third) = (Two::paired(), settled(Machine::empty()));
+    third.write(".claude/projects/p/third.jsonl", &line("session-3", 5, "2026-11-23T12:00:00.000Z", "model-a"));
+    let mut pair = two.laptop.command(&["pair", "--json", "--yes"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut code = String::new();
+    // Whoever reads goes then: that takes no answer away.
+    BufReader::new(pair.stdout.take().unwrap()).read_line(&mut code).unwrap();
+    let joined = third.pipe(&["join", "-", "--yes"], &code);
+    if joined.code != 0 {
+        let _ = pair.kill();
+    }
+    assert!(pair.wait().unwrap().success());
+    assert!(joined.out.contains("This device brings 1 record of 1 day."), "{joined:?}");
+}
+
+/// A terminal is needed to say no on: util-linux' `script` makes one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_no_is_heard_at_once() {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no `script` here");
+        return;
+    }
+    let (two, third) = (Two::paired(), settled(Machine::empty()));
+    let there = two.laptop.command(&["pair", "--json"]);
+    let line = format!("{} pair --json", there.get_program().to_str().unwrap());
+    let mut pair = Command::new("script");
+    pair.args(["-qec", &line, "/dev/null"]).env_clear();
+    pair.envs(there.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut pair = pair.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut says = BufReader::new(pair.stdout.take().unwrap());
+    let mut code = String::new();
+    says.read_line(&mut code).unwrap();
+    let mut types = pair.stdin.take().unwrap();
+    types.write_all(b"n\n").unwrap();
+    let since = Instant::now();
+    let joined: Said = third.pipe(&["join", "-", "--yes"], &code);
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    assert!(joined.code == 1 && joined.err.contains("error[declined]: the other device has declined"), "{joined:?}");
+    let mut rest = String::new();
+    says.read_to_string(&mut rest).unwrap();
+    drop(types);
+    assert!(!pair.wait().unwrap().success() && rest.contains("error[declined]"), "{rest}");
+    third.run(&["workspace", "show"]).failed(1, "no-workspace");
+    assert_eq!(two.members(), 2);
+}

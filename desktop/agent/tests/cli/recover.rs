@@ -1,0 +1,69 @@
+//! Back into a workspace by its phrase.
+
+use crate::machine::{Machine, files};
+use crate::workspaces::{Two, line, settled};
+
+/// A machine with a log that no command has read yet.
+fn third() -> Machine {
+    let third = settled(Machine::empty());
+    third.write(".claude/projects/p/third.jsonl", &line("session-3", 5, "2026-11-23T12:00:00.000Z", "model-a"));
+    third
+}
+
+#[test]
+fn a_workspace_that_the_folder_does_not_know_is_not_begun_there() {
+    let (two, third, other) = (Two::paired(), third(), settled(Machine::empty()));
+    let elsewhere = other.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let elsewhere = format!("file://{}", elsewhere.display());
+    let foreign = other.run(&["workspace", "create", "--relay", &elsewhere, "--json"]).json();
+    let foreign = foreign["phrase"].as_str().unwrap();
+    let before = files(&two.relay_folder());
+    let recover = |phrase: &str, more: &[&str]| {
+        let relay = two.relay();
+        third.pipe(&[&["workspace", "recover", "--relay", &relay, "--yes"], more].concat(), phrase)
+    };
+    let said = recover(foreign, &[]).failed(1, "unknown-workspace");
+    assert!(said.err.contains("check the phrase") && said.err.contains("--open"), "{said:?}");
+    assert_eq!(files(&two.relay_folder()), before, "nothing was begun");
+
+    // Emptied: with its marker, and without.
+    let away = two.laptop.path("away");
+    std::fs::rename(two.relay_folder(), &away).unwrap();
+    std::fs::create_dir(two.relay_folder()).unwrap();
+    recover(&two.phrase, &[]).failed(1, "not-a-shared-folder");
+    std::fs::copy(away.join("aimon.folder"), two.relay_folder().join("aimon.folder")).unwrap();
+    recover(&two.phrase, &[]).failed(1, "unknown-workspace");
+    third.run(&["workspace", "show"]).failed(1, "no-workspace");
+    let said = recover(&two.phrase, &["--open"]).fine();
+    assert!(said.out.contains("begun there again"), "{said:?}");
+    // The others, who have the history, fill it. The key of it comes from whoever has it.
+    two.desktop.run(&["sync"]).fine();
+    third.run(&["sync"]).fine();
+    two.desktop.run(&["sync"]).fine();
+    third.run(&["sync"]).fine();
+    assert_eq!(third.json(&["report", "--no-scan"])["totals"]["calls"], 7);
+}
+
+#[test]
+fn who_is_not_asked_is_not_let_in() {
+    let (two, third) = (Two::paired(), third());
+    let before = files(&two.relay_folder());
+    let recover = |more: &[&str]| {
+        let relay = two.relay();
+        third.pipe(&[&["workspace", "recover", "--relay", &relay], more].concat(), &two.phrase)
+    };
+    for _ in 0..2 {
+        let said = recover(&[]).failed(1, "nobody-to-ask");
+        assert!(said.err.contains("this device's history"), "{said:?}");
+    }
+    assert_eq!(files(&two.relay_folder()), before);
+    assert_eq!(two.members(), 2, "nobody was let in");
+    third.run(&["workspace", "show"]).failed(1, "no-workspace");
+    assert!(recover(&["--yes"]).fine().out.contains("Back in the workspace"));
+    assert_eq!(two.members(), 3);
+    // One that brings nothing has nothing to be asked.
+    let fourth = settled(Machine::empty());
+    fourth.pipe(&["workspace", "recover", "--relay", &two.relay()], &two.phrase).fine();
+    assert_eq!(two.members(), 4);
+}
