@@ -108,8 +108,11 @@ fn body(content: &[u8]) -> Result<Option<Vec<u8>>, SegmentError> {
     Ok(Some(body))
 }
 
-/// Who wrote how many of the batches, and the batches.
-fn writers(body: &[u8]) -> Result<(Vec<(WriterId, usize)>, &[u8]), SegmentError> {
+/// Who wrote how many of the batches.
+type Writers = Vec<(WriterId, usize)>;
+
+/// The writers, and the joined batches behind them.
+fn writers(body: &[u8]) -> Result<(Writers, &[u8]), SegmentError> {
     let mut r = Reader::new(body);
     let count = r.len_of(9).map_err(damaged)?;
     let mut writers = Vec::with_capacity(count);
