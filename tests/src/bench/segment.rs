@@ -6,7 +6,7 @@ use std::time::Instant;
 use aimon_core::batch::Batch;
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, Row};
 use aimon_core::ids::WriterId;
-use aimon_core::segment::{Chain, batches, changes, document};
+use aimon_core::segment::{Chain, changes, gathered, pack};
 use aimon_core::time::UtcMillis;
 
 const PROVIDERS: usize = 10;
@@ -17,7 +17,7 @@ const POLLS: usize = 1440;
 pub struct Measured {
     /// Readings in the segment.
     pub readings: usize,
-    /// The saved document's bytes.
+    /// Its bytes once it is sealed.
     pub saved: usize,
     /// The bytes of delta columns of the whole day, zstd-19.
     pub limit: usize,
@@ -25,7 +25,7 @@ pub struct Measured {
     pub change: usize,
     /// Nanoseconds to encode and append one event (the mean over the day).
     pub append_ns: u128,
-    /// Microseconds to load the saved document and take out its batches.
+    /// Microseconds to take the batches out of the sealed segment.
     pub load_us: u128,
     /// Microseconds to decode these into answers.
     pub decode_us: u128,
@@ -48,13 +48,15 @@ pub fn run() -> Result<Measured, Box<dyn std::error::Error>> {
     let change = appended.iter().map(Vec::len).sum::<usize>() / appended.len();
 
     let stored = appended.iter().map(|b| changes(b)).collect::<Result<Vec<_>, _>>()?;
-    let (saved, left_out) = document(stored)?;
-    if left_out > 0 {
-        return Err("the document left changes out".into());
+    let packed = pack(&stored, usize::MAX)?;
+    let [sealed] = &packed[..] else { return Err("not all changes are sealed in one".into()) };
+    if sealed.holds.len() < stored.len() {
+        return Err("sealing left changes out".into());
     }
+    let saved = &sealed.content;
     let begin = Instant::now();
     let mut held = 0;
-    let loaded = batches(&saved)?;
+    let loaded = gathered(saved)?;
     let load_us = begin.elapsed().as_micros();
     let begin = Instant::now();
     for batch in &loaded {
@@ -62,7 +64,7 @@ pub fn run() -> Result<Measured, Box<dyn std::error::Error>> {
     }
     let decode_us = begin.elapsed().as_micros();
     if held != readings {
-        return Err("the document lost readings".into());
+        return Err("the sealed segment lost readings".into());
     }
     Ok(Measured { readings, saved: saved.len(), limit, change, append_ns, load_us, decode_us })
 }
