@@ -22,7 +22,7 @@ pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) 
     let mut group = Group::default();
     for bytes in batches {
         let batch = Batch::decode(bytes).ok()?;
-        if !batch.unknown.is_empty() || batch.carried.iter().any(|carried| !carried.is_empty()) {
+        if !is_understood(&batch) {
             return None;
         }
         if let Some(full) = group.add(batch)? {
@@ -42,6 +42,10 @@ pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
     while !r.is_empty() {
         let index = read_index(&mut r)?;
         let all = Batch::decode(read_batch(&mut r)?)?;
+        if !is_understood(&all) {
+            // Whoever joined it knew whose it is; it would be lost here.
+            return Err(BatchError::Malformed("something that only a newer version can take apart"));
+        }
         let (mut records, mut answers) = (all.records.into_iter(), all.answers.into_iter());
         let (mut unchanged, mut settings) = (all.unchanged.into_iter(), all.settings.into_iter());
         for row in index {
@@ -157,6 +161,11 @@ impl Group {
         put(out, batch.len() as u64);
         out.extend_from_slice(&batch);
     }
+}
+
+/// Whether there is nothing in it that this version does not know.
+fn is_understood(batch: &Batch) -> bool {
+    batch.unknown.is_empty() && batch.carried.iter().all(Vec::is_empty)
 }
 
 /// How many rows a batch takes of each of the columns that are limited.

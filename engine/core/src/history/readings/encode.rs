@@ -7,8 +7,9 @@ use crate::event::Bucket;
 use crate::name::Name;
 use crate::time::{UtcDay, UtcMillis};
 
-/// The most readings of one block.
+/// The most readings of one block, and the most dimensions and measures of them: all their names fit one dictionary.
 const BLOCK_ROWS: usize = 8192;
+const BLOCK_LISTS: usize = 16_384;
 
 const ACCOUNT: u64 = 1;
 const METRIC: u64 = 2;
@@ -32,7 +33,7 @@ impl DayReadings {
         for (at, (key, reading)) in self.readings.iter().enumerate() {
             dimensions += key.dimensions.len();
             measures += reading.measures.len();
-            if at - from == BLOCK_ROWS || dimensions.max(measures) > MAX_ROWS {
+            if at - from == BLOCK_ROWS || dimensions.max(measures) > BLOCK_LISTS {
                 encode_block(&self.readings[from..at], &mut out);
                 (from, dimensions, measures) = (at, key.dimensions.len(), reading.measures.len());
             }

@@ -48,6 +48,10 @@ impl Numbers {
 /// No measure counts for more, either way: so many can't overflow a sum, which would then depend on the order.
 const MOST: i128 = 1 << 100;
 
+/// The most dimensions of an answer, and the most measures of a sum: far more than any provider has, and few enough to rest.
+const MOST_DIMENSIONS: usize = 64;
+const MOST_MEASURES: usize = 1_024;
+
 /// Account and metric.
 type Series = (u32, u32);
 
@@ -116,7 +120,9 @@ impl Fold<'_> {
         for (n, sheet) in self.sheets.iter().enumerate() {
             let places = &self.places[n];
             let number = |place: u32| places[place as usize];
-            for (at, bucket) in sheet.keys.bucket.iter().enumerate().filter(|(_, bucket)| !bucket.is_gauge()) {
+            let is_meant =
+                |at: usize, bucket: &Bucket| !bucket.is_gauge() && sheet.keys.dimensions(at).len() <= MOST_DIMENSIONS;
+            for (at, bucket) in sheet.keys.bucket.iter().enumerate().filter(|(at, bucket)| is_meant(*at, bucket)) {
                 dimensions.clear();
                 dimensions.extend(sheet.keys.dimensions(at).iter().map(|place| number(*place)));
                 picks.push(Pick {
@@ -212,7 +218,7 @@ impl Fold<'_> {
             let key = ReadingKey { account: name(account), metric: name(metric), span: *span, dimensions };
             // Two lists never say the same: a key is there once.
             let measures: BTreeMap<Name, i128> = sum.measures.iter().map(|(of, value)| (name(of), *value)).collect();
-            (key, Reading { measures: measures.into_iter().collect(), is_settled: sum.is_settled })
+            (key, Reading { measures: measures.into_iter().take(MOST_MEASURES).collect(), is_settled: sum.is_settled })
         });
         let mut readings: Vec<_> = readings.collect();
         readings.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

@@ -194,3 +194,23 @@ fn many_readings_rest_in_blocks() {
     let day = DayReadings { day: DAY, readings: (0..30_000).map(one).collect() };
     assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
 }
+
+/// Names by the ten thousand, as nobody but an attacker writes them: what is derived can still be read.
+#[test]
+fn absurdly_many_names_rest_all_the_same() {
+    let wide = |n: u64| {
+        let mut one = answer("one", (0, 1), &["model"], 2, &[("a", 1)]);
+        one.key.bucket.start = at(n as i64);
+        one.rows[0].measures = (0..30_000).map(|m| (format!("m{n}-{m}").into(), 1)).collect();
+        said(&[one], &[])
+    };
+    let deep = {
+        let mut one = answer("two", (0, 1), &[], 2, &[("", 1)]);
+        one.key.dimensions = (0..100).map(|d| format!("d{d}").into()).collect();
+        one.rows[0].values = vec!["v".into(); 100];
+        said(&[one], &[])
+    };
+    let day = DayReadings::fold(DAY, &[wide(0), wide(1), wide(2), deep], &settling_ms);
+    assert_eq!(day.readings.len(), 1);
+    assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
+}
