@@ -111,7 +111,7 @@ pub(super) fn may_have_buckets(columns: &Columns<'_>) -> bool {
 }
 
 /// The sum of a column of counts, within what one section may hold.
-pub(super) fn total(counts: &[u64]) -> Result<usize, BatchError> {
+pub(crate) fn total(counts: &[u64]) -> Result<usize, BatchError> {
     counts
         .iter()
         .try_fold(0u64, |sum, n| sum.checked_add(*n))

@@ -9,6 +9,7 @@
 //! another column of a known section) is carried: decoding and encoding gives it back.
 
 mod answers;
+pub(crate) mod block;
 mod column;
 pub mod join;
 mod names;
@@ -22,8 +23,10 @@ pub use sheet::Sheet;
 
 /// The columns that batches are made of, for derived tables.
 pub(crate) mod columns {
+    pub(crate) use super::answers::total;
+    pub(crate) use super::block;
     pub(crate) use super::column::{Columns, Encoding, Writer};
-    pub(crate) use super::names::{Dictionary, Names};
+    pub(crate) use super::names::Names;
     pub(crate) use super::varint::{Reader, put};
 }
 

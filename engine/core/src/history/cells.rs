@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::identity::{Copy, standing};
 use crate::batch::BatchError;
-use crate::batch::columns::{Columns, Dictionary, Encoding, Names, Reader, Writer};
+use crate::batch::columns::{Columns, Encoding, Names, Reader, Writer, block};
 use crate::event::{ContextClass, Quality, Tier};
 use crate::ids::DeviceId;
 use crate::name::Name;
@@ -183,10 +183,7 @@ impl DayCells {
             w.numbers(24 + i as u64, Encoding::Plain, unstated);
         }
         let mut out = Vec::new();
-        let mut dictionary = Writer::default();
-        dictionary.texts(1, names.all().iter());
-        dictionary.section(1, names.all().len(), &mut out);
-        w.section(2, rows.len(), &mut out);
+        block::write(&names, w, rows.len(), &mut out);
         out
     }
 
@@ -201,13 +198,7 @@ impl DayCells {
     }
 
     fn decode_block(r: &mut Reader<'_>, cells: &mut Vec<(CellKey, Sums)>) -> Result<(), BatchError> {
-        let mut section = || -> Result<_, BatchError> {
-            let _kind = r.varint()?;
-            Ok((r.len_of(0)?, Columns::read(r)?))
-        };
-        let (count, mut dictionary) = section()?;
-        let names = Dictionary::new(dictionary.texts(1, count)?);
-        let (rows, mut c) = section()?;
+        let (names, rows, mut c) = block::read(r)?;
         let devices_of: Vec<Option<DeviceId>> = names.all().iter().map(|n| DeviceId::parse(n)).collect();
         let n = |c: &mut Columns<'_>, id| c.numbers(id, rows);
         let (quarter, source, model, session) = (n(&mut c, 1)?, n(&mut c, 2)?, n(&mut c, 3)?, n(&mut c, 4)?);

@@ -1,8 +1,8 @@
 //! As they rest: blocks of a dictionary and columns, as batches have them.
 
 use super::{DayReadings, Reading, ReadingKey};
-use crate::batch::columns::{Columns, Dictionary, Encoding, Names, Reader, Writer};
-use crate::batch::{BatchError, MAX_ROWS};
+use crate::batch::BatchError;
+use crate::batch::columns::{Encoding, Names, Reader, Writer, block, total};
 use crate::event::Bucket;
 use crate::name::Name;
 use crate::time::{UtcDay, UtcMillis};
@@ -81,29 +81,16 @@ fn encode_block(rows: &[Row], out: &mut Vec<u8>) {
     w.numbers(VALUES, Encoding::Delta, values.into_iter());
     w.numbers(MEASURE_NAMES, Encoding::Delta, measures.into_iter());
     w.signed(MEASURE_VALUES, rows.iter().flat_map(|(_, reading)| reading.measures.iter().map(|(_, value)| *value)));
-    let mut dictionary = Writer::default();
-    dictionary.texts(1, names.all().iter());
-    dictionary.section(1, names.all().len(), out);
-    w.section(2, rows.len(), out);
+    block::write(&names, w, rows.len(), out);
 }
 
 fn decode_block(r: &mut Reader<'_>, readings: &mut Vec<Row>) -> Result<(), BatchError> {
-    let mut section = || -> Result<_, BatchError> {
-        let _kind = r.varint()?;
-        Ok((r.len_of(0)?, Columns::read(r)?))
-    };
-    let (count, mut dictionary) = section()?;
-    let names = Dictionary::new(dictionary.texts(1, count)?);
-    let (rows, mut c) = section()?;
+    let (names, rows, mut c) = block::read(r)?;
     let (account, metric) = (c.numbers(ACCOUNT, rows)?, c.numbers(METRIC, rows)?);
     let (start, width) = (c.numbers(START, rows)?, c.numbers(WIDTH, rows)?);
     let settled = c.numbers(SETTLED, rows)?;
     let (dimensions, measures) = (c.numbers(DIMENSIONS, rows)?, c.numbers(MEASURES, rows)?);
-    let sum = |counts: &[u64]| match counts.iter().try_fold(0u64, |sum, n| sum.checked_add(*n)) {
-        Some(sum) if sum <= MAX_ROWS as u64 => Ok(sum as usize),
-        _ => Err(BatchError::Malformed("too many rows")),
-    };
-    let (dimension_count, measure_count) = (sum(&dimensions)?, sum(&measures)?);
+    let (dimension_count, measure_count) = (total(&dimensions)?, total(&measures)?);
     let mut dimension_names = c.numbers(DIMENSION_NAMES, dimension_count)?.into_iter();
     let mut values = c.numbers(VALUES, dimension_count)?.into_iter();
     let mut measure_names = c.numbers(MEASURE_NAMES, measure_count)?.into_iter();

@@ -1,7 +1,9 @@
 //! A provider that is asked each minute says ten thousand things a day, nearly all of which were said once and in one grain.
 //! These are summed as they lie in their columns; only where several answers compete is each looked at by itself.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use super::{Reading, ReadingKey};
 use crate::batch::{Said, Sheet};
@@ -14,34 +16,48 @@ use crate::time::UtcMillis;
 const QUARTER_MS: i64 = 900_000;
 const QUARTER_S: u32 = 900;
 
-/// A number for each text, and for each list of them.
-#[derive(Default)]
+/// A number for each of many values that are seen again and again.
+struct Numbered<T> {
+    all: Vec<T>,
+    numbers: HashMap<T, u32>,
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    fn none() -> Self {
+        Self { all: Vec::new(), numbers: HashMap::new() }
+    }
+
+    fn of<Q: Eq + Hash + ToOwned<Owned = T> + ?Sized>(&mut self, one: &Q) -> u32
+    where
+        T: Borrow<Q>,
+    {
+        if let Some(number) = self.numbers.get(one) {
+            return *number;
+        }
+        let number = self.all.len() as u32;
+        self.all.push(one.to_owned());
+        self.numbers.insert(one.to_owned(), number);
+        number
+    }
+
+    fn at(&self, number: u32) -> &T {
+        &self.all[number as usize]
+    }
+}
+
+/// Texts, and lists of their numbers.
 struct Numbers {
-    names: Vec<Name>,
-    of_names: HashMap<Name, u32>,
-    lists: Vec<Vec<u32>>,
-    of_lists: HashMap<Vec<u32>, u32>,
+    names: Numbered<Name>,
+    lists: Numbered<Vec<u32>>,
 }
 
 impl Numbers {
     fn name(&mut self, name: &Name) -> u32 {
-        if let Some(number) = self.of_names.get(name) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(name.clone());
-        self.of_names.insert(name.clone(), number);
-        number
+        self.names.of(name)
     }
 
     fn list(&mut self, list: &[u32]) -> u32 {
-        if let Some(number) = self.of_lists.get(list) {
-            return *number;
-        }
-        let number = self.lists.len() as u32;
-        self.lists.push(list.to_vec());
-        self.of_lists.insert(list.to_vec(), number);
-        number
+        self.lists.of(list)
     }
 }
 
@@ -95,7 +111,7 @@ struct Sum {
 
 pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> Vec<(ReadingKey, Reading)> {
     let sheets: Vec<&Sheet> = said.iter().map(|said| &said.answers).collect();
-    let mut numbers = Numbers::default();
+    let mut numbers = Numbers { names: Numbered::none(), lists: Numbered::none() };
     let places = sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
     let mut fold = Fold { sheets, places, numbers, settling, sums: HashMap::new() };
     let picks = fold.picks();
@@ -145,7 +161,7 @@ impl Fold<'_> {
 
     fn add_series(&mut self, picks: &[Pick], noted: &HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>>) {
         let Some(first) = picks.first() else { return };
-        let settling = (self.settling)(&self.numbers.names[first.series.1 as usize]);
+        let settling = (self.settling)(self.numbers.names.at(first.series.1));
         if picks.iter().any(|pick| pick.grain != first.grain) {
             let answers = picks.iter().map(|pick| self.answer(pick));
             let mut notes = Vec::new();
@@ -208,10 +224,10 @@ impl Fold<'_> {
     }
 
     fn readings(self) -> Vec<(ReadingKey, Reading)> {
-        let name = |number: &u32| self.numbers.names[*number as usize].clone();
+        let name = |number: &u32| self.numbers.names.at(*number).clone();
         let readings = self.sums.iter().map(|(((account, metric), span, list), sum)| {
-            let (dimensions, values) = match self.numbers.lists[*list as usize].split_first() {
-                Some((dimensions, values)) => (&self.numbers.lists[*dimensions as usize][..], values),
+            let (dimensions, values) = match self.numbers.lists.at(*list).split_first() {
+                Some((dimensions, values)) => (self.numbers.lists.at(*dimensions).as_slice(), values),
                 None => (&[][..], &[][..]),
             };
             let dimensions = dimensions.iter().map(name).zip(values.iter().map(name)).collect();
