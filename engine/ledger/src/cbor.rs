@@ -45,10 +45,26 @@ pub fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], Error> {
 
 /// Byte strings in an array: how chunks and statements are put together.
 pub fn frame(parts: &[&[u8]]) -> Vec<u8> {
-    write(|e| {
-        e.array(parts.len() as u64)?;
-        parts.iter().try_for_each(|part| e.bytes(part)?.ok())
-    })
+    // Chunks are put together in thousands: at once in as much memory as it takes.
+    let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + MOST_PREFIX).sum::<usize>() + MOST_PREFIX);
+    let mut e = Encoder::new(&mut out);
+    let done = e.array(parts.len() as u64).and_then(|e| parts.iter().try_for_each(|part| e.bytes(part)?.ok()));
+    debug_assert!(done.is_ok(), "only a wrong order of calls could fail");
+    out
+}
+
+/// The most bytes that say what follows and how long it is.
+const MOST_PREFIX: usize = 9;
+
+/// How many bytes say a length, if it is said as shortly as it can be (RFC 8949 §4.2.1).
+fn prefix(length: usize) -> usize {
+    match length as u64 {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => MOST_PREFIX,
+    }
 }
 
 /// Where the parts of a [`frame`] lie. One spelling: lengths are as short as they can be, and nothing stands behind it.
@@ -60,11 +76,14 @@ pub fn unframe<const N: usize>(bytes: &[u8]) -> Result<[Range<usize>; N], Error>
     if d.array()? != Some(N as u64) {
         return Err(Error::message(format!("not an array of {N} parts")));
     }
+    let mut at = prefix(N);
     let mut places = [const { 0..0 }; N];
     for place in &mut places {
         let length = d.bytes()?.len();
-        *place = d.position() - length..d.position();
+        at += prefix(length);
+        *place = at..at + length;
+        at += length;
     }
-    let parts: Vec<&[u8]> = places.iter().map(|place| &bytes[place.clone()]).collect();
-    if frame(&parts) == bytes { Ok(places) } else { Err(Error::message("not in the deterministic encoding")) }
+    // Any longer spelling of any length would end further back.
+    if at == bytes.len() && d.position() == at { Ok(places) } else { Err(Error::message("not in the deterministic encoding")) }
 }

@@ -14,7 +14,7 @@ use aimon_core::time::UtcDay;
 use crate::changes::{Unread, read_all};
 use crate::clear::Which;
 use crate::database::error;
-use crate::derived::{Damaged, Reading, Tables};
+use crate::derived::{Damaged, Days, Reading, Tables};
 use crate::replica::quarantine;
 use crate::{Error, Replica, changes, checked, derived, meta};
 
@@ -109,7 +109,8 @@ impl Replica {
             self.behind = true;
         } else if !again.is_empty() {
             let known = &overlay.crossing;
-            let folded = derived::fold(&mut self.db, &self.ring, &again, known, first, damaged, DayCells::fold).await;
+            let of = Days::unread(&self.ring, &again, known, first);
+            let folded = derived::fold(&mut self.db, of, damaged, DayCells::fold).await;
             cells.extend(folded.map_err(fail)?);
         }
         Ok(cells.into_values().filter(|c| !c.cells.is_empty()).collect())
@@ -140,7 +141,8 @@ impl Replica {
         }
         let held: BTreeSet<UtcDay> = changes::days(&mut self.db, range).await.map_err(fail)?.into_iter().collect();
         let known = &overlay.crossing;
-        let folded = derived::fold(&mut self.db, &self.ring, &held, known, first, damaged, |day, copies: &[Copy]| {
+        let of = Days::unread(&self.ring, &held, known, first);
+        let folded = derived::fold(&mut self.db, of, damaged, |day, copies: &[Copy]| {
             in_order(standing(copies).into_iter().filter(|c| c.record.time.day() == day).cloned().collect())
         });
         Ok(folded.await.map_err(fail)?.into_values().flatten().collect())

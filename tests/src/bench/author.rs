@@ -61,6 +61,8 @@ pub fn statements() -> Vec<Statement> {
 pub struct Author {
     client: Client,
     held: BTreeMap<ChunkId, Chunk>,
+    /// What it has written, oldest first.
+    order: Vec<ChunkId>,
 }
 
 impl Author {
@@ -72,7 +74,7 @@ impl Author {
         let me = Me { device: WRITER, secret: secret(WRITER) };
         let stored = Stored { statements, ..Stored::default() };
         let client = Client::load(me, stored, TrustedTime::new(now), entropy).unwrap();
-        Self { client, held: BTreeMap::new() }
+        Self { client, held: BTreeMap::new(), order: Vec::new() }
     }
 
     /// Writes a batch; gives its chunk.
@@ -112,12 +114,13 @@ impl Author {
         self.client = Client::load(me, stored, TrustedTime::new(now), entropy).unwrap();
     }
 
-    /// What is held, in no particular order.
+    /// What is held, in the order in which it was written.
     pub fn chunks(&self) -> impl Iterator<Item = &Chunk> {
-        self.held.values()
+        self.order.iter().filter_map(|id| self.held.get(id))
     }
 
     fn keep(&mut self, write: Write) {
+        self.order.extend(write.chunks.iter().map(|chunk| chunk.id()));
         self.held.extend(write.chunks.into_iter().map(|chunk| (chunk.id(), chunk)));
         for id in write.dropped {
             self.held.remove(&id);

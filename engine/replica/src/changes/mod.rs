@@ -21,6 +21,8 @@ macro_rules! rows {
 mod chunks;
 mod row;
 
+use std::collections::BTreeMap;
+
 use aimon_core::time::UtcDay;
 use aimon_ledger::chunk::Place;
 use aimon_ledger::ids::{ChunkId, DeviceId};
@@ -115,6 +117,20 @@ pub(crate) async fn days(db: &mut SqliteConnection, (from, to): (UtcDay, UtcDay)
             .fetch_all(db)
             .await?;
     Ok(days.into_iter().map(UtcDay).collect())
+}
+
+/// How many rows some days have.
+pub(crate) async fn rows_by_day(
+    db: &mut SqliteConnection,
+    days: &[UtcDay],
+) -> Result<BTreeMap<UtcDay, usize>, sqlx::Error> {
+    let mut held = BTreeMap::new();
+    for day in days {
+        let sql = "SELECT COUNT(*) FROM changes WHERE day = ? AND counts = 1 AND broken IS NULL";
+        let rows: i64 = sqlx::query_scalar(sql).bind(day.0).fetch_one(&mut *db).await?;
+        held.insert(*day, rows.unsigned_abs() as usize);
+    }
+    Ok(held)
 }
 
 /// A segment as it rests.

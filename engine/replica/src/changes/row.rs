@@ -120,6 +120,11 @@ impl Row {
         self.read(ring, Figures::decode)
     }
 
+    /// Both that figures are made of and what it says of what providers said.
+    pub(crate) fn events(&self, ring: &Keyring) -> Result<Vec<(Figures, Said)>, Unread> {
+        self.read(ring, |bytes| Ok((Figures::decode(bytes)?, Said::decode(bytes)?)))
+    }
+
     /// What it says of what providers said.
     pub(crate) fn said(&self, ring: &Keyring) -> Result<Vec<Said>, Unread> {
         self.read(ring, Said::decode)

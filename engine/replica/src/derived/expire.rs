@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::cells::{Span, span_of, store};
 use super::facts::{GAUGES, STALE, get_days, list_days, listed_days, put, put_days, read_gauges, upsert};
-use super::fold::{crossed_by, fold};
+use super::fold::{Days, crossed_by, fold};
 use super::{Damaged, clear, readings};
 use crate::checked;
 
@@ -58,7 +58,9 @@ pub(crate) async fn expire(
     let mut damaged = Damaged::new();
     match ring {
         Some(ring) => {
-            let cells = fold(db, ring, &again, &BTreeSet::new(), first, &mut damaged, DayCells::fold).await?;
+            let known = BTreeSet::new();
+            let of = Days::unread(ring, &again, &known, first);
+            let cells = fold(db, of, &mut damaged, DayCells::fold).await?;
             store(db, &cells).await?;
         }
         None => {

@@ -9,20 +9,43 @@ use aimon_core::time::UtcDay;
 use sqlx::SqliteConnection;
 
 use super::Damaged;
-use crate::changes::{self, Unread, read_all};
+use crate::changes::{self, Unread, on_all_cores, read_all};
+
+/// How many copies are folded at once.
+const TOGETHER: usize = 100_000;
+
+/// Which days are folded, and with what.
+pub(crate) struct Days<'a> {
+    pub(crate) ring: &'a Keyring,
+    pub(crate) days: &'a BTreeSet<UtcDay>,
+    /// All that some of them hold, as far as it has been read already.
+    pub(crate) held: BTreeMap<UtcDay, Vec<Copy>>,
+    /// Crossing pairs that are not in the table yet.
+    pub(crate) known: &'a BTreeSet<(MessageId, UtcDay)>,
+    /// Days before it are left out of the set.
+    pub(crate) first: UtcDay,
+}
+
+impl<'a> Days<'a> {
+    /// Days of which nothing has been read yet.
+    pub(crate) fn unread(
+        ring: &'a Keyring,
+        days: &'a BTreeSet<UtcDay>,
+        known: &'a BTreeSet<(MessageId, UtcDay)>,
+        first: UtcDay,
+    ) -> Self {
+        Self { ring, days, held: BTreeMap::new(), known, first }
+    }
+}
 
 /// Folds days: for each, all that it holds and all copies that other days hold of its messages.
-/// `known` are crossing pairs that are not in the table yet. Days before `first` are left out of
-/// the set.
-pub(crate) async fn fold<T>(
+pub(crate) async fn fold<T: Send>(
     db: &mut SqliteConnection,
-    ring: &Keyring,
-    days: &BTreeSet<UtcDay>,
-    known: &BTreeSet<(MessageId, UtcDay)>,
-    first: UtcDay,
+    of: Days<'_>,
     damaged: &mut Damaged,
-    make: impl Fn(UtcDay, &[Copy]) -> T,
+    make: impl Fn(UtcDay, &[Copy]) -> T + Sync,
 ) -> Result<BTreeMap<UtcDay, T>, sqlx::Error> {
+    let Days { ring, days, mut held, known, first } = of;
     let mut crossing: HashMap<MessageId, BTreeSet<UtcDay>> = HashMap::new();
     for (message, day) in known {
         crossing.entry(*message).or_default().insert(*day);
@@ -44,15 +67,26 @@ pub(crate) async fn fold<T>(
     let others: BTreeSet<UtcDay> = crossing.values().flatten().copied().filter(|d| *d >= first).collect();
     let mut shared: HashMap<MessageId, Vec<(UtcDay, Copy)>> = HashMap::new();
     for day in others {
-        for copy in copies(db, ring, day, damaged).await? {
+        let read;
+        let of_day = match held.get(&day) {
+            Some(of_day) => of_day,
+            None => {
+                read = copies(db, ring, day, damaged).await?;
+                &read
+            }
+        };
+        for copy in of_day {
             if crossing.get(&copy.record.message).is_some_and(|d| d.contains(&day)) {
-                shared.entry(copy.record.message).or_default().push((day, copy));
+                shared.entry(copy.record.message).or_default().push((day, copy.clone()));
             }
         }
     }
-    let mut out = BTreeMap::new();
-    for day in days {
-        let mut all = copies(db, ring, *day, damaged).await?;
+    let (mut out, mut together) = (BTreeMap::new(), Vec::new());
+    for (nth, day) in days.iter().enumerate() {
+        let mut all = match held.remove(day) {
+            Some(of_day) => of_day,
+            None => copies(db, ring, *day, damaged).await?,
+        };
         let mut taken: HashSet<MessageId> = HashSet::new();
         for i in 0..all.len() {
             let message = all[i].record.message;
@@ -62,7 +96,13 @@ pub(crate) async fn fold<T>(
                 all.extend(list.iter().filter(|(d, _)| d != day).map(|(_, c)| c.clone()));
             }
         }
-        out.insert(*day, make(*day, &all));
+        together.push((*day, all));
+        let count: usize = together.iter().map(|(_, all)| all.len()).sum();
+        if count >= TOGETHER || nth + 1 == days.len() {
+            let some = std::mem::take(&mut together);
+            let made = on_all_cores(&some, count * size_of::<Copy>(), |(day, all)| make(*day, all));
+            out.extend(some.into_iter().map(|(day, _)| day).zip(made));
+        }
     }
     Ok(out)
 }

@@ -13,13 +13,15 @@
 //! * `readings`: what counts of what providers said, by day.
 //! * `pages`: which days hold copies of which messages.
 //! * `fold`: folding days.
-//! * `step`: taking in what is new.
+//! * `new`: reading what is new.
+//! * `step`: taking it in.
 //! * `expire`: days that are not kept any more.
 
 mod cells;
 mod expire;
 mod facts;
 mod fold;
+mod new;
 mod pages;
 mod readings;
 mod step;
@@ -39,7 +41,7 @@ use facts::{STALE, get_days, number, put};
 pub(crate) use cells::cells;
 pub(crate) use expire::expire;
 pub(crate) use facts::{read_gauges, upto};
-pub(crate) use fold::{crossed_by, fold};
+pub(crate) use fold::{Days, crossed_by, fold};
 pub(crate) use pages::known;
 pub(crate) use readings::readings;
 pub(crate) use step::{Step, step, write};

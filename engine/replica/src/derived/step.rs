@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::event::MessageId;
 use aimon_core::history::index::Page;
-use aimon_core::history::{DayCells, DayReadings, Gauges};
+use aimon_core::history::{Copy, DayCells, DayReadings, Gauges};
 use aimon_core::time::UtcDay;
 use aimon_ledger::ids::KeyId;
 use sqlx::SqliteConnection;
 
 use super::cells::store;
 use super::facts::{GAUGES, PAGE_LIST, STALE, UPTO, listed_pages, put, put_days, read_gauges, upsert};
-use super::fold::fold;
+use super::fold::{Days, fold};
 use super::pages::index;
 use super::readings::{self, fold_readings};
-use super::{Damaged, Pending, Reading, Tables};
-use crate::changes::{self, Row, Unread, read_all};
+use super::{Damaged, Pending, Reading, Tables, new};
+use crate::changes::{self, Row, Unread};
 use crate::checked;
 
 /// What one step found out, before it is written.
@@ -73,6 +73,9 @@ pub(crate) async fn step(
         step.upto = behind.last().map_or(upto, |row| row.seq);
         has_more = behind.iter().map(Row::len).sum::<usize>() as i64 >= most;
         new.extend(behind);
+        // One that waits again may not have been gone past yet.
+        new.sort_unstable_by_key(|row| row.seq);
+        new.dedup_by_key(|row| row.seq);
     }
     let stale = std::mem::take(&mut pending.stale);
     if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
@@ -81,15 +84,12 @@ pub(crate) async fn step(
     let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
     let mut gauges: Option<Gauges> = None;
     let mut answered: BTreeSet<UtcDay> = BTreeSet::new();
-    let read = read_all(&new, |row| row.figures(ring));
-    for (row, read) in new.into_iter().zip(read) {
+    let new::New { rows, mut whole } = new::read(db, ring, new).await?;
+    let mut copies: BTreeMap<UtcDay, Vec<Copy>> = BTreeMap::new();
+    for (row, read) in rows {
         match read {
             Ok(all) => {
                 for figures in all {
-                    if let Some(day) = row.place.day {
-                        pairs.extend(figures.records.iter().map(|r| (r.message, day)));
-                        answered.extend(figures.has_buckets.then_some(day));
-                    }
                     if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
                         let held = match gauges.take() {
                             Some(held) => held,
@@ -97,6 +97,13 @@ pub(crate) async fn step(
                             None => Gauges::default(),
                         };
                         gauges.insert(held).absorb(&figures.gauges, &figures.unchanged);
+                    }
+                    let Some(day) = row.place.day else { continue };
+                    pairs.extend(figures.records.iter().map(|r| (r.message, day)));
+                    answered.extend(figures.has_buckets.then_some(day));
+                    if whole.contains_key(&day) {
+                        let of_day = copies.entry(day).or_default();
+                        of_day.extend(figures.records.into_iter().map(|r| Copy::new(row.place.device, r)));
                     }
                 }
             }
@@ -113,17 +120,21 @@ pub(crate) async fn step(
     dirty.retain(|d| *d >= first);
     answered.extend(stale.iter().copied());
     answered.retain(|d| *d >= first);
-    // A day that many steps bring something to is folded once, behind the last of them.
+    // A day that many steps bring something to is folded once, behind the last of them; one that is here as a whole, at once.
+    let (mut now, mut later) = (dirty, BTreeSet::new());
+    whole.retain(|day, _| answered.contains(day));
+    answered.retain(|day| !whole.contains_key(day));
     if has_more {
-        dirty.append(&mut answered);
-        step.stale = (dirty != stale).then(|| dirty.clone());
-        pending.stale = dirty;
-        return Ok(Some(step));
+        (now, later) = now.into_iter().partition(|day| copies.contains_key(day));
+        later.append(&mut answered);
     }
-    step.stale = (!stale.is_empty()).then(BTreeSet::new);
+    step.stale = (later != stale).then(|| later.clone());
+    pending.stale = later;
     let known: BTreeSet<_> = step.crossing.clone();
-    step.cells = fold(db, ring, &dirty, &known, first, &mut step.damaged, DayCells::fold).await?;
+    let of = Days { ring, days: &now, held: copies, known: &known, first };
+    step.cells = fold(db, of, &mut step.damaged, DayCells::fold).await?;
     step.readings = fold_readings(db, ring, &answered, &mut step.damaged).await?;
+    step.readings.append(&mut whole);
     Ok(Some(step))
 }
 

@@ -74,10 +74,9 @@ type Series = (u32, u32);
 /// Width in seconds, and the list of dimensions.
 type Grain = (u32, u32);
 
-/// One answer, by what decides whether it counts.
+/// One answer of a series, by what decides whether it counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Pick {
-    series: Series,
     grain: Grain,
     start: UtcMillis,
     seen: (Clock, UtcMillis),
@@ -86,10 +85,13 @@ struct Pick {
 }
 
 impl Pick {
-    fn key(&self) -> (Series, Grain, UtcMillis) {
-        (self.series, self.grain, self.start)
+    fn key(&self) -> (Grain, UtcMillis) {
+        (self.grain, self.start)
     }
 }
+
+/// Notes by the key that they are about.
+type Noted = HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>>;
 
 /// Where it is summed: the series, the span, and the list of dimensions and their values.
 type Cell = (Series, Bucket, u32);
@@ -100,7 +102,18 @@ struct Fold<'a> {
     places: Vec<Vec<u32>>,
     numbers: Numbers,
     settling: &'a dyn Fn(&str) -> i64,
-    sums: HashMap<Cell, Sum>,
+    cells: Numbered<Cell>,
+    /// Of each cell.
+    sums: Vec<Sum>,
+}
+
+/// Where an answer's rows went. The next answer of a series has mostly the same rows, and goes there too: to look that up for each
+/// of thousands is what a day took longest for.
+#[derive(Default)]
+struct Trail {
+    span: Option<Bucket>,
+    /// Of each row the list, and the cell.
+    rows: Vec<(Vec<u32>, u32)>,
 }
 
 /// Measures by number, and whether all of it is settled.
@@ -113,37 +126,45 @@ pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> Vec<(Readin
     let sheets: Vec<&Sheet> = said.iter().map(|said| &said.answers).collect();
     let mut numbers = Numbers { names: Numbered::none(), lists: Numbered::none() };
     let places = sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
-    let mut fold = Fold { sheets, places, numbers, settling, sums: HashMap::new() };
+    let mut fold = Fold { sheets, places, numbers, settling, cells: Numbered::none(), sums: Vec::new() };
     let picks = fold.picks();
-    let mut noted: HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>> = HashMap::new();
+    let mut noted = Noted::new();
     for note in said.iter().flat_map(|said| &said.unchanged).filter(|note| !note.key.bucket.is_gauge()) {
         let dimensions: Vec<u32> = note.key.dimensions.iter().map(|name| fold.numbers.name(name)).collect();
         let series = (fold.numbers.name(&note.key.account), fold.numbers.name(&note.key.metric));
         let grain = (note.key.bucket.width, fold.numbers.list(&dimensions));
         noted.entry((series, grain, note.key.bucket.start)).or_default().push(note.clone());
     }
-    for series in picks.chunk_by(|a, b| a.series == b.series) {
-        fold.add_series(series, &noted);
+    for (series, picks) in picks {
+        fold.add_series(series, &picks, &noted);
     }
     fold.readings()
 }
 
 impl Fold<'_> {
-    /// All answers about buckets: key by key, and of each key those observed last behind the others.
-    fn picks(&mut self) -> Vec<Pick> {
-        let mut picks = Vec::with_capacity(self.sheets.iter().map(|sheet| sheet.keys.bucket.len()).sum());
-        let mut dimensions = Vec::new();
+    /// All answers about buckets, by series: key by key, and of each key those observed last behind the others.
+    fn picks(&mut self) -> Vec<(Series, Vec<Pick>)> {
+        let mut places: HashMap<Series, usize> = HashMap::new();
+        let mut picks: Vec<(Series, Vec<Pick>)> = Vec::new();
+        let mut last: (Vec<u32>, u32) = (Vec::new(), self.numbers.list(&[]));
         for (n, sheet) in self.sheets.iter().enumerate() {
-            let places = &self.places[n];
-            let number = |place: u32| places[place as usize];
+            let number = |place: u32| self.places[n][place as usize];
             let is_meant =
                 |at: usize, bucket: &Bucket| !bucket.is_gauge() && sheet.keys.dimensions(at).len() <= MOST_DIMENSIONS;
             for (at, bucket) in sheet.keys.bucket.iter().enumerate().filter(|(at, bucket)| is_meant(*at, bucket)) {
-                dimensions.clear();
-                dimensions.extend(sheet.keys.dimensions(at).iter().map(|place| number(*place)));
-                picks.push(Pick {
-                    series: (number(sheet.keys.account[at]), number(sheet.keys.metric[at])),
-                    grain: (bucket.width, self.numbers.list(&dimensions)),
+                let dimensions = sheet.keys.dimensions(at).iter().map(|place| number(*place));
+                if !dimensions.clone().eq(last.0.iter().copied()) {
+                    last.0.clear();
+                    last.0.extend(dimensions);
+                    last.1 = self.numbers.lists.of(&last.0[..]);
+                }
+                let series = (number(sheet.keys.account[at]), number(sheet.keys.metric[at]));
+                let place = *places.entry(series).or_insert_with(|| {
+                    picks.push((series, Vec::new()));
+                    picks.len() - 1
+                });
+                picks[place].1.push(Pick {
+                    grain: (bucket.width, last.1),
                     start: bucket.start,
                     seen: sheet.keys.seen[at],
                     sheet: n as u32,
@@ -151,7 +172,8 @@ impl Fold<'_> {
                 });
             }
         }
-        picks.sort_unstable();
+        // They mostly lie in this order already.
+        picks.iter_mut().for_each(|(_, picks)| picks.sort());
         picks
     }
 
@@ -159,52 +181,74 @@ impl Fold<'_> {
         self.sheets[pick.sheet as usize].answer(pick.at as usize)
     }
 
-    fn add_series(&mut self, picks: &[Pick], noted: &HashMap<(Series, Grain, UtcMillis), Vec<Unchanged>>) {
+    fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted) {
         let Some(first) = picks.first() else { return };
-        let settling = (self.settling)(self.numbers.names.at(first.series.1));
+        let settling = (self.settling)(self.numbers.names.at(series.1));
+        let notes_about = |pick: &Pick| noted.get(&(series, pick.grain, pick.start));
         if picks.iter().any(|pick| pick.grain != first.grain) {
             let answers = picks.iter().map(|pick| self.answer(pick));
             let mut notes = Vec::new();
             for key in picks.chunk_by(|a, b| a.key() == b.key()) {
-                notes.extend(key.first().and_then(|pick| noted.get(&pick.key())).into_iter().flatten().cloned());
+                notes.extend(key.first().and_then(notes_about).into_iter().flatten().cloned());
             }
             let standing: Vec<Standing> = standing(answers, notes).0.into_values().collect();
             for one in spans(&standing, self.settling).iter().flat_map(|span| &span.counts) {
-                self.add_standing(first.series, one, settling);
+                self.add_standing(series, one, settling);
             }
             return;
         }
         // In one grain all that stands counts.
+        let mut trail = Trail::default();
         for key in picks.chunk_by(|a, b| a.key() == b.key()) {
             let Some((last, before)) = key.split_last() else { continue };
-            let notes = noted.get(&last.key());
+            let notes = notes_about(last);
             if notes.is_none() && before.last().is_none_or(|other| other.seen != last.seen) {
-                self.add(last, settling);
+                self.add(series, last, settling, &mut trail);
                 continue;
             }
             let answers = key.iter().map(|pick| self.answer(pick));
             for one in standing(answers, notes.into_iter().flatten().cloned()).0.into_values() {
-                self.add_standing(last.series, &one, settling);
+                self.add_standing(series, &one, settling);
             }
         }
     }
 
     /// Adds an answer's rows as they lie in the sheet.
-    fn add(&mut self, pick: &Pick, settling: i64) {
+    fn add(&mut self, series: Series, pick: &Pick, settling: i64, trail: &mut Trail) {
         let sheet = self.sheets[pick.sheet as usize];
-        let places = &self.places[pick.sheet as usize];
         let bucket = Bucket { start: pick.start, width: pick.grain.0 };
         let is_settled = is_settled(bucket, pick.seen.1, settling);
-        let mut list = Vec::with_capacity(8);
-        for (values, names, measures) in sheet.rows(pick.at as usize) {
-            list.clear();
-            list.push(pick.grain.1);
-            list.extend(values.iter().map(|place| places[*place as usize]));
-            let cell = (pick.series, span(bucket), self.numbers.list(&list));
-            let sum = self.sums.entry(cell).or_insert_with(Sum::none);
+        let span = span(bucket);
+        if trail.span != Some(span) {
+            *trail = Trail { span: Some(span), rows: Vec::new() };
+        }
+        for (nth, (values, names, measures)) in sheet.rows(pick.at as usize).enumerate() {
+            let places = &self.places[pick.sheet as usize];
+            let list = || std::iter::once(pick.grain.1).chain(values.iter().map(|place| places[*place as usize]));
+            let cell = match trail.rows.get(nth) {
+                Some((held, cell)) if list().eq(held.iter().copied()) => *cell,
+                _ => {
+                    let list: Vec<u32> = list().collect();
+                    let number = self.numbers.list(&list);
+                    let cell = self.cell((series, span, number));
+                    trail.rows.truncate(nth);
+                    trail.rows.push((list, cell));
+                    cell
+                }
+            };
+            let places = &self.places[pick.sheet as usize];
+            let sum = &mut self.sums[cell as usize];
             sum.is_settled &= is_settled;
             names.iter().zip(measures).for_each(|(name, value)| sum.add(places[*name as usize], *value));
         }
+    }
+
+    fn cell(&mut self, cell: Cell) -> u32 {
+        let number = self.cells.of(&cell);
+        if self.sums.len() < self.cells.all.len() {
+            self.sums.push(Sum::none());
+        }
+        number
     }
 
     fn add_standing(&mut self, series: Series, one: &Standing, settling: i64) {
@@ -214,8 +258,9 @@ impl Fold<'_> {
         for row in &one.answer.rows {
             let values = row.values.iter().map(|value| self.numbers.name(value));
             let list: Vec<u32> = std::iter::once(dimensions).chain(values).collect();
-            let cell = (series, span(bucket), self.numbers.list(&list));
-            let sum = self.sums.entry(cell).or_insert_with(Sum::none);
+            let list = self.numbers.list(&list);
+            let cell = self.cell((series, span(bucket), list));
+            let sum = &mut self.sums[cell as usize];
             sum.is_settled &= is_settled(bucket, one.seen.1, settling);
             for (name, value) in &row.measures {
                 sum.add(self.numbers.name(name), *value);
@@ -225,7 +270,8 @@ impl Fold<'_> {
 
     fn readings(self) -> Vec<(ReadingKey, Reading)> {
         let name = |number: &u32| self.numbers.names.at(*number).clone();
-        let readings = self.sums.iter().map(|(((account, metric), span, list), sum)| {
+        let cells = self.cells.all.iter().zip(&self.sums);
+        let readings = cells.map(|(((account, metric), span, list), sum)| {
             let (dimensions, values) = match self.numbers.lists.at(*list).split_first() {
                 Some((dimensions, values)) => (self.numbers.lists.at(*dimensions).as_slice(), values),
                 None => (&[][..], &[][..]),
