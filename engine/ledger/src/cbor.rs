@@ -85,5 +85,9 @@ pub fn unframe<const N: usize>(bytes: &[u8]) -> Result<[Range<usize>; N], Error>
         at += length;
     }
     // Any longer spelling of any length would end further back.
-    if at == bytes.len() && d.position() == at { Ok(places) } else { Err(Error::message("not in the deterministic encoding")) }
+    if at == bytes.len() && d.position() == at {
+        Ok(places)
+    } else {
+        Err(Error::message("not in the deterministic encoding"))
+    }
 }

@@ -43,7 +43,8 @@ const SENDING: Duration = Duration::from_secs(30);
 /// How much may be on its way to a device that is still listened to.
 const MOST_UNREAD: u64 = 2 << 20;
 
-/// After how many bytes the writer hears that they were taken.
+/// After how many bytes the writer hears that they were taken: an eighth of a session's window, so that none is ever stopped by
+/// what the writer has not heard of. Each outcome by itself would wake it once more.
 const TOLD: u64 = 64 << 10;
 
 /// A socket's buffers: an idle device costs little more than these.
@@ -154,9 +155,7 @@ async fn send(
             return;
         }
         taken += weight;
-        // While there is more to send the writer need not hear of each.
-        let is_time = saying.is_empty() || taken >= TOLD;
-        if is_time && server.writer.bring(Job::Taken(session, std::mem::take(&mut taken))).await.is_err() {
+        if taken >= TOLD && server.writer.bring(Job::Taken(session, std::mem::take(&mut taken))).await.is_err() {
             break;
         }
     }
