@@ -3,8 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use aimon_ledger::ids::WorkspaceId;
-use aimon_relay_core::auth::unhex;
+use aimon_ledger::ids::{WorkspaceId, unhex};
 use aimon_relay_core::storage::Storage;
 use rusqlite::params;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aimon_ledger::cbor;
 use aimon_ledger::frame::{Code, Frame};
-use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::ids::{WorkspaceId, unhex};
 use aimon_ledger::time::UtcMillis;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -20,7 +20,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 
 use self::body::{Unread, malformed};
-use crate::auth::{Auth, Who, refusal, unhex};
+use crate::auth::{Auth, Who, refusal};
 use crate::check::View;
 use crate::relay::{NOT_A_MEMBER, REGISTRATION_CLOSED, Refusal, Stated, UNKNOWN_WORKSPACE};
 
