@@ -111,12 +111,15 @@ pub async fn serve(
         (Some(cert), Some(key)) => Some(tls(cert, key)?),
         _ => None,
     };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    // What is wrong with the options is found before anything is made; only the port may be another one in the end.
+    origins(options, options.listen, scheme)?;
     let folder = Folder::take(data)?;
-    let storage = Sqlite::open(data)?;
     let listener = bind(options.listen)?;
     let address = local(&listener, options.listen)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
     let origins = origins(options, address, scheme)?;
+    let beside = options.metrics.map(bind).transpose()?;
+    let storage = Sqlite::open(data)?;
     let by_itself = if is_local && !options.behind_proxy { Registration::Open } else { Registration::Token };
     let is_open = options.registration.unwrap_or(by_itself) == Registration::Open;
     let registration = if is_open { None } else { Some(registration_token(data)?) };
@@ -134,8 +137,7 @@ pub async fn serve(
     let (writer, thread) = Writer::start(storage, config, options.trust_clock, dropped)?;
     let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, sockets);
     let app = app(&server, options, &metrics);
-    if let Some(address) = options.metrics {
-        let beside = bind(address)?;
+    if let (Some(address), Some(beside)) = (options.metrics, beside) {
         let app = probes::metrics(metrics.clone()).into_make_service();
         let serving = axum_server::from_tcp(beside).map_err(|source| Error::Listen { address, source })?;
         tokio::spawn(serving.serve(app));
