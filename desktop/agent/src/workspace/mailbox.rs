@@ -47,7 +47,7 @@ impl Inviting {
             }
             Address::Relay(_) => {
                 let http = Http::new(address, &Options::of_environment())?;
-                let token = link::enter(&http, who, None).await?;
+                let token = link::enter(&http, who).await?;
                 http.invite(invitation, &token).await?;
                 Self::Relay(http, token)
             }

@@ -41,7 +41,7 @@ impl Scene {
 
     async fn exchange_of(&self, replica: &Mutex<Replica>, days: usize) -> Result<(), LinkError> {
         let address = Address::folder(self.shared.path()).unwrap();
-        let mut link = Link::new(&address, &transport::Options::default(), None, CLOCKS[days]).unwrap();
+        let mut link = Link::new(&address, &transport::Options::default(), CLOCKS[days]).unwrap();
         link.run(replica, Goal::Even, &mut |_| {}).await
     }
 
@@ -110,7 +110,7 @@ async fn a_day_is_sealed_by_who_has_found_the_folder_whole() {
     record(&mut *scene.replica.lock().await, &[call(4, 5, 0)]).await;
     fs::rename(scene.shared.path(), scene.shared.path().with_extension("away")).unwrap();
     let address = Address::folder(scene.shared.path());
-    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), None, CLOCKS[2]).unwrap();
+    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), CLOCKS[2]).unwrap();
     let gone = link.run(&scene.replica, Goal::Even, &mut |_| {}).await;
     assert_eq!(gone.unwrap_err().code(), "no-shared-folder");
     assert_eq!(scene.seal(2).await, 0);
