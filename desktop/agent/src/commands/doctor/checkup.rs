@@ -232,6 +232,15 @@ impl Checkup {
             let what = unreadable(self.logs.files_unreadable);
             problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
         }
+        if self.logs.dated_ahead > 0 {
+            let (what, are) =
+                (count(self.logs.dated_ahead, "record"), if self.logs.dated_ahead == 1 { "is" } else { "are" });
+            problems.push(format!(
+                "{what} in the logs {are} dated more than a day ahead of the clock, {}: one of the two is wrong. Figures count each on the day \
+                 that its log names.",
+                self.clock.now
+            ));
+        }
         if !self.prices.unpriced_models.is_empty() {
             problems.push(format!(
                 "No price is known for {}: set AIMON_PRICES to a file that has it, or wait for a newer aimon.",
