@@ -67,3 +67,36 @@ fn who_is_not_asked_is_not_let_in() {
     fourth.pipe(&["workspace", "recover", "--relay", &two.relay()], &two.phrase).fine();
     assert_eq!(two.members(), 4);
 }
+
+/// Whoever looks on, or scrolls back later, sees none of it: typed word by word, or pasted in several lines.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_phrase_that_is_typed_is_not_shown() {
+    use std::io::{Read, Write};
+    let machine = settled(Machine::empty());
+    let program = env!("CARGO_BIN_EXE_aimon");
+    let mut command = std::process::Command::new("script");
+    let recover = format!("{program} workspace recover --relay https://relay.example");
+    command.args(["--quiet", "--return", "--command", &recover, "/dev/null"]);
+    for (name, value) in machine.command(&[]).get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let mut terminal = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("script, of util-linux");
+    let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("24 words") {
+        let mut some = [0; 1024];
+        let n = screen.read(&mut some).unwrap();
+        assert_ne!(n, 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&some[..n]);
+    }
+    keys.write_all(format!("{0}\n{0}\n", ["zoo"; 12].join(" ")).as_bytes()).unwrap();
+    screen.read_to_end(&mut shown).unwrap();
+    assert_eq!(terminal.wait().unwrap().code(), Some(1));
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("bad-phrase") && !shown.contains("zoo"), "{shown}");
+}
