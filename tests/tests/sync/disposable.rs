@@ -80,7 +80,7 @@ fn joined_by_third(two: &Two) {
     let [a, b] = &two.devices;
     expect_union(&[a, b, &two.third], &two.logs);
     for device in [a, b, &two.third] {
-        assert_eq!(device.workspace()["waiting"], 0);
+        assert_eq!(device.workspace()["waiting"]["chunks"], 0);
     }
 }
 

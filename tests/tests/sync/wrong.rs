@@ -218,10 +218,10 @@ fn a_relay_that_is_down_loses_nothing() {
     let said = b.rig.run(&["sync"]);
     said.refused("relay-unreachable", 6);
     assert!(said.err.contains("nothing is lost"), "{}", said.err);
-    assert_ne!(b.workspace()["waiting"], 0);
+    assert_ne!(b.workspace()["waiting"]["chunks"], 0);
     place.relay.as_mut().unwrap().again();
     b.sync();
-    assert_eq!(b.workspace()["waiting"], 0);
+    assert_eq!(b.workspace()["waiting"]["chunks"], 0);
     a.sync();
     expect_one_history(&[&a, &b]);
 }
@@ -416,7 +416,7 @@ fn back_with_the_phrase_to_a_relay_that_was_emptied() {
     c.sync();
     expect_one_history(&[&a, &b, &c]);
     for device in [&a, &b, &c] {
-        assert_eq!((&device.workspace()["devices"], &device.workspace()["waiting"]), (&3.into(), &0.into()));
+        assert_eq!((&device.workspace()["devices"], &device.workspace()["waiting"]["chunks"]), (&3.into(), &0.into()));
         assert_eq!(device.workspace()["workspace"], created.workspace.as_str());
     }
 }

@@ -28,8 +28,10 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::pretty;
 use crate::render::number::count;
+use crate::render::status::WaitingJson;
 use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
+use crate::workspace::waiting::Waiting;
 use crate::workspace::{begin, entropy, machine_name, new_device, set, settings, touch};
 use crate::{agent, dates, hidden, output, paint};
 
@@ -166,9 +168,7 @@ struct Shown {
     device: String,
     devices: usize,
     retention_days: u32,
-    waiting: usize,
-    waiting_since: Option<i64>,
-    refused: Option<String>,
+    waiting: WaitingJson,
     /// Whether this device belongs to it, as far as it or its relay knows.
     member: bool,
     /// The code of what is wrong between this device and its relay now; null where nothing is.
@@ -190,10 +190,10 @@ async fn show(args: &ShowArgs) -> Result<()> {
     line("relay", shown.relay.as_deref().unwrap_or("none"));
     line("devices", &shown.devices.to_string());
     line("kept", &count(u64::from(shown.retention_days), "day"));
-    let waiting = match (shown.waiting, &shown.refused) {
+    let waiting = match (shown.waiting.chunks, &shown.waiting.reason) {
         (0, _) => "nothing".to_owned(),
-        (n, None) => count(n as u64, "chunk"),
-        (n, Some(why)) => format!("{}, refused: {why}", count(n as u64, "chunk")),
+        (n, None) => count(n, "chunk"),
+        (n, Some(why)) => format!("{}, refused: {why}", count(n, "chunk")),
     };
     line("waiting", &waiting);
     line("id", &shown.workspace);
@@ -207,9 +207,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
     let who = replica.who().await?;
     let name = settings(replica).await?.value("workspace/name").map(ToString::to_string);
     let relay = replica.relay().await?;
-    let queue = replica.queue().await?;
-    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
-    let refused = refused.map(|(code, _)| code.word().to_owned());
+    let waiting = WaitingJson::of(&Waiting::of(replica).await?.unwrap_or_default());
     let trouble = touch::look(replica).await.err();
     let client = replica.client().await?;
     Ok(Shown {
@@ -219,9 +217,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
         device: who.device.to_string(),
         devices: client.standing().members.len(),
         retention_days: client.standing().retention.days(),
-        waiting: queue.len(),
-        waiting_since: queue.first().map(|queued| queued.since.0),
-        refused,
+        waiting,
         member: !matches!(trouble, Some(Error::Link(LinkError::Revoked))),
         words: trouble.as_ref().map(|e| format!("{e} ({}): {}.", e.code(), e.help())),
         trouble: trouble.map(|e| e.code().to_owned()),
