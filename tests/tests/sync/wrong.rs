@@ -193,16 +193,16 @@ fn addresses_that_are_no_relay() {
     create("relay.example").refused("bad-relay-address", 2);
     create("https://ada:secret@relay.example").refused("bad-relay-address", 2);
     let nothing = a.rig.path("nothing");
-    create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 1);
+    create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 6);
 
     // Something that answers, but is none.
     let other = Answering::on(0, "200 OK", "text/html", "<p>Sign in here.\n");
-    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 1);
+    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 6);
     other.end();
 
     // Nobody there.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    create(&format!("http://127.0.0.1:{free}")).refused("relay-unreachable", 1);
+    create(&format!("http://127.0.0.1:{free}")).refused("relay-unreachable", 6);
     a.rig.run(&["workspace", "show"]).refused("no-workspace", 1);
 }
 

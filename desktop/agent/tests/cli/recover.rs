@@ -31,7 +31,7 @@ fn a_workspace_that_the_folder_does_not_know_is_not_begun_there() {
     let away = two.laptop.path("away");
     std::fs::rename(two.relay_folder(), &away).unwrap();
     std::fs::create_dir(two.relay_folder()).unwrap();
-    recover(&two.phrase, &[]).failed(1, "not-a-shared-folder");
+    recover(&two.phrase, &[]).failed(6, "not-a-shared-folder");
     std::fs::copy(away.join("aimon.folder"), two.relay_folder().join("aimon.folder")).unwrap();
     recover(&two.phrase, &[]).failed(1, "unknown-workspace");
     third.run(&["workspace", "show"]).failed(1, "no-workspace");
