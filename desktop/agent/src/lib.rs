@@ -18,6 +18,7 @@ pub mod demo;
 pub mod error;
 pub mod explain;
 pub mod filter;
+pub mod hidden;
 pub mod home;
 pub mod lines;
 pub mod output;

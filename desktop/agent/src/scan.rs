@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aimon_core::event::Event;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::time::UtcDay;
+use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Mark, Recorded, Replica};
 use aimon_sources::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Root};
 use aimon_sources::scan::{FileRead, Found, Marks, Options, Plan, Summary};
@@ -70,6 +70,9 @@ pub struct Scanned {
     pub skipped: Vec<LineScanned>,
     /// Events of days that are not kept any more.
     pub expired: u64,
+    /// Records among what was read that are dated more than a day ahead of this device's clock. They count, on the day that they name.
+    #[serde(default)]
+    pub dated_ahead: u64,
 }
 
 /// A folder that was looked at.
@@ -170,6 +173,7 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
         };
         let (summary, recorded) = one(replica, machine.env, machine.origin, marks, first_day, &mut progress).await?;
         scanned.add(&summary, recorded);
+        scanned.dated_ahead += std::mem::take(&mut progress.dated_ahead);
     }
     progress.done();
     // What could not be read now comes in later; what is held by then is only written once more, and counts once.
@@ -182,14 +186,16 @@ pub fn look(place: &Place) -> Result<Scanned> {
     let mut scanned = Scanned { demo: place.is_demo(), ..Scanned::default() };
     for machine in place.machines() {
         let collectors = aimon_sources::collectors();
-        let mut odd = BTreeSet::new();
+        let (mut odd, mut ahead) = (BTreeSet::new(), 0);
         let looked =
             aimon_sources::scan::scan(collectors, &machine.env, &Marks::new(), &Options::default(), &mut |read| {
+                ahead += dated_ahead(&read.events, place.now);
                 if read.skipped.total() > 0 {
                     odd.insert(read.key);
                 }
                 Ok::<(), std::convert::Infallible>(())
             });
+        scanned.dated_ahead += ahead;
         // Which lines they are takes reading those files once more, line by line.
         if !odd.is_empty() && scanned.skipped.len() < SKIPPED {
             let found = aimon_sources::locate::untaken(collectors, &machine.env, &odd);
@@ -207,6 +213,13 @@ pub fn look(place: &Place) -> Result<Scanned> {
         }
     }
     Ok(scanned)
+}
+
+/// How many records have a time that nobody's zone explains.
+fn dated_ahead(events: &[Event], now: UtcMillis) -> u64 {
+    const DAY: i64 = 86_400_000;
+    let latest = now.0.saturating_add(DAY);
+    events.iter().filter(|event| matches!(event, Event::Record(record) if record.time.0 > latest)).count() as u64
 }
 
 async fn mark_stamps(replica: &mut Replica) -> Result<Marks> {
@@ -438,7 +451,7 @@ async fn forget(replica: &Mutex<Replica>, summary: &Summary) -> Result<()> {
     Ok(())
 }
 
-/// What is shown meanwhile, on a terminal, if it takes long enough to wonder.
+/// What was read so far; what is shown meanwhile, on a terminal, if it takes long enough to wonder.
 struct Progress {
     wanted: bool,
     since: Instant,
@@ -446,18 +459,20 @@ struct Progress {
     files: u64,
     bytes: u64,
     events: u64,
+    dated_ahead: u64,
 }
 
 impl Progress {
     fn new(wanted: bool) -> Self {
         let wanted = wanted && output::stderr_is_terminal();
-        Self { wanted, since: Instant::now(), bar: None, files: 0, bytes: 0, events: 0 }
+        Self { wanted, since: Instant::now(), bar: None, files: 0, bytes: 0, events: 0, dated_ahead: 0 }
     }
 
     fn read(&mut self, group: &Group) {
         self.files += group.marks.len() as u64;
         self.bytes += group.bytes;
         self.events += group.events.len() as u64;
+        self.dated_ahead += dated_ahead(&group.events, dates::now());
         if !self.wanted || self.since.elapsed() < PATIENCE {
             return;
         }

@@ -186,6 +186,10 @@ pub fn tell_left_out(scanned: &Scanned) {
     if !what.is_empty() {
         output::note(&format!("{} could not be read; see `aimon doctor`", what.join(" and ")));
     }
+    if scanned.dated_ahead > 0 {
+        let what = number::count(scanned.dated_ahead, "record");
+        output::note(&format!("{what} dated more than a day ahead of the clock; see `aimon doctor`"));
+    }
 }
 
 /// Says so where parts of segments are quarantined: the figures may be without what they held.

@@ -164,6 +164,7 @@ impl Header {
 
     /// Reads what [`Header::encode`] wrote, in this version or a newer one.
     pub fn decode(bytes: &[u8]) -> Result<Self, ChunkError> {
+        cbor::deterministic(bytes)?;
         let mut d = Decoder::new(bytes);
         let (mut device, mut day, mut part, mut kind) = (None, None, 0, None);
         let (mut key, mut nonce, mut previous) = (None, None, None);
@@ -183,9 +184,6 @@ impl Header {
             }
             Ok(true)
         })?;
-        if d.position() != bytes.len() {
-            return Err(ChunkError::Malformed("something behind the header".to_owned()));
-        }
         let missing = |what: &str| ChunkError::Malformed(format!("no {what} in the header"));
         Ok(Self {
             place: Place { device: device.ok_or_else(|| missing("device"))?, day, part },

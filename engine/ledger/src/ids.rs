@@ -1,8 +1,34 @@
 //! Identifiers, each a type of its own.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::time::UtcDay;
+
+/// Bytes as hexadecimal digits, in lower case: the one spelling in which ids stand in addresses and file names.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a text does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// Reads what [`hex`] has written of so many bytes, and no other spelling.
+pub fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = value(*high)? << 4 | value(*low)?;
+    }
+    Some(bytes)
+}
 
 /// An enrolled installation: a UUIDv7.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +96,7 @@ macro_rules! hash_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex(&self.0))
             }
         }
 
@@ -103,3 +129,19 @@ pub struct Short(pub [u8; 4]);
 /// Which key a chunk is encrypted under: the first eight bytes of the id of the rotate that brought it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct KeyId(pub [u8; 8]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_one_spelling() {
+        let bytes = [0x00, 0x0f, 0xab];
+        assert_eq!(hex(&bytes), "000fab");
+        assert_eq!(unhex("000fab"), Some(bytes));
+        for other in ["", "000fa", "000fab0", "000fab00", "000FAB", "000fa ", "+00fab", "000fag", "000fä"] {
+            assert_eq!(unhex::<3>(other), None, "{other}");
+        }
+        assert_eq!(ChunkId([0xab; 32]).to_string(), "ab".repeat(32));
+    }
+}

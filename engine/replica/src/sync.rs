@@ -28,6 +28,9 @@ pub(crate) const CAUGHT_UP: &str = "caught-up";
 /// When a shared folder was read through last.
 pub(crate) const READ_THROUGH: &str = "folder-read-through";
 
+/// When a shared folder was tidied last, and how many purges were known then.
+pub(crate) const TIDIED: &str = "folder-tidied";
+
 impl Replica {
     /// The workspace, once one was created or joined.
     pub fn workspace(&self) -> Option<WorkspaceId> {
@@ -45,6 +48,7 @@ impl Replica {
         self.transaction(async |db| {
             meta::unset(db, "cursor").await?;
             meta::unset(db, READ_THROUGH).await?;
+            meta::unset(db, TIDIED).await?;
             match address {
                 Some(address) => meta::set(db, "relay", address.as_bytes()).await,
                 None => meta::unset(db, "relay").await,
@@ -62,6 +66,21 @@ impl Replica {
     /// Notes that it was read through.
     pub(crate) async fn set_folder_read_through(&mut self, day: UtcDay) -> Result<(), Error> {
         self.transaction(async |db| meta::set(db, READ_THROUGH, &day.0.to_le_bytes()).await).await
+    }
+
+    /// The day on which the shared folder was tidied last, and how many purges were known then.
+    pub(crate) async fn folder_tidied(&mut self) -> Result<Option<(UtcDay, u64)>, Error> {
+        let state = meta::get(&mut self.db, TIDIED).await.map_err(|e| error(&self.home, e))?;
+        Ok(state.and_then(|state| {
+            let (day, purges) = state.split_first_chunk()?;
+            Some((UtcDay(i32::from_le_bytes(*day)), u64::from_le_bytes(purges.try_into().ok()?)))
+        }))
+    }
+
+    /// Notes that it was tidied.
+    pub(crate) async fn set_folder_tidied(&mut self, (day, purges): (UtcDay, u64)) -> Result<(), Error> {
+        let state = [&day.0.to_le_bytes()[..], &purges.to_le_bytes()].concat();
+        self.transaction(async |db| meta::set(db, TIDIED, &state).await).await
     }
 
     /// Notes whether this replica is in step, and, at the first time, that it has caught up.

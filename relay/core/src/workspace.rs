@@ -23,6 +23,8 @@ pub(crate) struct Workspace {
     checks: BTreeMap<StatementId, [u8; 8]>,
     /// How many bytes all statements have.
     pub(crate) statement_bytes: u64,
+    /// How many there are.
+    pub(crate) statement_count: u64,
 }
 
 impl Workspace {
@@ -37,7 +39,7 @@ impl Workspace {
         let rules = standing.rules(standing.retention.first_day(until.day()));
         let view = Arc::new(View::new(id, standing));
         let (sessions, checks) = (BTreeSet::new(), BTreeMap::new());
-        Ok(Self { membership, view, rules, sessions, checks, statement_bytes: bytes })
+        Ok(Self { membership, view, rules, sessions, checks, statement_bytes: bytes, statement_count: 1 })
     }
 
     /// Reads what a storage holds. What it can't read takes only itself out, and what follows it.
@@ -66,6 +68,7 @@ impl Workspace {
         if is_new {
             self.checks.extend(check);
             self.statement_bytes += bytes;
+            self.statement_count += 1;
         }
         Ok(is_new)
     }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use aimon_ledger::ids::hex;
 use fs4::{FileExt, TryLockError};
 use zeroize::Zeroizing;
 
@@ -72,9 +73,9 @@ pub fn registration_token(folder: &Path) -> Result<Zeroizing<String>> {
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Zeroizing::new(text.trim().to_owned())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let token: String = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
+            let token = Zeroizing::new(hex(&*random()?));
             set_registration_token(folder, &token)?;
-            Ok(Zeroizing::new(token))
+            Ok(token)
         }
         Err(source) => Err(Error::Folder { path, source }),
     }
@@ -111,7 +112,8 @@ pub fn random() -> Result<Zeroizing<[u8; 32]>> {
     Ok(bytes)
 }
 
-fn make(folder: &Path) -> io::Result<()> {
+/// Makes a folder that is its owner's alone, if it does not exist.
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -119,14 +121,19 @@ fn make(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
+/// How a file is opened to be written that only its owner may read, where it is made by that.
+pub(crate) fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 /// Writes a file that only its owner can read, whole or not at all.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
+    let mut file = private().create(true).truncate(true).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(beside, path)

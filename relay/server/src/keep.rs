@@ -3,13 +3,12 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use aimon_ledger::ids::WorkspaceId;
-use aimon_relay_core::auth::unhex;
+use aimon_ledger::ids::{WorkspaceId, unhex};
 use aimon_relay_core::storage::Storage;
 use rusqlite::params;
 
 use crate::error::{Error, Result};
-use crate::folder::{Folder, has_data};
+use crate::folder::{Folder, has_data, make, private};
 use crate::storage::{FILE, Sqlite, StorageError, checkpoint, list, open_reader};
 
 pub use crate::storage::Listed;
@@ -43,12 +42,14 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         return Err(Error::NotEmpty(to.to_owned()));
     }
     let failed = |source| Error::Folder { path: to.to_owned(), source };
-    fs::create_dir_all(to).map_err(failed)?;
+    make(to).map_err(failed)?;
     let (part, whole) = (to.join("relay.part"), to.join(FILE));
     if part.exists() {
         fs::remove_file(&part).map_err(failed)?;
     }
     let connection = open_reader(from)?;
+    // An empty file of this name is taken, with what others may do with it.
+    private().create_new(true).open(&part).map_err(failed)?;
     connection
         .execute("VACUUM INTO ?1", params![part.to_string_lossy()])
         .map_err(|error| Error::Storage(error.into()))?;

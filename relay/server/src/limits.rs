@@ -1,6 +1,6 @@
 //! How much is taken from whom, and how much at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -28,6 +28,14 @@ pub struct Limits {
     bytes: Arc<Semaphore>,
     /// Checking signatures takes all of the processors that it is let; the writer needs one of them now and then.
     turns: Semaphore,
+}
+
+/// Whom an address belongs to: whoever has one IPv6 address has all of its /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
 }
 
 fn quota((per_second, burst): (u32, u32)) -> Quota {
@@ -66,7 +74,7 @@ impl Limits {
     /// `rate`.
     pub fn ask(&self, address: IpAddr) -> Result<(), Refusal> {
         let text = "too many requests come from this address: try again in a minute".to_owned();
-        self.asked.check_key(&address).map_err(|_| Refusal { code: Code::Rate, text })
+        self.asked.check_key(&network(address)).map_err(|_| Refusal { code: Code::Rate, text })
     }
 
     /// Room for a frame's bytes, until it is taken in.
@@ -85,5 +93,23 @@ impl Limits {
         self.chunks.retain_recent();
         self.frames.retain_recent();
         self.asked.retain_recent();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_address_counts_with_all_that_belong_to_the_same() {
+        let limits = Limits::new(1);
+        let ask = |address: &str| limits.ask(address.parse().unwrap()).is_ok();
+        (0..ASKED.1).for_each(|n| assert!(ask(&format!("2001:db8:1:2::{n:x}"))));
+        assert!((0..ASKED.1).any(|n| !ask(&format!("2001:db8:1:2:{n:x}::1"))));
+        assert!(ask("2001:db8:1:3::1"));
+        (0..ASKED.1).for_each(|_| assert!(ask("203.0.113.1")));
+        assert!((0..ASKED.1).any(|_| !ask("203.0.113.1")));
+        assert!(ask("203.0.113.2"));
     }
 }

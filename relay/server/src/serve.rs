@@ -7,11 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aimon_relay_core::auth::{Auth, Challenges, Invitations, Tokens};
-use aimon_relay_core::http::{refused, router};
+use aimon_relay_core::http::{Host, refused, router, takes_token, token_of};
 use aimon_relay_core::relay::Config;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
@@ -111,12 +111,15 @@ pub async fn serve(
         (Some(cert), Some(key)) => Some(tls(cert, key)?),
         _ => None,
     };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    // What is wrong with the options is found before anything is made; only the port may be another one in the end.
+    origins(options, options.listen, scheme)?;
     let folder = Folder::take(data)?;
-    let storage = Sqlite::open(data)?;
     let listener = bind(options.listen)?;
     let address = local(&listener, options.listen)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
     let origins = origins(options, address, scheme)?;
+    let beside = options.metrics.map(bind).transpose()?;
+    let storage = Sqlite::open(data)?;
     let by_itself = if is_local && !options.behind_proxy { Registration::Open } else { Registration::Token };
     let is_open = options.registration.unwrap_or(by_itself) == Registration::Open;
     let registration = if is_open { None } else { Some(registration_token(data)?) };
@@ -134,8 +137,7 @@ pub async fn serve(
     let (writer, thread) = Writer::start(storage, config, options.trust_clock, dropped)?;
     let server = Server::new(writer, Limits::new(options.device_rate), auth, registration, sockets);
     let app = app(&server, options, &metrics);
-    if let Some(address) = options.metrics {
-        let beside = bind(address)?;
+    if let (Some(address), Some(beside)) = (options.metrics, beside) {
         let app = probes::metrics(metrics.clone()).into_make_service();
         let serving = axum_server::from_tcp(beside).map_err(|source| Error::Listen { address, source })?;
         tokio::spawn(serving.serve(app));
@@ -203,24 +205,35 @@ fn app(server: &Server, options: &Options, metrics: &PrometheusHandle) -> Router
     app
 }
 
-/// Bounds what an address may ask for without a token.
+/// Bounds what an address may ask for without a token. That a header is there says nothing: a token counts once it was verified, and
+/// where one is asked for. What its device may do is bounded elsewhere.
 async fn ask(
     State((server, is_behind_proxy)): State<(Server, bool)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    let forwarded = request.headers().get("x-forwarded-for").filter(|_| is_behind_proxy);
-    let forwarded = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    let address: IpAddr = forwarded.unwrap_or(peer.ip());
-    let is_anonymous = !request.headers().contains_key(AUTHORIZATION);
-    if is_anonymous
-        && !address.is_loopback()
+    let forwarded = is_behind_proxy.then(|| forwarded(request.headers())).flatten();
+    let address = forwarded.unwrap_or(peer.ip()).to_canonical();
+    if !address.is_loopback()
+        && !is_known(&server, &request)
         && let Err(why) = server.limits.ask(address)
     {
         return refused(&why);
     }
     next.run(request).await
+}
+
+/// The address that a proxy has seen: it stands last, in the last of such headers. What stands before somebody else has said.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// Whether a request shows a token of this relay's, where that is asked for.
+fn is_known(server: &Server, request: &Request) -> bool {
+    let token = takes_token(request.method(), request.uri().path()).then(|| token_of(request.headers())).flatten();
+    token.is_some_and(|token| server.auth(|auth| auth.tokens.verify(token, server.now())).is_ok())
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {

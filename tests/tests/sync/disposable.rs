@@ -80,7 +80,7 @@ fn joined_by_third(two: &Two) {
     let [a, b] = &two.devices;
     expect_union(&[a, b, &two.third], &two.logs);
     for device in [a, b, &two.third] {
-        assert_eq!(device.workspace()["waiting"], 0);
+        assert_eq!(device.workspace()["waiting"]["chunks"], 0);
     }
 }
 
@@ -147,4 +147,47 @@ fn rolled_back_and_advanced_past_everyone() {
     a.sync();
     b.sync();
     joined_by_third(&two);
+}
+
+/// The old relay is given up; the new one hears of the workspace by whoever moves first, and is filled by it.
+#[test]
+fn a_workspace_goes_on_at_another_relay() {
+    let mut two = two(Over::Socket, 205);
+    let data = two.place.dir.path().join("other");
+    let other = Relay::with(&data, &["--registration", "token"], "warn");
+    let token = other.run(&["token"]).fine().out;
+    let [a, b] = &two.devices;
+    // Where it is not let in nothing changes.
+    a.rig.run(&["workspace", "move", "--relay", &other.url()]).refused("registration-closed", 1);
+    a.sync();
+    assert_eq!(a.workspace()["relay"], two.place.url.as_str());
+    two.place.relay.as_mut().unwrap().kill();
+    a.tell(&["workspace", "move", "--relay", &other.url(), "--registration-stdin"], &token).fine();
+    assert_eq!(a.workspace()["relay"], other.url().as_str());
+    // The first has filled it: the second needs no token, and what only the first one had is there for whoever joins.
+    b.run(&["workspace", "move", "--relay", &other.url()]);
+    two.place.relay = Some(other);
+    pushes(b, &two.later);
+    a.sync();
+    joined_by_third(&two);
+}
+
+/// A relay that opens workspaces for its token alone, and was emptied, is asked again by whoever has that.
+#[test]
+fn a_relay_that_asks_for_a_token_is_refilled_with_it() {
+    let device = Device::new(&Logs::new(206).today);
+    let dir = tempfile::tempdir().unwrap();
+    let mut relay = Relay::with(&dir.path().join("relay"), &["--registration", "token"], "warn");
+    let token = relay.run(&["token"]).fine().out;
+    device.tell(&["workspace", "create", "--relay", &relay.url(), "--registration-stdin"], &token).fine();
+    relay.kill();
+    fs::remove_file(relay.data().join("relay.sqlite")).unwrap();
+    for beside in ["relay.sqlite-wal", "relay.sqlite-shm"] {
+        let _ = fs::remove_file(relay.data().join(beside));
+    }
+    relay.again();
+    device.rig.run(&["sync"]).refused("registration-closed", 1);
+    device.tell(&["workspace", "move", "--relay", &relay.url(), "--registration-stdin"], &token).fine();
+    device.sync();
+    assert_eq!(device.workspace()["trouble"], serde_json::Value::Null);
 }

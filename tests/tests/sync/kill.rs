@@ -82,7 +82,7 @@ fn under_fire(seed: u64, kills: u32) {
         let checks = sqlite::check(&device.rig.aimon_home());
         assert!(!checks.is_empty() && checks.iter().all(|c| c == "ok"), "{checks:?}");
         device.run(&["doctor"]);
-        assert_eq!(device.workspace()["waiting"], 0);
+        assert_eq!(device.workspace()["waiting"]["chunks"], 0);
     }
     expect_union(&[&devices[0], &devices[1]], &logs);
     // The relay has lost nothing that it has acknowledged: one that joins has it all.

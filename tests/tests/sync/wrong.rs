@@ -193,16 +193,16 @@ fn addresses_that_are_no_relay() {
     create("relay.example").refused("bad-relay-address", 2);
     create("https://ada:secret@relay.example").refused("bad-relay-address", 2);
     let nothing = a.rig.path("nothing");
-    create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 1);
+    create(&format!("file://{}", nothing.display())).refused("no-shared-folder", 6);
 
     // Something that answers, but is none.
     let other = Answering::on(0, "200 OK", "text/html", "<p>Sign in here.\n");
-    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 1);
+    create(&format!("http://127.0.0.1:{}", other.port)).refused("not-a-relay", 6);
     other.end();
 
     // Nobody there.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    create(&format!("http://127.0.0.1:{free}")).refused("relay-unreachable", 1);
+    create(&format!("http://127.0.0.1:{free}")).refused("relay-unreachable", 6);
     a.rig.run(&["workspace", "show"]).refused("no-workspace", 1);
 }
 
@@ -218,10 +218,10 @@ fn a_relay_that_is_down_loses_nothing() {
     let said = b.rig.run(&["sync"]);
     said.refused("relay-unreachable", 6);
     assert!(said.err.contains("nothing is lost"), "{}", said.err);
-    assert_ne!(b.workspace()["waiting"], 0);
+    assert_ne!(b.workspace()["waiting"]["chunks"], 0);
     place.relay.as_mut().unwrap().again();
     b.sync();
-    assert_eq!(b.workspace()["waiting"], 0);
+    assert_eq!(b.workspace()["waiting"]["chunks"], 0);
     a.sync();
     expect_one_history(&[&a, &b]);
 }
@@ -416,7 +416,7 @@ fn back_with_the_phrase_to_a_relay_that_was_emptied() {
     c.sync();
     expect_one_history(&[&a, &b, &c]);
     for device in [&a, &b, &c] {
-        assert_eq!((&device.workspace()["devices"], &device.workspace()["waiting"]), (&3.into(), &0.into()));
+        assert_eq!((&device.workspace()["devices"], &device.workspace()["waiting"]["chunks"]), (&3.into(), &0.into()));
         assert_eq!(device.workspace()["workspace"], created.workspace.as_str());
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How often the logs are looked at though nothing was told of them: notifications can get lost.
 const RESCAN: Duration = Duration::from_secs(30);
-/// How often days that are over are compacted, and the clock is looked at.
+/// How often days that are over are sealed, and the clock is looked at.
 const SEAL: Duration = Duration::from_secs(3600);
 /// A scan that nothing asked for may use a five-thousandth of the time,
 const IDLE_SHARE: u32 = 5000;
@@ -21,7 +21,7 @@ const BUSY_REST: Duration = Duration::from_secs(3);
 pub enum Job {
     /// Look at the logs.
     Scan,
-    /// Compact days that are over.
+    /// Seal days that are over.
     Seal,
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use aimon_ledger::ids::hex;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ impl Token {
             what: "cannot draw random bytes",
             source: std::io::Error::other(e.to_string()),
         })?;
-        Ok(Self(bytes.iter().map(|b| format!("{b:02x}")).collect()))
+        Ok(Self(hex(&bytes)))
     }
 
     /// The text, for whoever has to send it.

@@ -91,7 +91,7 @@ impl Agent {
         scan::scan(&self.replica, &self.place, progress).await
     }
 
-    /// Looks at the clock, and compacts days that are over.
+    /// Looks at the clock, and seals days that are over.
     pub async fn seal(&self) -> Result<u64> {
         let mut replica = self.replica.lock().await;
         replica.observe(dates::now()).await?;

@@ -92,7 +92,7 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
 struct Listed {
     devices: Vec<DeviceJson>,
     /// What waits on this device; null without a workspace.
-    queue: Option<WaitingJson>,
+    waiting: Option<WaitingJson>,
 }
 
 #[derive(Serialize)]
@@ -143,8 +143,11 @@ fn time(at: UtcMillis) -> String {
 
 fn list(args: &DeviceListArgs, devices: &[Device], labels: &Labels, waiting: Option<Waiting>) -> Result<()> {
     if args.json {
-        let queue = waiting.as_ref().map(WaitingJson::of);
-        return output::print_plain(&pretty(&Listed { devices: devices.iter().map(DeviceJson::of).collect(), queue }));
+        let waiting = waiting.as_ref().map(WaitingJson::of);
+        return output::print_plain(&pretty(&Listed {
+            devices: devices.iter().map(DeviceJson::of).collect(),
+            waiting,
+        }));
     }
     let now = dates::now();
     let mut grid = Grid::new(&["Device", "Id", "", "Last heard", "Said of its queue"].map(words));

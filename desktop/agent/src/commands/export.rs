@@ -8,6 +8,7 @@ use aimon_core::event::Record;
 use aimon_core::history::Copy;
 use aimon_core::history::answers::Standing;
 use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_ledger::ids::hex;
 use aimon_replica::Replica;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -203,8 +204,4 @@ impl<'a> AnswerJson<'a> {
 
 fn time(at: UtcMillis) -> String {
     jiff::Timestamp::from_millisecond(at.0).map(|t| t.to_string()).unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

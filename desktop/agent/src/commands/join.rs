@@ -60,12 +60,12 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     let mailbox = Joining::open(&address)?;
     let invitation = joiner.code().invitation;
     mailbox.request(&invitation, post).await?;
-    let answer = mailbox.answer(&invitation).await?;
     // Whoever is quick to say no has said so before the answer was read.
-    if joiner.is_declined(&answer) {
-        return Err(Error::Untaken(DECLINED));
-    }
-    let (answer, digits) = joiner.answered(&answer)?;
+    let read = |post: &[u8]| match joiner.is_declined(post) {
+        true => Err(Error::Untaken(DECLINED)),
+        false => Ok(joiner.answered(post)?),
+    };
+    let (answer, digits) = mailbox.answer(&invitation, read).await?;
 
     output::print(&format!(
         "Joining {}. This device brings {}.\nBoth devices show {}.\n",

@@ -75,8 +75,8 @@ async fn invite(
     args: &PairArgs,
 ) -> Result<(DeviceId, String)> {
     let invitation = inviter.code().invitation;
-    let post = mailbox.request(&invitation).await?;
-    let (request, digits, answer) = inviter.answer(&post, dates::now(), &who.secret, entropy()?)?;
+    let read = |post: &[u8]| Ok(inviter.answer(post, dates::now(), &who.secret, entropy()?)?);
+    let (request, digits, answer) = mailbox.request(&invitation, read).await?;
     mailbox.answer(&invitation, answer).await?;
     let brings = said(&request.brings);
     let asked = format!("{} wants to join, and brings {brings}.\nDoes it show {digits}?", visible(&request.name));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use aimon_core::event::Event;
 use aimon_core::name::Name;
 use aimon_core::sync::{Purge, Selection};
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -114,9 +115,7 @@ async fn look(replica: &mut Replica, purge: &Purge, days: &RangeInclusive<UtcDay
             }
         }
         for standing in replica.answers(day).await? {
-            let account = purge.selection.as_ref().and_then(|selection| selection.account.as_ref());
-            let is_taken = purge.selection.as_ref().is_some_and(|selection| selection.source.is_none());
-            if is_taken && account.is_none_or(|account| *account == standing.answer.key.account) {
+            if purge.takes(&Event::Answer(standing.answer)) {
                 goes.answers += 1;
                 reached.insert(day);
             }

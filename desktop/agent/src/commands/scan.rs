@@ -120,6 +120,12 @@ pub fn notes(s: &Scanned) -> String {
         notes.push(format!("{} could not be read:", unreadable(s.files_unreadable)));
         notes.extend(s.unreadable.iter().map(|u| format!("  {}: {}", u.path, u.reason)));
     }
+    if s.dated_ahead > 0 {
+        notes.push(format!(
+            "{} dated more than a day ahead of this device's clock; each counts on the day that its log names",
+            count(s.dated_ahead, "record")
+        ));
+    }
     if s.expired > 0 {
         notes.push(format!("{} of days that are not kept any more", count(s.expired, "record")));
     }

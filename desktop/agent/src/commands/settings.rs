@@ -163,6 +163,11 @@ async fn retain(mut replica: Replica, retention: Retention, yes: bool) -> Result
         }
         output::note(&format!("{what} {} not kept any more, {whose}", if goes == 1 { "is" } else { "are" }));
     }
+    if retention.days() > replica.retention_days() {
+        output::note(
+            "days that were not kept before don't come back by themselves: logs that were read are not read again",
+        );
+    }
     replica.set_retention(retention, dates::now()).await?;
     replica.settle().await;
     output::print(&format!("retention is {} now.\n", retention.days()))

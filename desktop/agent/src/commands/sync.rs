@@ -8,7 +8,9 @@ use crate::error::Result;
 use crate::output;
 use crate::place::Place;
 use crate::render::json::pretty;
+use crate::render::status::WaitingJson;
 use crate::workspace::touch;
+use crate::workspace::waiting::Waiting;
 use crate::{scan, view};
 
 /// What is left after syncing once.
@@ -16,7 +18,7 @@ use crate::{scan, view};
 #[serde(rename_all = "camelCase")]
 struct Synced {
     synced: bool,
-    waiting: usize,
+    waiting: WaitingJson,
 }
 
 /// Takes in what is new, pushes all, pulls all, once.
@@ -36,8 +38,8 @@ pub async fn run(args: &SyncArgs) -> Result<()> {
     let mut replica = replica.into_inner();
     replica.settle().await;
     done?;
-    let waiting = replica.queue().await?.len();
     if args.json {
+        let waiting = WaitingJson::of(&Waiting::of(&mut replica).await?.unwrap_or_default());
         return output::print_plain(&pretty(&Synced { synced: true, waiting }));
     }
     output::print("In step with the relay.\n")

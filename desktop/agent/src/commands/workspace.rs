@@ -1,6 +1,6 @@
 //! `aimon workspace`
 
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::{BufRead, Read};
 
 use aimon_core::crypto::{Phrase, SecretKeys};
 use aimon_core::pairing::Brings;
@@ -8,7 +8,7 @@ use aimon_core::settings::Path;
 use aimon_core::sync::{Me, SyncError, entry};
 use aimon_core::time::UtcDay;
 use aimon_ledger::frame::Code;
-use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::ids::{DeviceId, WorkspaceId};
 use aimon_ledger::membership::Membership;
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
@@ -28,10 +28,12 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::pretty;
 use crate::render::number::count;
+use crate::render::status::WaitingJson;
 use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
+use crate::workspace::waiting::Waiting;
 use crate::workspace::{begin, entropy, machine_name, new_device, set, settings, touch};
-use crate::{agent, dates, output, paint};
+use crate::{agent, dates, hidden, output, paint};
 
 /// Does what is asked for.
 pub async fn run(command: &WorkspaceCommand) -> Result<()> {
@@ -69,25 +71,17 @@ async fn create(args: &CreateArgs) -> Result<()> {
 
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     secrets.put_device_seed(secret.seed())?;
+    // The phrase before anything that can fail: without it a workspace whose devices are lost is lost. One that nobody has seen a phrase
+    // of is not begun.
+    show_phrase(args, &phrase, (workspace, device), &address).map_err(|e| match e {
+        Error::Pipe => Error::Output(std::io::ErrorKind::BrokenPipe.into()),
+        e => e,
+    })?;
     let into = Enrolment { device, secret, statements, relay: Some(address.to_string()) };
     replica.found(into, dates::now()).await?;
     let machine = machine_name();
     let name = args.name.clone().unwrap_or_else(|| format!("{machine}'s workspace"));
     set(&mut replica, vec![(Path::WorkspaceName, Some(name)), (Path::DeviceName(device), Some(machine))]).await?;
-
-    // The phrase first: whatever the relay says, it is shown.
-    let words: Zeroizing<String> = Zeroizing::new(phrase.words().collect::<Vec<_>>().join(" "));
-    if args.json {
-        let created = Created {
-            workspace: workspace.to_string(),
-            device: device.to_string(),
-            relay: address.to_string(),
-            phrase: words.to_string(),
-        };
-        output::print_plain(&pretty(&created))?;
-    } else {
-        output::print(&shown(&phrase))?;
-    }
     let replica = Mutex::new(replica);
     let done = touch::once(&replica).await;
     replica.into_inner().settle().await;
@@ -95,6 +89,25 @@ async fn create(args: &CreateArgs) -> Result<()> {
         output::note(&format!("{e} ({}): the history waits here until `aimon sync` or `aimon up`", e.code()));
     }
     if args.json { Ok(()) } else { output::print("Next: `aimon pair` here, `aimon join` on the other device.\n") }
+}
+
+/// Shows the phrase; with `--json` all that a script asks for.
+fn show_phrase(
+    args: &CreateArgs,
+    phrase: &Phrase,
+    (workspace, device): (WorkspaceId, DeviceId),
+    address: &Address,
+) -> Result<()> {
+    if !args.json {
+        return output::print(&shown(phrase));
+    }
+    let words: Zeroizing<String> = Zeroizing::new(phrase.words().collect::<Vec<_>>().join(" "));
+    output::print_plain(&pretty(&Created {
+        workspace: workspace.to_string(),
+        device: device.to_string(),
+        relay: address.to_string(),
+        phrase: words.to_string(),
+    }))
 }
 
 /// The phrase, to be written down.
@@ -155,9 +168,7 @@ struct Shown {
     device: String,
     devices: usize,
     retention_days: u32,
-    waiting: usize,
-    waiting_since: Option<i64>,
-    refused: Option<String>,
+    waiting: WaitingJson,
     /// Whether this device belongs to it, as far as it or its relay knows.
     member: bool,
     /// The code of what is wrong between this device and its relay now; null where nothing is.
@@ -179,10 +190,10 @@ async fn show(args: &ShowArgs) -> Result<()> {
     line("relay", shown.relay.as_deref().unwrap_or("none"));
     line("devices", &shown.devices.to_string());
     line("kept", &count(u64::from(shown.retention_days), "day"));
-    let waiting = match (shown.waiting, &shown.refused) {
+    let waiting = match (shown.waiting.chunks, &shown.waiting.reason) {
         (0, _) => "nothing".to_owned(),
-        (n, None) => count(n as u64, "chunk"),
-        (n, Some(why)) => format!("{}, refused: {why}", count(n as u64, "chunk")),
+        (n, None) => count(n, "chunk"),
+        (n, Some(why)) => format!("{}, refused: {why}", count(n, "chunk")),
     };
     line("waiting", &waiting);
     line("id", &shown.workspace);
@@ -196,9 +207,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
     let who = replica.who().await?;
     let name = settings(replica).await?.value("workspace/name").map(ToString::to_string);
     let relay = replica.relay().await?;
-    let queue = replica.queue().await?;
-    let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
-    let refused = refused.map(|(code, _)| code.word().to_owned());
+    let waiting = WaitingJson::of(&Waiting::of(replica).await?.unwrap_or_default());
     let trouble = touch::look(replica).await.err();
     let client = replica.client().await?;
     Ok(Shown {
@@ -208,9 +217,7 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
         device: who.device.to_string(),
         devices: client.standing().members.len(),
         retention_days: client.standing().retention.days(),
-        waiting: queue.len(),
-        waiting_since: queue.first().map(|queued| queued.since.0),
-        refused,
+        waiting,
         member: !matches!(trouble, Some(Error::Link(LinkError::Revoked))),
         words: trouble.as_ref().map(|e| format!("{e} ({}): {}.", e.code(), e.help())),
         trouble: trouble.map(|e| e.code().to_owned()),
@@ -348,19 +355,10 @@ async fn go_to(args: &MoveArgs) -> Result<()> {
 
 /// The phrase's words: asked for on a terminal, else from the standard input.
 fn words() -> Result<Zeroizing<String>> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        output::note("type the 24 words of the phrase, then Enter");
-    }
-    let mut text = Zeroizing::new(String::new());
-    let failed = |source| Error::System { what: "cannot read the standard input", source };
-    let mut lines = stdin.lock().take(64 * 1024);
-    while text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count() < 24 {
-        if lines.read_line(&mut text).map_err(failed)? == 0 {
-            break;
-        }
-    }
-    Ok(text)
+    let is_all =
+        |text: &str| text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count() >= 24;
+    hidden::lines("type the 24 words of the phrase, then Enter; they are not shown", is_all)
+        .map_err(|source| Error::System { what: "cannot read the standard input", source })
 }
 
 async fn leave(args: &LeaveArgs) -> Result<()> {

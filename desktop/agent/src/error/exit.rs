@@ -16,7 +16,7 @@ pub const LOCKED: u8 = 3;
 pub const NOT_WRITABLE: u8 = 4;
 /// The database is damaged, or of a newer version.
 pub const DATABASE: u8 = 5;
-/// Not in step with the relay: it can't be reached, or has refused something. Nothing is lost.
+/// Not in step with the relay: it can't be reached, or has refused something; what passes by itself. Nothing is lost.
 pub const NOT_IN_STEP: u8 = 6;
 
 impl Error {
@@ -46,8 +46,9 @@ impl Error {
             | Self::Usage(_) => USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
             Self::Write { .. } | Self::Output(_) => NOT_WRITABLE,
-            Self::Link(e) if e.is_passing() => NOT_IN_STEP,
             Self::Link(LinkError::Replica(e)) => exit_of(e),
+            Self::Link(e) if e.is_passing() => NOT_IN_STEP,
+            Self::Transport(e) if e.is_passing() => NOT_IN_STEP,
             Self::SyncRefused { .. } => NOT_IN_STEP,
             _ => FAILURE,
         }

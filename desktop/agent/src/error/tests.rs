@@ -35,16 +35,16 @@ fn exit_codes_say_whose_turn_it_is() {
         (T::Address { text: relay(), why: "" }, exit::USAGE),
         (T::NotEncrypted(relay()), exit::USAGE),
         (T::CaFile { path: path(), why: String::new() }, exit::USAGE),
-        (T::Unreachable { relay: relay(), why: String::new() }, exit::FAILURE),
-        (T::Ended, exit::FAILURE),
-        (T::Tls { relay: relay(), why: String::new() }, exit::FAILURE),
-        (T::NotARelay { address: relay(), why: String::new() }, exit::FAILURE),
+        (T::Unreachable { relay: relay(), why: String::new() }, exit::NOT_IN_STEP),
+        (T::Ended, exit::NOT_IN_STEP),
+        (T::Tls { relay: relay(), why: String::new() }, exit::NOT_IN_STEP),
+        (T::NotARelay { address: relay(), why: String::new() }, exit::NOT_IN_STEP),
         (T::Protocol(String::new()), exit::FAILURE),
         (T::Challenge(String::new()), exit::FAILURE),
-        (T::NoFolder(path()), exit::FAILURE),
-        (T::NotAFolder(path()), exit::FAILURE),
+        (T::NoFolder(path()), exit::NOT_IN_STEP),
+        (T::NotAFolder(path()), exit::NOT_IN_STEP),
         (T::NewerFolder(path()), exit::FAILURE),
-        (T::Folder { path: path(), source: io() }, exit::FAILURE),
+        (T::Folder { path: path(), source: io() }, exit::NOT_IN_STEP),
     ];
     for (e, code) in transport {
         let e = Error::from(e);
@@ -83,6 +83,187 @@ fn exit_codes_say_whose_turn_it_is() {
         assert_eq!(e.exit(), code, "{e}");
         assert!(CODES.contains(&e.code()) && !e.help().is_empty(), "{e}");
     }
+}
+
+/// Where an error stands among all of them. A new one does not compile until it has a place here, and then is missed in [`every`].
+fn place(e: &Error) -> usize {
+    match e {
+        Error::Replica(_) => 0,
+        Error::Transport(_) => 1,
+        Error::Link(_) => 2,
+        Error::Pairing(_) => 3,
+        Error::Phrase(_) => 4,
+        Error::Unasked(_) => 5,
+        Error::Declined(_) => 6,
+        Error::Untaken(_) => 7,
+        Error::UnknownWorkspace(_) => 8,
+        Error::Late(_) => 9,
+        Error::NoRelay => 10,
+        Error::SyncRefused { .. } => 11,
+        Error::UnknownDevice(_) => 12,
+        Error::NoMember(_) => 13,
+        Error::BadDevice(_) => 14,
+        Error::AmbiguousDevice { .. } => 15,
+        Error::OwnDevice => 16,
+        Error::BadSetting(_) => 17,
+        Error::NoHome => 18,
+        Error::BadRetention(_) => 19,
+        Error::BadZone(_) => 20,
+        Error::UnnamedZone(_) => 21,
+        Error::EmptyRange { .. } => 22,
+        Error::BadTemplate { .. } => 23,
+        Error::BadPort(_) => 24,
+        Error::Port { .. } => 25,
+        Error::BadPrices { .. } => 26,
+        Error::Ccusage { .. } => 27,
+        Error::DemoAgainst(_) => 28,
+        Error::ExportNotEmpty(_) => 29,
+        Error::Write { .. } => 30,
+        Error::NothingToExplain(_) => 31,
+        Error::AmbiguousSession { .. } => 32,
+        Error::NoSecretStore(_) => 33,
+        Error::Keychain(_) => 34,
+        Error::BadSecretStore(_) => 35,
+        Error::SecretStoreDiffers { .. } => 36,
+        Error::SecretReadable(_) => 37,
+        Error::SecretFile { .. } => 38,
+        Error::SecretDamaged(_) => 39,
+        Error::SecretMissing { .. } => 40,
+        Error::Demo(_) => 41,
+        Error::NoAnswer { .. } => 42,
+        Error::Agent(_) => 43,
+        Error::Usage(_) => 44,
+        Error::Output(_) => 45,
+        Error::System { .. } => 46,
+        // These two are never shown.
+        Error::Ended(_) => 47,
+        Error::Pipe => 48,
+    }
+}
+
+/// How many of them are shown.
+const SHOWN: usize = 47;
+
+/// One of each that is shown, and of each of those that come from elsewhere.
+fn every() -> Vec<Error> {
+    let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let (path, text) = (|| PathBuf::from("x"), String::new);
+    let date = jiff::civil::Date::default();
+    let replica = [
+        R::Locked(path()),
+        R::Home { path: path(), source: io() },
+        R::Empty(path()),
+        R::Newer { path: path(), found: 2, known: 1 },
+        R::Older { path: path(), found: 1 },
+        R::NoKeys(path()),
+        R::NoWorkspace(path()),
+        R::InWorkspace(path()),
+        R::OtherKeys(path()),
+        R::Damaged { path: path(), detail: text() },
+        R::Full(path()),
+        R::Busy(path()),
+        R::Retention(1),
+        R::Events(text()),
+        R::Sync(S::NoKey),
+        R::Sync(S::TooLarge),
+        R::Sync(S::NotAMember),
+        R::Sync(S::Oneself),
+        R::Sync(S::Damaged(text())),
+        R::Sync(S::Statements(aimon_ledger::statement::StatementError::Signature)),
+    ];
+    let refused = |word: &str| T::Refused { code: aimon_ledger::frame::Code::of(word), text: text() };
+    let words = "malformed too-large version wrong-key unknown-workspace not-a-member signature void expired missing quota rate \
+                 unavailable wrong-origin bad-challenge challenge-spent registration-closed unknown-session \
+                 invitation-spent unknown-invitation invitation-expired";
+    let transport = [
+        T::Address { text: text(), why: "" },
+        T::NotEncrypted(text()),
+        T::CaFile { path: path(), why: text() },
+        T::Unreachable { relay: text(), why: text() },
+        T::Tls { relay: text(), why: text() },
+        T::NotARelay { address: text(), why: text() },
+        T::Protocol(text()),
+        T::Challenge(text()),
+        T::Ended,
+        T::NoFolder(path()),
+        T::NotAFolder(path()),
+        T::NewerFolder(path()),
+        T::Folder { path: path(), source: io() },
+    ];
+    let own = [
+        Error::Link(LinkError::Revoked),
+        Error::Link(LinkError::Uneven),
+        Error::Link(LinkError::Transport(T::Ended)),
+        Error::Link(LinkError::Replica(R::Full(path()))),
+        Error::Pairing(aimon_core::pairing::PairingError::Spent),
+        Error::Phrase(aimon_core::crypto::PhraseError::Checksum),
+        Error::Unasked(""),
+        Error::Declined(""),
+        Error::Untaken(""),
+        Error::UnknownWorkspace(text()),
+        Error::Late(""),
+        Error::NoRelay,
+        Error::SyncRefused { count: 1, code: text() },
+        Error::UnknownDevice(text()),
+        Error::NoMember(text()),
+        Error::BadDevice(text()),
+        Error::AmbiguousDevice { given: text(), found: text() },
+        Error::OwnDevice,
+        Error::BadSetting(text()),
+        Error::NoHome,
+        Error::BadRetention(text()),
+        Error::BadZone(text()),
+        Error::UnnamedZone(text()),
+        Error::EmptyRange { since: date, until: date },
+        Error::BadTemplate { name: text(), known: text() },
+        Error::BadPort(text()),
+        Error::Port { port: 80, source: io() },
+        Error::Port { port: 80, source: std::io::ErrorKind::AddrInUse.into() },
+        Error::BadPrices { path: path(), why: text() },
+        Error::Ccusage { path: path(), why: text() },
+        Error::DemoAgainst(path()),
+        Error::ExportNotEmpty(path()),
+        Error::Write { path: path(), source: io() },
+        Error::NothingToExplain(text()),
+        Error::AmbiguousSession { given: text(), found: text() },
+        Error::NoSecretStore(text()),
+        Error::Keychain(text()),
+        Error::BadSecretStore(text()),
+        Error::SecretStoreDiffers { used: "file", asked: "keychain" },
+        Error::SecretReadable(path()),
+        Error::SecretFile { path: path(), source: io() },
+        Error::SecretDamaged(text()),
+        Error::SecretMissing { home: path(), store: "file" },
+        Error::Demo(text()),
+        Error::NoAnswer { home: path(), why: text() },
+        Error::Agent(Problem { code: "bad-reading".to_owned(), message: text(), help: "help".to_owned(), exit: 1 }),
+        Error::Usage(text()),
+        Error::Output(io()),
+        Error::System { what: "", source: io() },
+    ];
+    let elsewhere = replica.into_iter().map(Error::from).chain(transport.into_iter().map(Error::from));
+    elsewhere.chain(words.split_whitespace().map(|word| refused(word).into())).chain(own).collect()
+}
+
+#[test]
+fn every_error_has_a_code_that_is_listed_once_with_the_exit_code_that_the_docs_say() {
+    let all = every();
+    let places: BTreeSet<usize> = all.iter().map(place).collect();
+    assert_eq!(places, (0..SHOWN).collect(), "one of each");
+    let docs = include_str!("../../../../docs/errors.md");
+    for e in &all {
+        assert!(CODES.contains(&e.code()), "{} is not listed", e.code());
+        assert!(!e.help().is_empty(), "{}", e.code());
+        let is_own = !matches!(e, Error::Agent(_));
+        let row = format!("| `{}` | {} |", e.code(), e.exit());
+        assert!(!is_own || docs.contains(&row), "docs/errors.md has no row {row}");
+    }
+    let listed: BTreeSet<&str> = CODES.iter().copied().collect();
+    assert_eq!(listed.len(), CODES.len(), "a code is listed twice");
+    // What comes from the API alone, or from nothing that can be made here.
+    let elsewhere = "database-error unauthorized bad-host bad-parameter bad-reading no-such-path no-such-method too-long timeout ending";
+    let made: BTreeSet<&str> = all.iter().map(Error::code).chain(elsewhere.split(' ')).collect();
+    assert_eq!(listed.difference(&made).collect::<Vec<_>>(), Vec::<&&str>::new(), "listed, and nobody's");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aimon_ledger::ids::hex;
 use keyring_core::CredentialStore;
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +108,7 @@ impl Chosen {
             what: "cannot draw random bytes",
             source: std::io::Error::other(e.to_string()),
         })?;
-        let id: String = id.iter().map(|b| format!("{b:02x}")).collect();
+        let id = hex(&id);
         // A keychain can be there and refuse, so it is tried with something that is not secret.
         let tried = || Keychain::open(around.keychain, &id).and_then(|keychain| keychain.try_out());
         let store = match around.forced {

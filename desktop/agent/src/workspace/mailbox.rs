@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aimon_core::pairing::HOLDS_MS;
+use aimon_core::pairing::{HOLDS_MS, PairingError};
 use aimon_ledger::frame::Code;
 use aimon_replica::link::{self, Identity};
 use aimon_replica::transport::{self, Address, Folder, Http, Options, Token};
@@ -47,19 +47,20 @@ impl Inviting {
             }
             Address::Relay(_) => {
                 let http = Http::new(address, &Options::of_environment())?;
-                let token = link::enter(&http, who, None).await?;
+                let token = link::enter(&http, who).await?;
                 http.invite(invitation, &token).await?;
                 Self::Relay(http, token)
             }
         })
     }
 
-    /// Waits for the joiner's post.
+    /// Waits for the joiner's post, and takes what `read` makes of it.
     ///
     /// # Errors
-    /// Ten minutes are over; the relay refuses.
-    pub async fn request(&self, invitation: &[u8; 16]) -> Result<Vec<u8>> {
+    /// Ten minutes are over; the relay refuses; the post can't be read.
+    pub async fn request<T>(&self, invitation: &[u8; 16], mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
         let until = Instant::now() + Duration::from_millis(HOLDS_MS.unsigned_abs());
+        let mut late = Error::Late("nobody came within ten minutes");
         while Instant::now() < until {
             let post = match self {
                 Self::Relay(http, token) => match http.await_request(invitation, token, WAIT).await {
@@ -69,13 +70,16 @@ impl Inviting {
                     }
                     waited => waited?,
                 },
-                Self::Folder(folder) => looked(folder.request(invitation)?).await,
+                Self::Folder(folder) => folder.request(invitation)?,
             };
-            if let Some(post) = post {
-                return Ok(post);
+            match (post.map(|post| read(&post)), self) {
+                (Some(Err(e @ Error::Pairing(PairingError::Stranger))), Self::Folder(_)) => late = arriving(e).await,
+                (Some(done), _) => return done,
+                (None, Self::Folder(_)) => tokio::time::sleep(LOOK).await,
+                (None, Self::Relay(..)) => {}
             }
         }
-        Err(Error::Late("nobody came within ten minutes"))
+        Err(late)
     }
 
     /// Leaves the answer.
@@ -127,22 +131,26 @@ impl Joining {
         Ok(())
     }
 
-    /// Waits for the inviter's answer.
+    /// Waits for the inviter's answer, and takes what `read` makes of it.
     ///
     /// # Errors
-    /// It did not come in time; the relay refuses.
-    pub async fn answer(&self, invitation: &[u8; 16]) -> Result<Vec<u8>> {
+    /// It did not come in time; the relay refuses; the answer can't be read.
+    pub async fn answer<T>(&self, invitation: &[u8; 16], mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
         let until = Instant::now() + Duration::from_secs(120);
+        let mut late = Error::Late("the other device does not answer: `aimon pair` has to be running there");
         while Instant::now() < until {
             let post = match self {
                 Self::Relay(http) => http.await_answer(invitation, WAIT).await?,
-                Self::Folder(folder) => looked(folder.answer(invitation)?).await,
+                Self::Folder(folder) => folder.answer(invitation)?,
             };
-            if let Some(post) = post {
-                return Ok(post);
+            match (post.map(|post| read(&post)), self) {
+                (Some(Err(e @ Error::Pairing(PairingError::Stranger))), Self::Folder(_)) => late = arriving(e).await,
+                (Some(done), _) => return done,
+                (None, Self::Folder(_)) => tokio::time::sleep(LOOK).await,
+                (None, Self::Relay(_)) => {}
             }
         }
-        Err(Error::Late("the other device does not answer: `aimon pair` has to be running there"))
+        Err(late)
     }
 }
 
@@ -157,9 +165,52 @@ impl Joining {
     }
 }
 
-async fn looked(found: Option<Vec<u8>>) -> Option<Vec<u8>> {
-    if found.is_none() {
-        tokio::time::sleep(LOOK).await;
+/// A post in a folder that can't be read may be arriving: it is looked at again, and is somebody else's if it stays so.
+async fn arriving(why: Error) -> Error {
+    tracing::debug!("a post can't be read yet: {why}");
+    tokio::time::sleep(LOOK).await;
+    why
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// As whatever shares the folder brings them: by halves.
+    #[tokio::test]
+    async fn posts_that_are_arriving_are_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let address = Address::folder(dir.path()).unwrap();
+        Folder::begin(dir.path()).unwrap();
+        let (inviting, joining) =
+            (Inviting::Folder(Folder::open(dir.path()).unwrap()), Joining::open(&address).unwrap());
+        let posts = Folder::open(dir.path()).unwrap();
+        let id = [7; 16];
+        posts.post_request(&id, b"who").unwrap();
+        posts.post_answer(&id, b"som").unwrap();
+        let (mut looks, mut more) = (0, 0);
+        let whole = |post: &[u8]| -> Result<usize> {
+            if post.ends_with(b"body") { Ok(post.len()) } else { Err(PairingError::Stranger.into()) }
+        };
+        let rest = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join("invitations").join(format!("{}.{name}", "07".repeat(16)));
+            std::fs::write(path, bytes).unwrap();
+        };
+        let request = inviting.request(&id, |post| {
+            looks += 1;
+            rest("request", b"whoeverbody");
+            whole(post)
+        });
+        let answer = joining.answer(&id, |post| {
+            more += 1;
+            rest("answer", b"somebody");
+            whole(post)
+        });
+        assert_eq!((request.await.unwrap(), answer.await.unwrap()), (11, 8));
+        assert_eq!((looks, more), (2, 2));
+        // What else is wrong with one stays so.
+        let spent = inviting.request(&id, |_| Err::<(), _>(PairingError::Spent.into())).await;
+        assert_eq!(spent.unwrap_err().code(), "pairing-failed");
     }
-    found
 }

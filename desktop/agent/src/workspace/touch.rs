@@ -1,6 +1,7 @@
 //! Being in touch with the relay: once, or for as long as `aimon up` runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aimon_core::time::UtcMillis;
@@ -11,6 +12,7 @@ use aimon_replica::link::{self, Goal, Identity, Link, LinkError, Told};
 use aimon_replica::transport::{self, Address, Folder, Http, Options};
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
 
 use crate::agent::state::Agent;
 use crate::dates;
@@ -22,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a link waits before it is tried again: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+
+/// A link that lasted so long has worked, also where both sides never held the same.
+const LASTED: Duration = Duration::from_secs(60);
 
 /// How things stand between this device and its relay.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
@@ -44,7 +49,7 @@ pub async fn link(replica: &mut Replica) -> Result<Link> {
         return Err(aimon_replica::Error::NoWorkspace(replica.home().to_owned()).into());
     }
     let address = Address::parse(&replica.relay().await?.ok_or(Error::NoRelay)?)?;
-    Ok(Link::new(&address, &Options::of_environment(), None, dates::now)?)
+    Ok(Link::new(&address, &Options::of_environment(), dates::now)?)
 }
 
 /// How long a relay is waited for by whoever only looks whether it is there.
@@ -76,7 +81,7 @@ async fn ask(address: &Address, who: &Identity) -> Result<()> {
     let sign = |challenge: &[u8]| who.secret.sign(Purpose::Challenge, &who.workspace, challenge);
     match http.authenticate(&who.workspace, &who.device, sign).await {
         // It may not have heard yet that this device was admitted.
-        Err(transport::Error::Refused { code: Code::NotAMember, .. }) => drop(link::enter(&http, who, None).await?),
+        Err(transport::Error::Refused { code: Code::NotAMember, .. }) => drop(link::enter(&http, who).await?),
         done => drop(done?),
     }
     Ok(())
@@ -87,7 +92,7 @@ async fn ask(address: &Address, who: &Identity) -> Result<()> {
 /// # Errors
 /// It can't be reached; something was refused and waits here.
 pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
-    even(replica).await?;
+    even(replica, PATIENCE).await?;
     let mut held = replica.lock().await;
     let has_said = said::say(&mut held, dates::now()).await?;
     // Who syncs now and then has caught up now.
@@ -98,7 +103,7 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
     }
     drop(held);
     if has_said || has_sealed {
-        even(replica).await?
+        even(replica, PATIENCE).await?
     }
     let queue = replica.lock().await.queue().await?;
     let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
@@ -108,60 +113,72 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
     }
 }
 
-/// Until both hold the same, but for what was refused.
-async fn even(replica: &Mutex<Replica>) -> Result<()> {
+/// Until both hold the same, but for what was refused. A relay that says nothing for so long is not waited for.
+async fn even(replica: &Mutex<Replica>, patience: Duration) -> Result<()> {
     let mut link = self::link(&mut *replica.lock().await).await?;
-    let until = tokio::time::Instant::now() + PATIENCE;
+    let until = Instant::now() + patience;
     let mut wait = AGAIN.0;
-    let mut stood = progress(replica).await?;
     loop {
-        let mut refused: Option<Code> = None;
-        let mut told = |told| {
-            if let Told::Refused(code) = told {
-                refused = Some(code);
-            }
+        let heard = Heard::default();
+        let mut told = |told| heard.note(&told);
+        let done = tokio::select! {
+            done = link.run(replica, Goal::Even, &mut told) => Some(done),
+            () = heard.silence(replica, patience) => None,
         };
-        let done = tokio::time::timeout_at(
-            until.max(tokio::time::Instant::now() + PATIENCE),
-            link.run(replica, Goal::Even, &mut told),
-        );
-        match done.await {
-            Ok(Ok(())) => break,
-            Ok(Err(e)) if e.is_passing() && tokio::time::Instant::now() + wait < until => {
+        match done {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(e)) if e.is_passing() && Instant::now() + wait < until => {
                 tracing::debug!("once more: {e}");
                 tokio::time::sleep(wait).await;
                 wait *= 2;
             }
-            Ok(Err(e)) => return Err(e.into()),
-            Err(_elapsed) if refused.is_some() => break,
-            // A long history takes its time; as long as it moves it is not over.
-            Err(_elapsed) => {
-                let stands = progress(replica).await?;
-                if stands == stood {
-                    let relay = replica.lock().await.relay().await?.unwrap_or_default();
-                    let why = format!("it says nothing for {} s", PATIENCE.as_secs());
-                    return Err(transport::Error::Unreachable { relay, why }.into());
-                }
-                stood = stands;
+            Some(Err(e)) => return Err(e.into()),
+            None if heard.has_refused.load(Ordering::Relaxed) => return Ok(()),
+            None => {
+                let relay = replica.lock().await.relay().await?.unwrap_or_default();
+                let why = format!("it says nothing for {} s", patience.as_secs());
+                return Err(transport::Error::Unreachable { relay, why }.into());
             }
         }
     }
-    Ok(())
 }
 
-/// How much this device holds, and how much waits: it changes as long as something moves.
-async fn progress(replica: &Mutex<Replica>) -> Result<(usize, usize, usize)> {
-    let mut replica = replica.lock().await;
-    let waiting = replica.queue().await?.len();
-    let client = replica.client().await?;
-    Ok((waiting, client.log().all().count(), client.membership().statements().count()))
+/// What a link has told so far.
+#[derive(Default)]
+struct Heard {
+    /// How often the relay has said something that takes the two further.
+    count: AtomicU64,
+    has_refused: AtomicBool,
+}
+
+impl Heard {
+    fn note(&self, told: &Told) {
+        match told {
+            Told::Connected | Told::Heard => drop(self.count.fetch_add(1, Ordering::Relaxed)),
+            Told::Refused(_) => self.has_refused.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    /// Waits until nothing was heard for so long. A long history takes its time: what comes of it, what a relay that is refilled
+    /// acknowledges, and the work on either, are no silence.
+    async fn silence(&self, replica: &Mutex<Replica>, patience: Duration) {
+        loop {
+            let before = self.count.load(Ordering::Relaxed);
+            tokio::time::sleep(patience).await;
+            // Whoever works on what has come has the replica.
+            if self.count.load(Ordering::Relaxed) == before && replica.try_lock().is_ok() {
+                return;
+            }
+        }
+    }
 }
 
 /// Stays in touch, for as long as it is not dropped.
 pub async fn stay(agent: Arc<Agent>) {
     let state = agent.touch().clone();
     let even = Arc::new(Notify::new());
-    let mut wait = AGAIN.0;
+    let mut pace = Pace::default();
     let mut news = agent.changes();
     loop {
         let link = self::link(&mut *agent.replica().lock().await).await;
@@ -176,19 +193,22 @@ pub async fn stay(agent: Arc<Agent>) {
                 continue;
             }
         };
-        let mut has_connected = false;
         let mut told = |told| {
             let now: UtcMillis = dates::now();
             match told {
                 Told::Connected => {
-                    has_connected = true;
+                    pace.connected(Instant::now());
                     state.send_modify(|touch| (touch.is_connected, touch.problem) = (true, None));
                 }
                 Told::Even => {
+                    pace.even();
                     state.send_modify(|touch| touch.even_at = Some(now.0));
                     even.notify_one();
                 }
-                Told::Refused(code) => state.send_modify(|touch| touch.problem = Some(code.word().to_owned())),
+                Told::Heard => {}
+                Told::Refused(code) | Told::Failed(code) => {
+                    state.send_modify(|touch| touch.problem = Some(code.word().to_owned()));
+                }
                 Told::Cloned => tracing::warn!("another device writes under this one's id: it was cloned, or restored"),
             }
         };
@@ -201,8 +221,7 @@ pub async fn stay(agent: Arc<Agent>) {
             touch.is_connected = false;
             touch.problem = why.as_ref().map(|e| e.code().to_owned());
         });
-        // What works for a while is tried again soon; what does not, less and less often.
-        wait = if has_connected { AGAIN.0 } else { (wait * 2).min(AGAIN.1) };
+        let mut wait = pace.ended(Instant::now());
         if let Some(e) = &why {
             tracing::debug!("the relay is tried again in {wait:?}: {e}");
             if matches!(e, LinkError::Revoked) {
@@ -210,6 +229,38 @@ pub async fn stay(agent: Arc<Agent>) {
             }
         }
         tokio::time::sleep(jittered(wait)).await;
+    }
+}
+
+/// How soon a link is tried again: what has worked soon, what does not less and less often. That a relay lets the device in and then
+/// fails is nothing that works.
+struct Pace {
+    wait: Duration,
+    connected: Option<Instant>,
+    was_even: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { wait: AGAIN.0, connected: None, was_even: false }
+    }
+}
+
+impl Pace {
+    fn connected(&mut self, now: Instant) {
+        self.connected = Some(now);
+    }
+
+    fn even(&mut self) {
+        self.was_even = true;
+    }
+
+    /// The link has ended: how long to wait for the next one.
+    fn ended(&mut self, now: Instant) -> Duration {
+        let lasted = self.connected.take().is_some_and(|since| now.duration_since(since) >= LASTED);
+        let has_worked = std::mem::take(&mut self.was_even) || lasted;
+        self.wait = if has_worked { AGAIN.0 } else { (self.wait * 2).min(AGAIN.1) };
+        self.wait
     }
 }
 
@@ -238,3 +289,6 @@ fn jittered(wait: Duration) -> Duration {
     let _ = getrandom::fill(&mut byte);
     wait + wait / 2 * u32::from(byte[0]) / 255
 }
+
+#[cfg(test)]
+mod tests;

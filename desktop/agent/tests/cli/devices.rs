@@ -26,7 +26,7 @@ fn names_are_the_workspaces_and_two_identities_can_be_one() {
     let (laptop, tower) = (device(&listed, "laptop"), device(&listed, "tower"));
     let id = tower["id"].as_str().unwrap();
     assert_eq!((&tower["standing"], &tower["thisDevice"]), (&"member".into(), &false.into()), "{listed}");
-    assert_eq!((&laptop["thisDevice"], &listed["queue"]["chunks"]), (&true.into(), &0.into()), "{listed}");
+    assert_eq!((&laptop["thisDevice"], &listed["waiting"]["chunks"]), (&true.into(), &0.into()), "{listed}");
 
     // By its name, its id, and how that begins.
     for given in ["tower", id, &id[..35], &id[28..]] {
@@ -180,7 +180,7 @@ fn without_a_workspace_there_is_one_device() {
     let machine = settled(Machine::with_logs());
     machine.run(&["scan"]).fine();
     let listed = machine.run(&["device", "list", "--json"]).json();
-    assert_eq!((listed["devices"].as_array().unwrap().len(), &listed["queue"]), (1, &serde_json::Value::Null));
+    assert_eq!((listed["devices"].as_array().unwrap().len(), &listed["waiting"]), (1, &serde_json::Value::Null));
     let id = listed["devices"][0]["id"].as_str().unwrap().to_owned();
     machine.run(&["device", "rename", &id, "mine"]).fine();
     assert_eq!(labels(&machine.run(&BY_DEVICE).json()), [("mine".to_owned(), 5)]);

@@ -41,6 +41,27 @@ fn it_says_what_would_go_and_asks() {
     assert_eq!(calls(&machine), 5, "nothing went");
 }
 
+/// What is dated later than the purge stays, an answer as well.
+#[test]
+fn what_it_says_goes_is_what_goes() {
+    let machine = settled(Machine::with_logs());
+    let later = r#"{"timestamp":"2026-11-24T12:30:00.000Z","type":"event_msg","payload":{"type":"token_count","info":null,"rate_limits":{"primary":{"used_percent":12.5,"window_minutes":300,"resets_at":4000000000}}}}"#;
+    machine.write(
+        ".codex/sessions/2026/11/24/rollout-2026-11-24T12-30-00-0199a213-0000-7000-8000-000000000002.jsonl",
+        &format!("{later}\n"),
+    );
+    machine.run(&["scan"]).fine();
+    let goes = |args: &[&str]| {
+        let said = machine.run(&[&["purge", "--all", "--json"], args].concat()).json();
+        ["records", "answers"].map(|what| said[what].as_u64().unwrap())
+    };
+    assert_eq!(goes(&["--dry-run"]), [5, 1]);
+    assert_eq!(goes(&["--yes"]), [5, 1]);
+    let shown = machine.run(&["status", "--json", "--no-scan"]).json();
+    assert_eq!(shown["windows"].as_array().unwrap().len(), 1, "the later one is still there: {shown}");
+    assert_eq!(goes(&["--dry-run"]), [0, 0]);
+}
+
 #[test]
 fn alone_nothing_is_left_of_it_and_logs_bring_nothing_back() {
     let machine = settled(Machine::with_logs());

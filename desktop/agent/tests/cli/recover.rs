@@ -31,7 +31,7 @@ fn a_workspace_that_the_folder_does_not_know_is_not_begun_there() {
     let away = two.laptop.path("away");
     std::fs::rename(two.relay_folder(), &away).unwrap();
     std::fs::create_dir(two.relay_folder()).unwrap();
-    recover(&two.phrase, &[]).failed(1, "not-a-shared-folder");
+    recover(&two.phrase, &[]).failed(6, "not-a-shared-folder");
     std::fs::copy(away.join("aimon.folder"), two.relay_folder().join("aimon.folder")).unwrap();
     recover(&two.phrase, &[]).failed(1, "unknown-workspace");
     third.run(&["workspace", "show"]).failed(1, "no-workspace");
@@ -66,4 +66,37 @@ fn who_is_not_asked_is_not_let_in() {
     let fourth = settled(Machine::empty());
     fourth.pipe(&["workspace", "recover", "--relay", &two.relay()], &two.phrase).fine();
     assert_eq!(two.members(), 4);
+}
+
+/// Whoever looks on, or scrolls back later, sees none of it: typed word by word, or pasted in several lines.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_phrase_that_is_typed_is_not_shown() {
+    use std::io::{Read, Write};
+    let machine = settled(Machine::empty());
+    let program = env!("CARGO_BIN_EXE_aimon");
+    let mut command = std::process::Command::new("script");
+    let recover = format!("{program} workspace recover --relay https://relay.example");
+    command.args(["--quiet", "--return", "--command", &recover, "/dev/null"]);
+    for (name, value) in machine.command(&[]).get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let mut terminal = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("script, of util-linux");
+    let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("24 words") {
+        let mut some = [0; 1024];
+        let n = screen.read(&mut some).unwrap();
+        assert_ne!(n, 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&some[..n]);
+    }
+    keys.write_all(format!("{0}\n{0}\n", ["zoo"; 12].join(" ")).as_bytes()).unwrap();
+    screen.read_to_end(&mut shown).unwrap();
+    assert_eq!(terminal.wait().unwrap().code(), Some(1));
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("bad-phrase") && !shown.contains("zoo"), "{shown}");
 }

@@ -67,6 +67,10 @@ fn they_are_the_whole_workspaces() {
     let two = Two::paired();
     two.laptop.run(&["settings", "set", "zone", "Asia/Kathmandu"]).fine();
     two.laptop.run(&["settings", "set", "name", "Ours"]).fine();
+    let fewer = two.laptop.run(&["settings", "set", "retention", "30"]).fine();
+    assert!(!fewer.err.contains("come back"), "{fewer:?}");
+    let more = two.laptop.run(&["settings", "set", "retention", "31"]).fine();
+    assert!(more.err.contains("days that were not kept before don't come back by themselves"), "{more:?}");
     two.laptop.run(&["settings", "set", "retention", "30"]).fine();
     two.sync();
     let said = |machine: &Machine, key: &str| machine.run(&["settings", "get", key]).fine().out;

@@ -1,7 +1,7 @@
 //! What keeps a device from being in step is said where somebody looks for it.
 
-use crate::machine::Said;
-use crate::workspaces::{Two, line};
+use crate::machine::{Machine, Said};
+use crate::workspaces::{Two, line, settled};
 
 /// What `doctor` says wants attention: its exit code, and the words.
 fn attention(said: &Said) -> (i32, &str) {
@@ -87,4 +87,26 @@ fn sync_takes_in_what_is_new_first() {
     two.desktop.run(&["sync"]).fine();
     two.laptop.run(&["sync"]).fine();
     assert_eq!(calls(), 7);
+}
+
+/// A wrong date in a log, or a wrong clock, would else count where nobody looks.
+#[test]
+fn calls_of_the_future_count_and_are_told() {
+    let machine = settled(Machine::empty());
+    let lines = [("2099-01-01T10:00:00.000Z", 1), ("2026-11-25T11:00:00.000Z", 2)];
+    let lines: String = lines.iter().map(|(time, n)| line("s", *n, time, "model-a")).collect();
+    machine.write(".claude/projects/p/s.jsonl", &lines);
+    let said = machine.run(&["report"]).fine();
+    assert!(
+        said.err.contains("1 record dated more than a day ahead of the clock"),
+        "a zone explains the other: {said:?}"
+    );
+    assert_eq!(machine.run(&["scan", "--json"]).json()["datedAhead"], 0, "it was told");
+    let doctor = machine.run(&["doctor", "--json"]).json();
+    assert_eq!((&doctor["logs"]["datedAhead"], &doctor["database"]["records"]), (&1.into(), &2.into()), "{doctor}");
+    let said = machine.run(&["doctor"]).fine();
+    assert!(
+        attention(&said).1.contains("1 record in the logs is dated more than a day ahead of the clock"),
+        "{said:?}"
+    );
 }

@@ -137,3 +137,22 @@ fn a_workspace_goes_on_in_another_folder() {
     assert!(reports[0].contains("model-a"));
     assert_eq!(reports[0], reports[1]);
 }
+
+/// A workspace whose phrase nobody has seen is lost with its devices: it is not begun.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_its_phrase_shown_no_workspace_is_begun() {
+    let shared = TempDir::new().unwrap();
+    let laptop = settled(Machine::with_logs());
+    laptop.run(&["scan"]).fine();
+    let relay = format!("file://{}", shared.path().display());
+    for more in [&[][..], &["--json"]] {
+        let args = [&["workspace", "create", "--relay", &relay], more].concat();
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = Said::from(laptop.command(&args).stdout(full).stderr(Stdio::piped()).output().unwrap());
+        assert!(said.code == 4 && said.err.contains("error[output-failed]"), "{said:?}");
+        laptop.run(&["workspace", "show"]).failed(1, "no-workspace");
+    }
+    laptop.run(&["workspace", "create", "--relay", &relay]).fine();
+    laptop.run(&["workspace", "show"]).fine();
+}

@@ -84,6 +84,14 @@ fn one_chunk_has_one_spelling() {
     malformed([chunk.bytes(), &[0]].concat());
     malformed(chunk.bytes()[..chunk.bytes().len() - 1].to_vec());
     malformed(vec![]);
+    // The same within the header: its number of fields, a key, a value, the length of one.
+    let plain = Header { place: Place { part: 1, ..header().place }, ..header() }.encode();
+    let part_at = plain.windows(2).position(|two| two == [3, 1]).unwrap();
+    Header::decode(&plain).unwrap();
+    for (at, longer) in [(0, [0xb8, plain[0] & 31]), (1, [0x18, plain[1]]), (part_at + 1, [0x18, 1]), (2, [0x58, 16])] {
+        let other = [&plain[..at], &longer, &plain[at + 1..]].concat();
+        assert!(matches!(Header::decode(&other), Err(ChunkError::Malformed(_))), "{other:x?}");
+    }
     // Ids that are not ascending.
     let mut unsorted = header();
     unsorted.covers = vec![Short([2; 4]), Short([1; 4])];

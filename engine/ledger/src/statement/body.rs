@@ -226,6 +226,7 @@ impl Body {
     /// # Errors
     /// [`StatementError::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, StatementError> {
+        cbor::deterministic(bytes)?;
         let mut d = Decoder::new(bytes);
         let mut kind = None;
         let mut read = Read::default();
@@ -237,9 +238,6 @@ impl Body {
             }
             Ok(true)
         })?;
-        if d.position() != bytes.len() {
-            return Err(StatementError::Malformed("something behind the body".to_owned()));
-        }
         read.body(kind.ok_or_else(|| missing("kind"))?)
     }
 }

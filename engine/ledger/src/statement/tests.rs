@@ -138,6 +138,12 @@ fn what_is_missing_or_out_of_place_is_refused() {
     // 6 days.
     let retain = crate::cbor::write(|e| e.map(3)?.u8(1)?.u8(6)?.u8(2)?.bytes(&[1; 32])?.u8(12)?.u8(6)?.ok());
     malformed(&retain);
+    // A year, and the number of fields, with more bytes than they need.
+    let retain = examples()[6].1.encode().unwrap();
+    let days_at = retain.len() - 2;
+    assert_eq!(retain[days_at - 1..], [0x19, 1, 109]);
+    malformed(&[&retain[..days_at - 1], &[0x1a, 0, 0, 1, 109]].concat());
+    malformed(&[&[0xb8, retain[0] & 31], &retain[1..]].concat());
     assert_eq!(Statement::parse(vec![0; MOST_BYTES + 1]), Err(StatementError::TooLarge(MOST_BYTES + 1)));
 }
 

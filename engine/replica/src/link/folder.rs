@@ -1,6 +1,6 @@
 //! A shared folder: to sync is to read what one lacks and to write what it lacks.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aimon_core::sync::{Notice, Step};
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -25,15 +25,11 @@ pub(super) async fn run(
     told: &mut (dyn FnMut(Told) + Send),
 ) -> Result<(), LinkError> {
     told(Told::Connected);
-    let mut tidied: Option<UtcDay> = None;
     loop {
         let now = clock();
         exchange(replica, log, now, told).await?;
-        if tidied != Some(now.day()) {
-            tidy(replica, log).await?;
-            mend(replica, log, now.day()).await?;
-            tidied = Some(now.day());
-        }
+        tidy(replica, log, now.day()).await?;
+        mend(replica, log, now.day()).await?;
         told(Told::Even);
         if goal == Goal::Even {
             return Ok(());
@@ -63,7 +59,7 @@ async fn exchange(
     for id in &lacking {
         match log.statement(id)? {
             Found::Whole(bytes) => statements.push(bytes),
-            Found::Damaged | Found::Gone => is_whole = false,
+            Found::Damaged | Found::Gone => is_whole &= !is_young(log.statement_written(id)?),
         }
     }
     if !statements.is_empty() {
@@ -93,8 +89,7 @@ async fn exchange(
                 // The name says what it is; whether it is signed is looked at where it is taken in.
                 some.extend(Chunk::parse(content).ok());
             }
-            // It is still arriving.
-            Found::Damaged | Found::Gone => is_whole = false,
+            Found::Damaged | Found::Gone => is_whole &= !is_young(log.chunk_written(day, &id)?),
         }
         if bytes >= TOGETHER {
             let step = replica.take(std::mem::take(&mut some), now).await?;
@@ -123,6 +118,19 @@ async fn exchange(
     tell(step, told)?;
     put_statements(&mut replica, log, &listing).await?;
     Ok(replica.set_in_step(is_whole).await?)
+}
+
+/// How long a file that is not what its name says may still be arriving. An older one is damaged, and if nobody has what it was it
+/// stays so: that must not keep everybody from sealing until its day expires, or, of settings, for good.
+const ARRIVES: Duration = Duration::from_secs(86_400);
+
+/// Whether a file may still be arriving; one that has gone since it was listed may have made room for itself.
+fn is_young(written: Option<SystemTime>) -> bool {
+    let now = SystemTime::now();
+    written.is_none_or(|written| {
+        let apart = now.duration_since(written).unwrap_or_else(|ahead| ahead.duration());
+        apart < ARRIVES
+    })
 }
 
 async fn put_statements(replica: &mut Replica, log: &FolderLog, listing: &Listing) -> Result<(), LinkError> {
@@ -157,11 +165,16 @@ async fn mend(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Resul
     Ok(replica.set_folder_read_through(today).await?)
 }
 
-/// Removes what does not count any more.
-async fn tidy(replica: &Mutex<Replica>, log: &FolderLog) -> Result<(), LinkError> {
+/// Removes what does not count any more: once a day, and when a purge was heard of. It lists all that lies there, and reads what is
+/// not held here.
+async fn tidy(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Result<(), LinkError> {
+    let mut replica = replica.lock().await;
+    let state = (today, replica.client().await?.standing().purges.len() as u64);
+    if replica.folder_tidied().await? == Some(state) {
+        return Ok(());
+    }
     log.tidy(SystemTime::now())?;
     let listing = log.list()?;
-    let mut replica = replica.lock().await;
     let first = replica.client().await?.first_day();
     for (day, ids) in &listing.chunks {
         for id in ids {
@@ -181,7 +194,7 @@ async fn tidy(replica: &Mutex<Replica>, log: &FolderLog) -> Result<(), LinkError
             }
         }
     }
-    Ok(())
+    Ok(replica.set_folder_tidied(state).await?)
 }
 
 fn tell(step: Step, told: &mut (dyn FnMut(Told) + Send)) -> Result<(), LinkError> {

@@ -18,7 +18,6 @@ use aimon_ledger::frame::{self, Code, Frame, Hello, Want};
 use aimon_ledger::ids::{DeviceId, WorkspaceId};
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
-use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use crate::database::error;
@@ -102,8 +101,12 @@ pub enum Told {
     Connected,
     /// Both sides hold the same.
     Even,
+    /// The relay has said something that takes the two further: not that something was refused, or that it is still there.
+    Heard,
     /// A chunk was refused, and waits here.
     Refused(Code),
+    /// The relay could not take in a statement, and goes on without; or it ends the link, and this is why.
+    Failed(Code),
     /// Somebody else writes under this device's id.
     Cloned,
 }
@@ -112,7 +115,6 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Link {
     way: Way,
-    registration: Option<SecretString>,
     clock: fn() -> UtcMillis,
 }
 
@@ -136,17 +138,11 @@ pub struct Identity {
 }
 
 impl Link {
-    /// Prepares a link; nothing is sent yet. `registration` is what a relay may ask for to open a workspace; `clock` says what
-    /// time it is.
+    /// Prepares a link; nothing is sent yet. `clock` says what time it is.
     ///
     /// # Errors
     /// The address is none, or the certificates can't be used.
-    pub fn new(
-        address: &Address,
-        options: &transport::Options,
-        registration: Option<SecretString>,
-        clock: fn() -> UtcMillis,
-    ) -> Result<Self, LinkError> {
+    pub fn new(address: &Address, options: &transport::Options, clock: fn() -> UtcMillis) -> Result<Self, LinkError> {
         let way = match address {
             Address::Folder(path) => Way::Folder(path.clone()),
             Address::Relay(_) => {
@@ -154,7 +150,7 @@ impl Link {
                 Way::Relay { connector: Connector::new(http.clone()), http }
             }
         };
-        Ok(Self { way, registration, clock })
+        Ok(Self { way, clock })
     }
 
     /// Is in touch until the goal is reached, or something goes wrong. `told` hears what happens meanwhile.
@@ -177,7 +173,7 @@ impl Link {
             }
             Way::Relay { http, connector } => {
                 let who = replica.lock().await.who().await?;
-                let token = enter(http, &who, self.registration.as_ref()).await?;
+                let token = enter(http, &who).await?;
                 let mut connection = connector.connect(&token).await?;
                 told(Told::Connected);
                 let done = talk::talk(replica, &mut connection, goal, self.clock, told).await;
@@ -215,14 +211,15 @@ pub async fn hear(http: &Http, token: &Token, workspace: WorkspaceId) -> Result<
 }
 
 /// Lets a device in. A relay that does not know the workspace, or not yet the device, is told: statements carry their own proof.
+/// One that opens workspaces for its registration token alone has to be asked by somebody who has that (`aimon workspace move`).
 ///
 /// # Errors
 /// The relay can't be reached or refuses; [`LinkError::Revoked`] if it is no member.
-pub async fn enter(http: &Http, who: &Identity, registration: Option<&SecretString>) -> Result<Token, LinkError> {
+pub async fn enter(http: &Http, who: &Identity) -> Result<Token, LinkError> {
     let sign = |challenge: &[u8]| who.secret.sign(Purpose::Challenge, &who.workspace, challenge);
     match http.authenticate(&who.workspace, &who.device, sign).await {
         Err(transport::Error::Refused { code: Code::UnknownWorkspace | Code::NotAMember, .. }) => {
-            http.post_statements(&who.workspace, &who.statements, registration).await?;
+            http.post_statements(&who.workspace, &who.statements, None).await?;
         }
         other => return Ok(other?),
     }

@@ -7,6 +7,9 @@ use reqwest::Url;
 
 use super::Error;
 
+/// The most bytes of an address, as it is shown: a code that invites a device has no room for more.
+const MOST_BYTES: usize = 200;
+
 /// The address of a relay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
@@ -35,18 +38,24 @@ impl Address {
             // It may hold a password: it is not repeated.
             return Err(Error::Address { text: "…".to_owned(), why: "a name or password has no place in it" });
         }
-        match url.scheme() {
-            "https" | "http" if url.path() != "/" => Err(bad("a relay has no path")),
-            "http" if !is_loopback(&url) => Err(Error::NotEncrypted(text.to_owned())),
-            "https" | "http" => Ok(Self::Relay(Origin(url))),
+        let address = match url.scheme() {
+            "https" | "http" if url.path() != "/" => return Err(bad("a relay has no path")),
+            "http" if !is_loopback(&url) => return Err(Error::NotEncrypted(text.to_owned())),
+            "https" | "http" => Self::Relay(Origin(url)),
             "file" => {
                 let path = url.to_file_path().map_err(|()| bad("it is no folder of this machine"))?;
                 // Nothing that is synced lies there.
-                let is_root = path.parent().is_none();
-                if is_root { Err(bad("it is the root of the file system")) } else { Ok(Self::Folder(path)) }
+                if path.parent().is_none() {
+                    return Err(bad("it is the root of the file system"));
+                }
+                Self::Folder(path)
             }
-            _ => Err(bad("it begins with neither https:// nor file:///")),
+            _ => return Err(bad("it begins with neither https:// nor file:///")),
+        };
+        if address.to_string().len() > MOST_BYTES {
+            return Err(bad("it has over 200 bytes, each `%20` counting as three: no code could name it"));
         }
+        Ok(address)
     }
 
     /// The address of a folder.
@@ -155,5 +164,25 @@ mod tests {
             assert_eq!(e.code(), code, "{given}");
             assert!(!e.to_string().contains("secret") && !e.help().is_empty());
         }
+    }
+
+    #[test]
+    fn an_address_fits_into_a_code() {
+        let longest = format!("https://{}.example", "a".repeat(MOST_BYTES - "https://.example".len()));
+        assert_eq!(Address::parse(&longest).unwrap().to_string().len(), MOST_BYTES);
+        // As it is shown: a space in a folder's name takes three bytes.
+        let folder = format!("file:///{}a", "a ".repeat(60));
+        for longer in [longest.replace("https://", "https://a"), folder] {
+            let e = Address::parse(&longer).unwrap_err();
+            assert_eq!(e.code(), "bad-relay-address");
+            assert!(cfg!(windows) || e.to_string().contains("over 200 bytes"), "{e}");
+        }
+        // What fits a code, core says.
+        let keys = aimon_core::crypto::SecretKeys::of_seed([1; 32]).public();
+        let code = |relay: &str| {
+            let workspace = aimon_ledger::ids::WorkspaceId([1; 32]);
+            aimon_core::pairing::Code::new(relay, [1; 16], [1; 32], &workspace, &keys)
+        };
+        assert!(code(&longest).is_ok() && code(&format!("{longest}a")).is_err());
     }
 }

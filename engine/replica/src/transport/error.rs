@@ -172,7 +172,10 @@ fn refused(code: &Code) -> &'static str {
         Code::Rate => "it goes on by itself; what is new waits here",
         Code::Unavailable => "it goes on once the relay is well again; what is new waits here",
         Code::Other(word) => match word.as_str() {
-            "registration-closed" => "ask whoever runs the relay for its registration token",
+            "registration-closed" => {
+                "ask whoever runs the relay for its registration token: `--registration-stdin` reads it; where the relay was emptied, \
+                 `aimon workspace move` to the same address opens the workspace there again with it"
+            }
             "wrong-origin" => "use the address by which the relay knows itself",
             "invitation-spent" => {
                 "somebody has used the code already: if it was not you, begin again with `aimon pair`"

@@ -16,6 +16,7 @@ mod backlog;
 mod chunks;
 mod damage;
 mod documents;
+mod links;
 mod locked;
 mod migration;
 mod readings;

@@ -41,7 +41,7 @@ impl Scene {
 
     async fn exchange_of(&self, replica: &Mutex<Replica>, days: usize) -> Result<(), LinkError> {
         let address = Address::folder(self.shared.path()).unwrap();
-        let mut link = Link::new(&address, &transport::Options::default(), None, CLOCKS[days]).unwrap();
+        let mut link = Link::new(&address, &transport::Options::default(), CLOCKS[days]).unwrap();
         link.run(replica, Goal::Even, &mut |_| {}).await
     }
 
@@ -110,13 +110,65 @@ async fn a_day_is_sealed_by_who_has_found_the_folder_whole() {
     record(&mut *scene.replica.lock().await, &[call(4, 5, 0)]).await;
     fs::rename(scene.shared.path(), scene.shared.path().with_extension("away")).unwrap();
     let address = Address::folder(scene.shared.path());
-    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), None, CLOCKS[2]).unwrap();
+    let mut link = Link::new(&address.unwrap(), &transport::Options::default(), CLOCKS[2]).unwrap();
     let gone = link.run(&scene.replica, Goal::Even, &mut |_| {}).await;
     assert_eq!(gone.unwrap_err().code(), "no-shared-folder");
     assert_eq!(scene.seal(2).await, 0);
     fs::rename(scene.shared.path().with_extension("away"), scene.shared.path()).unwrap();
     scene.exchange(2).await;
     assert_eq!(scene.seal(2).await, 1);
+}
+
+/// A file that nobody can write anew, because nobody holds what it was, holds up nobody for good.
+#[tokio::test]
+async fn a_damaged_file_is_waited_for_as_long_as_it_may_be_arriving() {
+    let mut scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    record(&mut *scene.replica.lock().await, &[call(2, 7, 0)]).await;
+    scene.exchange(0).await;
+    let own = scene.world.a;
+    let cut = scene.world.calls(own, 0, &[call(3, 5, 0)]);
+    let unsaid = scene.world.say(super::world::B, What::Vouch { device: own, listed: vec![] });
+    let [day, statements] = ["chunks", "statements"].map(|what| scene.files(what)[0].parent().unwrap().to_owned());
+    let files =
+        [(day.join(cut.id().to_string()), cut.bytes()), (statements.join(unsaid.id().to_string()), unsaid.bytes())];
+    for (file, bytes) in &files {
+        fs::write(file, &bytes[..50]).unwrap();
+    }
+    for (arrived, (file, _)) in files.iter().enumerate() {
+        scene.exchange(1).await;
+        assert_eq!(scene.seal(1).await, 0, "{arrived} of two are known to be damaged");
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(86_401)).unwrap();
+    }
+    scene.exchange(1).await;
+    assert_eq!(scene.seal(1).await, 1);
+}
+
+/// It reads all that lies there and is not held here: not at every exchange.
+#[tokio::test]
+async fn what_does_not_count_is_removed_once_a_day_and_when_something_is_purged() {
+    let scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let day = scene.files("chunks")[0].parent().unwrap().to_owned();
+    let expired = day.with_file_name("2001-01-01");
+    let put = || {
+        fs::create_dir_all(&expired).unwrap();
+        fs::write(expired.join("ab".repeat(32)), b"old").unwrap();
+    };
+    put();
+    scene.exchange(0).await;
+    assert!(expired.exists(), "it was done today");
+    scene.exchange(1).await;
+    assert!(!expired.exists(), "a day later");
+    put();
+    let selection = aimon_core::sync::Selection::default();
+    let mut replica = scene.replica.lock().await;
+    replica.purge(UtcDay(0)..=UtcDay(1), &selection, CLOCKS[1]()).await.unwrap();
+    drop(replica);
+    scene.exchange(1).await;
+    assert!(!expired.exists(), "a purge");
 }
 
 /// All that lay there is lost, and the first that comes is a device that only the phrase knows: each gives the other its key.

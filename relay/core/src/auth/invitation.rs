@@ -1,4 +1,4 @@
-//! Invitations: where two devices that pair leave each other one message. Who makes one is a member; who comes by its id has a code.
+//! Invitations: where two devices that pair leave each other one post. Who makes one is a member; who comes by its id has a code.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub const INVITATION_MS: i64 = 10 * 60_000;
 /// How long it is known after that, so that whoever comes late hears why.
 const KNOWN_MS: i64 = 10 * 60_000;
 
-/// The most bytes of a message.
+/// The most bytes of a post.
 pub const MOST_BYTES: usize = 4 * 1024;
 
 /// How many one device may have open.
@@ -52,16 +52,16 @@ fn expired() -> Refusal {
     refusal("invitation-expired", "the code's ten minutes are over: ask for another one")
 }
 
-fn fits(message: &[u8]) -> Result<(), Refusal> {
-    let large = Refusal::new(Code::TooLarge, "a message between two devices that pair has at most 4 KiB");
-    if message.len() > MOST_BYTES { Err(large) } else { Ok(()) }
+fn fits(post: &[u8]) -> Result<(), Refusal> {
+    let large = Refusal::new(Code::TooLarge, "a post between two devices that pair has at most 4 KiB");
+    if post.len() > MOST_BYTES { Err(large) } else { Ok(()) }
 }
 
 impl Invitations {
     /// Makes one. Its maker may say so again.
     ///
     /// # Errors
-    /// `invitation-spent` if it is somebody else's or has a message, `invitation-expired`, `rate`.
+    /// `invitation-spent` if it is somebody else's or has a post, `invitation-expired`, `rate`.
     pub fn make(&mut self, id: InvitationId, by: Who, now: UtcMillis) -> Result<(), Refusal> {
         self.0.retain(|_, invitation| invitation.expires.0 + KNOWN_MS > now.0);
         if let Some(there) = self.0.get(&id) {
@@ -80,21 +80,21 @@ impl Invitations {
         Ok(())
     }
 
-    /// The joiner's message: the first one spends the invitation.
+    /// The joiner's post: the first one spends the invitation.
     ///
     /// # Errors
     /// `invitation-spent`, `invitation-expired`, `unknown-invitation`, `too-large`.
-    pub fn request(&mut self, id: &InvitationId, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
-        fits(&message)?;
+    pub fn request(&mut self, id: &InvitationId, post: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
+        fits(&post)?;
         let invitation = self.open(id, now)?;
         if invitation.request.is_some() {
             return Err(spent());
         }
-        invitation.request = Some(message);
+        invitation.request = Some(post);
         Ok(())
     }
 
-    /// The joiner's message, for whoever made the invitation; `None` as long as there is none.
+    /// The joiner's post, for whoever made the invitation; `None` as long as there is none.
     ///
     /// # Errors
     /// `unknown-invitation`, `invitation-expired`.
@@ -102,17 +102,17 @@ impl Invitations {
         Ok(self.own(id, by, now)?.request.clone())
     }
 
-    /// The inviter's message.
+    /// The inviter's post.
     ///
     /// # Errors
     /// `unknown-invitation`, `invitation-expired`, `too-large`.
-    pub fn answer(&mut self, id: &InvitationId, by: &Who, message: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
-        fits(&message)?;
-        self.own(id, by, now)?.answer = Some(message);
+    pub fn answer(&mut self, id: &InvitationId, by: &Who, post: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
+        fits(&post)?;
+        self.own(id, by, now)?.answer = Some(post);
         Ok(())
     }
 
-    /// The inviter's message, for whoever has the code; `None` as long as there is none.
+    /// The inviter's post, for whoever has the code; `None` as long as there is none.
     ///
     /// # Errors
     /// `unknown-invitation`, `invitation-expired`.

@@ -40,23 +40,5 @@ pub(crate) fn refusal(word: &str, text: &str) -> Refusal {
     Refusal { code: Code::Other(word.to_owned()), text: text.to_owned() }
 }
 
-/// Hexadecimal digits of a fixed count of bytes, in lower case.
-pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        *byte = value(pair[0])? << 4 | value(pair[1])?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests;

@@ -205,11 +205,3 @@ fn open_invitations_are_bounded() {
     assert_eq!(word(all.make([8; 16], maker, NOW)), "rate");
     all.make([8; 16], maker, later(INVITATION_MS)).unwrap();
 }
-
-#[test]
-fn hexadecimal_digits_have_one_spelling() {
-    assert_eq!(unhex::<2>("0aff"), Some([10, 255]));
-    for wrong in ["0aF0", "0a", "0a0a0", "0g00", "+a00"] {
-        assert_eq!(unhex::<2>(wrong), None, "{wrong}");
-    }
-}

@@ -3,7 +3,7 @@
 //! The library is given one algorithm and has no other, so that no header can choose one: see `PROVIDER`. It is not asked for the
 //! time either.
 
-use aimon_ledger::ids::{DeviceId, WorkspaceId};
+use aimon_ledger::ids::{DeviceId, WorkspaceId, unhex};
 use aimon_ledger::time::UtcMillis;
 use ed25519_dalek::ed25519::signature::Error as SignatureError;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Who, refusal, unhex};
+use super::{Who, refusal};
 use crate::relay::Refusal;
 
 /// How long a token holds, in milliseconds.

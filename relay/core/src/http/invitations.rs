@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use aimon_ledger::ids::unhex;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::body::Unread;
 use super::{Host, answer, member, wait_of};
-use crate::auth::{InvitationId, Invitations, refusal, unhex};
+use crate::auth::{InvitationId, Invitations, refusal};
 use crate::relay::Refusal;
 
 fn id_of(text: &str) -> Result<InvitationId, Refusal> {
@@ -52,9 +53,9 @@ pub(super) async fn make<H: Host>(State(host): State<H>, Path(id): Path<String>,
 
 pub(super) async fn request<H: Host>(State(host): State<H>, Path(id): Path<String>, asked: Unread) -> Response {
     answer::of(async {
-        let (id, message) = (id_of(&id)?, asked.whole().await?.to_vec());
+        let (id, post) = (id_of(&id)?, asked.whole().await?.to_vec());
         let now = host.now();
-        change(&host, |all| all.request(&id, message, now))?;
+        change(&host, |all| all.request(&id, post, now))?;
         Ok(Vec::new())
     })
     .await
@@ -71,9 +72,9 @@ pub(super) async fn requested<H: Host>(State(host): State<H>, Path(id): Path<Str
 pub(super) async fn answer<H: Host>(State(host): State<H>, Path(id): Path<String>, asked: Unread) -> Response {
     answer::of(async {
         let (id, who) = (id_of(&id)?, member(&host, asked.headers()).await?);
-        let message = asked.whole().await?.to_vec();
+        let post = asked.whole().await?.to_vec();
         let now = host.now();
-        change(&host, |all| all.answer(&id, &who, message, now))?;
+        change(&host, |all| all.answer(&id, &who, post, now))?;
         Ok(Vec::new())
     })
     .await

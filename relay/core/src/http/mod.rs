@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use aimon_ledger::cbor;
 use aimon_ledger::frame::{Code, Frame};
-use aimon_ledger::ids::WorkspaceId;
+use aimon_ledger::ids::{WorkspaceId, unhex};
 use aimon_ledger::time::UtcMillis;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 
 use self::body::{Unread, malformed};
-use crate::auth::{Auth, Who, refusal, unhex};
+use crate::auth::{Auth, Who, refusal};
 use crate::check::View;
 use crate::relay::{NOT_A_MEMBER, REGISTRATION_CLOSED, Refusal, Stated, UNKNOWN_WORKSPACE};
 
@@ -120,6 +120,22 @@ pub fn router<H: Host>(host: H) -> Router {
     small.merge(large).fallback(nowhere).method_not_allowed_fallback(not_so).with_state(host)
 }
 
+/// Whether a request to one of the routes is heard only with a token.
+pub fn takes_token(method: &Method, path: &str) -> bool {
+    let path = path.strip_prefix("/v1/").unwrap_or_default();
+    match path.split('/').collect::<Vec<_>>()[..] {
+        ["frames"] => *method == Method::POST,
+        ["invitations", _] => matches!(*method, Method::PUT | Method::GET | Method::DELETE),
+        ["invitations", _, "answer"] => *method == Method::PUT,
+        _ => false,
+    }
+}
+
+/// The token that a request shows.
+pub fn token_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+}
+
 /// Who shows this token, if that is a member still.
 ///
 /// # Errors
@@ -134,8 +150,7 @@ pub async fn authenticate<H: Host>(host: &H, token: Option<&str>) -> Result<Who,
 }
 
 async fn member<H: Host>(host: &H, headers: &HeaderMap) -> Result<Who, Refusal> {
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    authenticate(host, shown.and_then(|value| value.strip_prefix("Bearer "))).await
+    authenticate(host, token_of(headers)).await
 }
 
 fn wait_of(headers: &HeaderMap) -> Duration {

@@ -53,6 +53,9 @@ pub struct Config {
     pub quota: u64,
     /// The most bytes of statements that a workspace may hold.
     pub statement_quota: u64,
+    /// The most statements that a workspace may hold, however small: of each it is kept in memory which others it follows, so that
+    /// grows with the square of their number.
+    pub most_statements: u64,
     /// How many bytes may be on their way to a session that its socket has not taken. At most 4 MiB.
     pub window: u64,
     /// How many bytes of chunks go into one frame of what is caught up with.
@@ -66,6 +69,7 @@ impl Default for Config {
         Self {
             quota: 4 << 30,
             statement_quota: 16 << 20,
+            most_statements: 8_192,
             window: 512 << 10,
             frame_bytes: 128 << 10,
             idle_workspaces: 1_024,

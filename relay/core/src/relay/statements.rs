@@ -110,7 +110,8 @@ impl<S: Storage> Relay<S> {
         if workspace.membership.has(&statement.id()) {
             return Ok(Ok(None));
         }
-        if workspace.statement_bytes + statement.bytes().len() as u64 > self.config.statement_quota {
+        let bytes = workspace.statement_bytes + statement.bytes().len() as u64;
+        if bytes > self.config.statement_quota || workspace.statement_count >= self.config.most_statements {
             return Ok(Err(Refusal::new(Code::Quota, "the workspace has too many statements for this relay")));
         }
         match workspace.insert(statement.clone()) {

@@ -177,3 +177,40 @@ fn a_purge_by_statement_leaves_no_bytes_either() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_backup_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let relay = Relay::with(&People::with(&[1]), &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let (backup, restored) = (folder.path().join("deep/backup"), folder.path().join("restored"));
+    assert!(run(&relay.data, &["backup", backup.to_str().unwrap()]).status.success());
+    assert!(run(&restored, &["restore", backup.to_str().unwrap()]).status.success());
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for folder in [&backup, &restored] {
+        assert_eq!((mode(folder), mode(&folder.join("relay.sqlite"))), (0o700, 0o600), "{}", folder.display());
+    }
+}
+
+/// A folder that holds a database would be taken for a relay's that has lost its workspaces.
+#[test]
+fn a_relay_that_cannot_be_served_leaves_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&str, &[&str]); 5] = [
+        ("relay-plain-http", &["--listen", "0.0.0.0:0"]),
+        ("relay-no-origin", &["--listen", "0.0.0.0:0", "--behind-proxy"]),
+        ("relay-bad-origin", &["--listen", "127.0.0.1:0", "--origin", "relay.example"]),
+        ("relay-port", &["--listen", &taken]),
+        ("relay-port", &["--listen", "127.0.0.1:0", "--metrics", &taken]),
+    ];
+    for (code, args) in cases {
+        let data = folder.path().join("data");
+        let said = run(&data, &[&["serve"], args].concat());
+        let words = String::from_utf8(said.stderr).unwrap();
+        assert!(!said.status.success() && words.contains(&format!("error[{code}]")), "{args:?}: {words}");
+        assert!(!data.join("relay.sqlite").exists(), "{args:?}");
+    }
+}

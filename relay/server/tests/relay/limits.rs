@@ -105,3 +105,64 @@ fn a_workspace_is_opened_by_whoever_may() {
     assert_eq!((about["registration"].as_str(), about["protocol"][0].as_u64()), (Some("token"), Some(1)));
     assert_eq!(about["origins"][0].as_str(), Some(&*relay.url));
 }
+
+/// Asks until it is told that it asks too much; whether it is.
+fn is_bounded(mut ask: impl FnMut(u32) -> u16) -> bool {
+    (0..2_000).any(|n| ask(n) == 429)
+}
+
+#[test]
+fn an_address_may_ask_so_much_without_a_token_whatever_it_says_beside() {
+    let people = People::with(&[1]);
+    let relay = Relay::start(&["--behind-proxy", "--registration", "open"]);
+    assert_eq!(relay.state(&people, &[]).0, 200);
+    let token = format!("Bearer {}", relay.token(&people, 1).unwrap());
+    // A header that looks like a token is none; nor is one where none is asked for.
+    for (shown, address) in [("Bearer nobody", "203.0.113.1"), (&*token, "203.0.113.2")] {
+        let headers = [("Authorization", shown), ("X-Forwarded-For", address)];
+        assert!(is_bounded(|_| relay.http("POST", "/v1/challenge", &headers, &[]).0), "{shown}");
+    }
+    assert_eq!(relay.http("GET", "/v1", &[("X-Forwarded-For", "203.0.113.3")], &[]).0, 200, "another one's turn");
+    // Whoever is known may ask on, from the same address.
+    let headers = [("Authorization", &*token), ("X-Forwarded-For", "203.0.113.2")];
+    let path = format!("/v1/invitations/{}", "0".repeat(32));
+    for _ in 0..300 {
+        assert_eq!(relay.http("DELETE", &path, &headers, &[]).0, 404);
+    }
+    // What stands before the proxy's own word was said by whoever asks; one customer has many IPv6 addresses.
+    assert!(is_bounded(|n| {
+        let said = format!("198.51.100.{}", n % 250);
+        relay.http("GET", "/v1", &[("X-Forwarded-For", &said), ("X-Forwarded-For", "203.0.113.4")], &[]).0
+    }));
+    assert!(is_bounded(|n| {
+        relay.http("GET", "/v1", &[("X-Forwarded-For", &format!("198.51.100.1, 2001:db8::{n:x}"))], &[]).0
+    }));
+}
+
+/// What is let through unbounded asks for a token, and the other way round.
+#[test]
+fn routes_that_take_a_token_refuse_whoever_has_none() {
+    use aimon_relay_core::http::takes_token;
+    let relay = Relay::start(&[]);
+    let (invitation, workspace) = (format!("/v1/invitations/{}", "0".repeat(32)), "0".repeat(64));
+    let paths = [
+        "/v1".to_owned(),
+        "/v1/challenge".to_owned(),
+        "/v1/token".to_owned(),
+        format!("/v1/workspaces/{workspace}/statements"),
+        "/v1/frames".to_owned(),
+        format!("{invitation}/answer"),
+        invitation,
+        "/v1/nothing".to_owned(),
+    ];
+    let mut taking = 0;
+    for path in &paths {
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            let (_, body) = relay.http(method, path, &[], &[]);
+            let is_asked = String::from_utf8_lossy(&body).contains("\"token-missing\"");
+            assert_eq!(takes_token(&method.parse().unwrap(), path), is_asked, "{method} {path}");
+            taking += usize::from(is_asked);
+        }
+    }
+    assert_eq!(taking, 5);
+}

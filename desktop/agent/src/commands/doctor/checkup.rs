@@ -82,7 +82,7 @@ struct Workspace {
     /// With which exit code that ends.
     #[serde(skip)]
     exit: u8,
-    queue: WaitingJson,
+    waiting: WaitingJson,
     /// Chunks whose key is not here yet.
     waiting_for_a_key: u64,
     /// Chunks of revoked devices that nobody has listed.
@@ -232,6 +232,15 @@ impl Checkup {
             let what = unreadable(self.logs.files_unreadable);
             problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
         }
+        if self.logs.dated_ahead > 0 {
+            let (what, are) =
+                (count(self.logs.dated_ahead, "record"), if self.logs.dated_ahead == 1 { "is" } else { "are" });
+            problems.push(format!(
+                "{what} in the logs {are} dated more than a day ahead of the clock, {}: one of the two is wrong. Figures count each on the day \
+                 that its log names.",
+                self.clock.now
+            ));
+        }
         if !self.prices.unpriced_models.is_empty() {
             problems.push(format!(
                 "No price is known for {}: set AIMON_PRICES to a file that has it, or wait for a newer aimon.",
@@ -304,7 +313,7 @@ impl Workspace {
             trouble: trouble.as_ref().map(|e| e.code().to_owned()),
             words: trouble.as_ref().map(|e| format!("{e} ({}): {}.", e.code(), e.help())),
             exit: trouble.as_ref().map_or(exit::OK, trouble_exit),
-            queue: WaitingJson::of(&waiting),
+            waiting: WaitingJson::of(&waiting),
             waiting_for_a_key: health.map_or(0, |health| health.waiting),
             set_aside: health.map_or(0, |health| health.set_aside),
             withheld,
@@ -316,9 +325,9 @@ impl Workspace {
         let mut fact = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {}\n", visible(value)));
         fact("id", &self.id);
         fact("relay", self.relay.as_deref().unwrap_or("none"));
-        let why = self.queue.reason.as_deref().map_or_else(String::new, |why| format!(", refused: {why}"));
-        let since = self.queue.since.as_deref().map_or_else(String::new, |since| format!(", since {since}"));
-        fact("waiting", &format!("{}{since}{why}", count(self.queue.chunks, "chunk")));
+        let why = self.waiting.reason.as_deref().map_or_else(String::new, |why| format!(", refused: {why}"));
+        let since = self.waiting.since.as_deref().map_or_else(String::new, |since| format!(", since {since}"));
+        fact("waiting", &format!("{}{since}{why}", count(self.waiting.chunks, "chunk")));
         let mut notable = |n: u64, what: &str| {
             if n > 0 {
                 text.push_str(&format!("  {} {what}\n", count(n, "chunk")));

@@ -10,10 +10,10 @@
 //! them up in this order, and answers are taken in it, too. An answer that is lost may have had frames in it, so the session is
 //! over then, and the next one begins with a hello: nothing is asked for twice here.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use aimon_ledger::frame;
+use aimon_ledger::ids::hex;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use reqwest::Method;
@@ -52,12 +52,7 @@ impl Session {
     pub(super) fn new(http: &Http, token: &Token) -> Result<Self, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|e| http.unreachable(format!("no random bytes: {e}")))?;
-        let mut id = String::new();
-        for byte in random {
-            // Writing to a text does not fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        Ok(Self { http: http.clone(), token: token.clone(), id, turn: 0 })
+        Ok(Self { http: http.clone(), token: token.clone(), id: hex(&random), turn: 0 })
     }
 
     /// The next request.

@@ -71,6 +71,15 @@ impl Files {
         }
     }
 
+    /// When a file was written last; `None` if there is no such file, or its file system keeps no times.
+    pub(super) fn written(&self, path: &Path) -> Result<Option<SystemTime>, Error> {
+        match self.root.symlink_metadata(path) {
+            Ok(is) => Ok(is.modified().ok().map(|at| at.into_std())),
+            Err(e) if is_none(&e) => Ok(None),
+            Err(e) => Err(self.failed(path, e)),
+        }
+    }
+
     /// Writes a file whole, under a name of its own first. Its folder is not synced yet.
     pub(super) fn put(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = folder.join(name);

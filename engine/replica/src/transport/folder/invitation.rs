@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use aimon_core::pairing::HOLDS_MS;
 use aimon_ledger::frame::Code;
+use aimon_ledger::ids::{hex, unhex};
 
 use super::Folder;
 use crate::transport::Error;
@@ -16,8 +17,7 @@ pub(super) const FOLDER: &str = "invitations";
 const MOST_POST: usize = 4096;
 
 fn name(invitation: &[u8; 16], kind: &str) -> String {
-    let digits: String = invitation.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{digits}.{kind}")
+    format!("{}.{kind}", hex(invitation))
 }
 
 fn path(invitation: &[u8; 16], kind: &str) -> PathBuf {
@@ -27,9 +27,7 @@ fn path(invitation: &[u8; 16], kind: &str) -> PathBuf {
 /// Whether a file's name is a post's.
 fn is_post(name: &str) -> bool {
     let digits = name.strip_suffix(".request").or_else(|| name.strip_suffix(".answer"));
-    digits.is_some_and(|digits| {
-        digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
-    })
+    digits.is_some_and(|digits| unhex::<16>(digits).is_some())
 }
 
 impl Folder {

@@ -167,6 +167,22 @@ impl FolderLog {
         self.found(&path, statement::MOST_BYTES, |bytes| StatementId::of(bytes) == *id)
     }
 
+    /// When a chunk's file was written, as far as that is known.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn chunk_written(&self, day: Option<UtcDay>, id: &ChunkId) -> Result<Option<SystemTime>, Error> {
+        self.files().written(&self.day(day).join(id.to_string()))
+    }
+
+    /// When a statement's file was written.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn statement_written(&self, id: &StatementId) -> Result<Option<SystemTime>, Error> {
+        self.files().written(&self.statements().join(id.to_string()))
+    }
+
     fn found(&self, path: &Path, most: usize, is_whole: impl Fn(&[u8]) -> bool) -> Result<Found, Error> {
         Ok(match self.files().read(path, most)? {
             Some(bytes) if is_whole(&bytes) => Found::Whole(bytes),

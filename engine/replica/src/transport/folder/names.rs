@@ -1,5 +1,6 @@
 //! The names of files and folders. Only the one spelling that is written here is read.
 
+use aimon_ledger::ids::unhex;
 use aimon_ledger::time::UtcDay;
 
 /// The folder of what has no day.
@@ -7,18 +8,7 @@ const NO_DAY: &str = "settings";
 
 /// An id: 64 lower-case hexadecimal digits.
 pub(super) fn id(name: &str) -> Option<[u8; 32]> {
-    let digit = |b: u8| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, []) = name.as_bytes().as_chunks::<2>() else { return None };
-    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok()?;
-    let mut id = [0; 32];
-    for (byte, [high, low]) in id.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(id)
+    unhex(name)
 }
 
 /// A day's folder: its date. A day outside of the years 0 to 9999 has none, and stands as its number, `day-800000000`.

@@ -1,8 +1,8 @@
 //! Invitations: two posts that a relay keeps for ten minutes, so that two devices find each other.
 
-use std::fmt::Write;
 use std::time::Duration;
 
+use aimon_ledger::ids::hex;
 use reqwest::{Method, RequestBuilder, StatusCode};
 
 use super::{Http, Token, call};
@@ -12,12 +12,7 @@ use crate::transport::Error;
 const MOST_POST: usize = 4096;
 
 fn path(invitation: &[u8; 16]) -> String {
-    let mut path = "/v1/invitations/".to_owned();
-    for byte in invitation {
-        // Writing to a text does not fail.
-        let _ = write!(path, "{byte:02x}");
-    }
-    path
+    format!("/v1/invitations/{}", hex(invitation))
 }
 
 impl Http {

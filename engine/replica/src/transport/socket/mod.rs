@@ -87,7 +87,6 @@ where
     let (mut sink, mut source) = stream.split();
     let lost = |e: SocketError| match e {
         SocketError::Capacity(e) => Error::Protocol(e.to_string()),
-        SocketError::Protocol(e) => Error::Unreachable { relay: relay.clone(), why: e.to_string() },
         e => Error::Unreachable { relay: relay.clone(), why: e.to_string() },
     };
     let read = async {

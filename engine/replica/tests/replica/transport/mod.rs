@@ -3,7 +3,7 @@
 mod calls;
 mod connections;
 mod folder;
-mod relay;
+pub mod relay;
 
 use aimon_ledger::frame::{Frame, Hello, Want};
 use aimon_ledger::signature::Purpose;

@@ -1,14 +1,15 @@
 //! A small relay that keeps to `schema/protocol.md`, "HTTP", and can be told to misbehave. It checks no membership and stores
 //! nothing on a disk: what it is for is what travels.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aimon_core::crypto::SecretKeys;
 use aimon_ledger::cbor;
+use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
-use aimon_ledger::frame::{self, Frame, Outcome, Welcome};
+use aimon_ledger::frame::{self, Code, Frame, Outcome, Welcome};
 use aimon_ledger::ids::{ChunkId, DeviceId, StatementId, WorkspaceId};
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
@@ -51,6 +52,8 @@ pub struct Faults {
     pub overtaken: bool,
     /// What a socket gets instead of a welcome.
     pub says: Option<Message>,
+    /// Statements that a session brings are not taken in, for this reason.
+    pub takes_no_statements: Option<Code>,
 }
 
 /// A joiner's post, or an inviter's.
@@ -73,6 +76,19 @@ pub struct Held {
     pub targets: Vec<String>,
     sessions: HashMap<String, Arc<Session>>,
     pub seq: u64,
+    /// Whose relay it is, if not DEVICE's.
+    pub who: Option<(WorkspaceId, DeviceId, SecretKeys)>,
+    /// The chunks among what was pushed.
+    pub chunks: Vec<Chunk>,
+}
+
+impl Held {
+    fn who(&self) -> (WorkspaceId, DeviceId, SecretKeys) {
+        match &self.who {
+            Some((workspace, device, secret)) => (*workspace, *device, SecretKeys::of_seed(*secret.seed())),
+            None => (WORKSPACE, DEVICE, keys()),
+        }
+    }
 }
 
 /// One device's session: what is to be sent to it.
@@ -184,11 +200,24 @@ impl Relay {
                 let outcomes = chunks.iter().map(|chunk| {
                     let mut held = self.held();
                     held.seq += 1;
+                    held.chunks.extend(Chunk::parse(chunk.clone()));
                     (ChunkId::of(chunk), Outcome::Accepted(held.seq))
                 });
                 session.say(Frame::Outcomes(outcomes.collect()));
             }
             Frame::Ping(n) => session.say(Frame::Pong(n)),
+            Frame::Digest { .. } => {
+                let mut sums: BTreeMap<Place, Sum> = BTreeMap::new();
+                for chunk in &self.held().chunks {
+                    sums.entry(chunk.header().place).or_default().add(&chunk.id());
+                }
+                session.say(Frame::Digest { sums: sums.into_iter().collect(), more: false });
+            }
+            Frame::Statements(_) => {
+                if let Some(code) = self.held().faults.takes_no_statements.clone() {
+                    session.say(Frame::Failed { code, text: "no, and this is why".to_owned() });
+                }
+            }
             _ => {}
         }
     }
@@ -213,7 +242,7 @@ async fn about(State(relay): State<Relay>) -> String {
 async fn challenge(State(relay): State<Relay>, body: Bytes) -> Response {
     let mut d = Decoder::new(&body);
     assert_eq!(d.array().unwrap(), Some(3));
-    assert_eq!(d.bytes().unwrap(), WORKSPACE.0);
+    assert_eq!(d.bytes().unwrap(), relay.held().who().0.0);
     let device: [u8; 16] = d.bytes().unwrap().try_into().unwrap();
     let origin = d.str().unwrap();
     if origin != relay.origin() {
@@ -232,11 +261,12 @@ async fn token(State(relay): State<Relay>, body: Bytes) -> Response {
     let mut d = Decoder::new(&body);
     assert_eq!(d.array().unwrap(), Some(4));
     let workspace = WorkspaceId(d.bytes().unwrap().try_into().unwrap());
-    assert_eq!((workspace, d.bytes().unwrap()), (WORKSPACE, &DEVICE.0[..]));
+    let mut held = relay.held();
+    let (known, device, keys) = held.who();
+    assert_eq!((workspace, d.bytes().unwrap()), (known, &device.0[..]));
     let challenge = d.bytes().unwrap().to_vec();
     let signature: [u8; 64] = d.bytes().unwrap().try_into().unwrap();
-    let key = ed25519_dalek::VerifyingKey::from_bytes(&keys().public().signing).unwrap();
-    let mut held = relay.held();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&keys.public().signing).unwrap();
     match held.challenges.insert(challenge.clone(), true) {
         Some(false) if Purpose::Challenge.is_signed(&workspace, &challenge, &signature, &key) => {}
         Some(true) => return refuse(StatusCode::FORBIDDEN, "challenge-spent"),
@@ -309,7 +339,8 @@ async fn talk(relay: Relay, mut socket: WebSocket) {
     loop {
         let say: Vec<Frame> = session.outbox.lock().unwrap().drain(..).collect();
         for frame in say {
-            let is_over = matches!(frame, Frame::Failed { .. });
+            let goes_on = relay.held().faults.takes_no_statements.is_some();
+            let is_over = matches!(frame, Frame::Failed { .. }) && !goes_on;
             if socket.send(Message::Binary(frame.encode().unwrap().into())).await.is_err() || is_over {
                 return;
             }

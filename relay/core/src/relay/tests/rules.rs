@@ -210,3 +210,24 @@ fn statements_prove_themselves_and_open_a_workspace_only_where_it_may_be() {
     assert!(said.iter().any(|said| said.to == s(2) && said.frame == Frame::Statements(all.clone())));
     assert!(said.iter().any(|said| said.to == s(1) && matches!(&said.frame, Frame::Statements(new) if new.len() == 2)));
 }
+
+/// Tiny ones as well: what each follows takes memory that grows with their number.
+#[test]
+fn a_workspace_has_so_many_statements_and_no_more() {
+    let mut people = People::with(&[1, 2]);
+    let config = Config { most_statements: 4, ..Config::default() };
+    let mut relay = Relay::new(Memory::default(), config, NOW).unwrap();
+    let workspace = people.workspace();
+    assert_eq!(relay.statements(&workspace, people.all(), true, NOW).unwrap().taken, 3);
+    let retain = |days| What::Retain(Retention::of(days).unwrap());
+    let [fourth, fifth] = [8, 9].map(|days| people.say(Author::Phrase, retain(days)));
+    let refused = relay.statements(&workspace, vec![fourth.clone(), fifth.clone()], false, NOW).unwrap_err();
+    assert_eq!(refused.code, Code::Quota);
+    relay.commit();
+    // Those that are held come again with everything else.
+    let held = [people.all()[..3].to_vec(), vec![fourth]].concat();
+    assert_eq!(relay.statements(&workspace, held, false, NOW).unwrap().taken, 0);
+    // As they do when they are read from the storage.
+    let mut relay = Relay::new(relay.into_storage(), config, NOW).unwrap();
+    assert_eq!(relay.statements(&workspace, vec![fifth], false, NOW).unwrap_err().code, Code::Quota);
+}

@@ -66,7 +66,7 @@ impl Place {
 
     /// Brings both sides together; since when they were in touch.
     async fn meet(&self, replica: &Mutex<Replica>) -> Instant {
-        let mut link = Link::new(&self.address, &transport::Options::default(), None, now).unwrap();
+        let mut link = Link::new(&self.address, &transport::Options::default(), now).unwrap();
         let mut began = Instant::now();
         let mut told = |told| {
             if told == Told::Connected {
