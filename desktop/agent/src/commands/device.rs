@@ -220,7 +220,7 @@ async fn revoke(replica: Replica, device: DeviceId, yes: bool, labels: &Labels) 
     {
         let mut replica = replica.lock().await;
         let standing = replica.client().await?.standing();
-        if standing.former.contains_key(&device) {
+        if standing.revoked.contains_key(&device) {
             replica.settle().await;
             return output::print(&format!("{label} is out already.\n"));
         }

@@ -48,7 +48,7 @@ async fn readings_are_a_function_of_what_was_said() {
     let right = readings(&mut replica).await;
     assert_eq!(tokens(&right), [(1, 403), (2, 1)]);
     drop(replica);
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(readings(&mut reader).await, right);
     let mut replica = open(&home).await;
     assert_eq!(readings(&mut replica).await, right);
@@ -75,7 +75,7 @@ async fn a_reader_ahead_of_the_readings_shows_what_is_there() {
     say(&mut replica, [usage(0, 0, 0, 5)]).await;
     readings(&mut replica).await;
     say(&mut replica, [usage(0, 0, 1, 6), usage(0, 1, 1, 1)]).await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(tokens(&readings(&mut reader).await), [(0, 7)]);
 }
 

@@ -171,7 +171,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             return Err(Broken::Unpurged { node: *n, events: purged });
         }
     }
-    let former = &client.standing().former;
+    let revoked = &client.standing().revoked;
     let day_of = |event: &u64| world.told.get(event).map(|told| told.event.day());
     let mut expected: BTreeMap<u64, Option<UtcDay>> =
         members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
@@ -184,7 +184,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     expected.extend(vouched.filter(|(_, day)| is_recent(day) && !reached(day)));
     // What a revoked device has pushed counts as far as it is listed. Where a purge reaches, what remains is written anew by who
     // purges, as far as it holds it, and by the author: if that one is lost, what nobody else had fetched is too.
-    if former.is_empty() {
+    if revoked.is_empty() {
         let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, day_of(event)?)));
         expected.extend(acknowledged.filter(|(_, day)| is_recent(day) && !reached(day)));
     }
