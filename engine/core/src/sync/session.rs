@@ -215,9 +215,7 @@ impl Client {
                 self.session.is_due = true;
             }
             self.session.compared = Some(now.day());
-            if let Ok(given) = self.give_keys() {
-                step.join(given);
-            }
+            step.join(self.give_keys());
         }
         self.pump(&mut step);
         step
@@ -331,9 +329,7 @@ impl Client {
         let is_same = welcome.is_some_and(|welcome| welcome.digest == self.total(welcome.first_day));
         self.session.is_even = is_same || self.has(Fault::TrustTheCursor);
         self.session.is_due |= !self.session.is_even;
-        if let Ok(given) = self.give_keys() {
-            step.join(given);
-        }
+        step.join(self.give_keys());
         self.pump(&mut step);
         step
     }
