@@ -1,6 +1,6 @@
 //! The talk with a relay: hello, catching up, pushing.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
@@ -115,7 +115,7 @@ pub(super) struct Session {
     flying: HashMap<ChunkId, usize>,
     flying_bytes: usize,
     /// What the relay lacks beside the queue.
-    pub(super) offers: VecDeque<ChunkId>,
+    pub(super) offers: BTreeSet<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
     /// Those of them that the relay holds a snapshot of, as it says.
@@ -356,7 +356,7 @@ impl Client {
                 Outcome::Accepted(seq) => {
                     self.session.accepted = self.session.accepted.max(seq);
                     // Nothing of anybody else's lies between.
-                    if seq == self.cursor + 1 {
+                    if self.cursor.checked_add(1) == Some(seq) {
                         self.cursor = seq;
                         step.write.cursor = Some(seq);
                     }
@@ -388,10 +388,15 @@ impl Client {
         if matches!(code, Code::Quota | Code::Rate | Code::Unavailable) {
             self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
         }
+        if self.queue.has(&id) && self.has(Fault::DropRefused) {
+            return self.forget(&id, &mut step.write);
+        }
+        // What repair has offered waits as well from here on. What a relay does not keep any more it will never want.
+        let may_wait = code != Code::Expired && self.log.state(&id) == Some(State::Live);
+        if may_wait && !self.has(Fault::OfferOnce) && self.queue.push(id, true) {
+            step.write.queued.push(id);
+        }
         if self.queue.has(&id) {
-            if self.has(Fault::DropRefused) {
-                return self.forget(&id, &mut step.write);
-            }
             self.queue.refuse(&id, Some(code.clone()));
             step.write.refused.push((id, code.clone()));
         }
@@ -415,7 +420,12 @@ impl Client {
             return;
         }
         let (mut pushes, mut bytes, mut flying) = (vec![Vec::new()], 0, self.session.flying_bytes);
+        let mut chosen = HashSet::new();
         for id in self.pushable() {
+            // What waits may be wanted as well.
+            if !chosen.insert(id) {
+                continue;
+            }
             let size = self.size(&id);
             if flying > 0 && flying + size > WINDOW {
                 break;

@@ -19,6 +19,7 @@ use crate::units::Tokens;
 
 mod members;
 mod purges;
+mod talk;
 
 const DAY: UtcDay = UtcDay(20_700);
 const NOON: UtcMillis = UtcMillis(20_700 * 86_400_000 + 43_200_000);
