@@ -90,6 +90,11 @@ impl Queue {
         }
     }
 
+    /// Whether something waits for the next tick.
+    fn has_patient(&self) -> bool {
+        self.waiting.values().any(|waiting| !waiting.urgent)
+    }
+
     fn hurry(&mut self) {
         self.waiting.values_mut().for_each(|waiting| waiting.urgent = true);
     }
@@ -451,6 +456,10 @@ impl Client {
         self.session.offers.retain(|offer| !flying.contains_key(offer));
         if self.session.flying.is_empty() && self.pushable().next().is_none() {
             self.say_lacking(step);
+            // Until a purge is said the two sides differ, and it may wait for what leaves with the next tick.
+            if self.session.has_unsaid && self.queue.has_patient() {
+                return;
+            }
             if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
             } else if self.session.is_even && !self.session.told {
