@@ -28,6 +28,8 @@ pub enum Broken {
     Restless { what: String },
     /// Two devices, or a device and the relay, hold different chunks.
     Apart { what: String },
+    /// A device and a relay that hides nothing from it go on differing after repair: it hangs up.
+    Uneven { node: usize },
     /// Two devices show different events.
     Different { first: usize, second: usize, events: BTreeSet<u64> },
     /// Events that were durable are gone.
@@ -63,6 +65,9 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The first thing that does not hold.
 pub fn all(world: &mut World) -> Result<(), Broken> {
+    if let Some(node) = world.uneven {
+        return Err(Broken::Uneven { node });
+    }
     world.look_back();
     let members: Vec<usize> = world.members();
     let members: Vec<(usize, &Node)> = members.into_iter().filter_map(|n| Some((n, world.nodes.get(n)?))).collect();
