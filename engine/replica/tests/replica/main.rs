@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 mod backlog;
+mod catching_up;
 mod chunks;
 mod damage;
 mod documents;

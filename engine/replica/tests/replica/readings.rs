@@ -95,3 +95,30 @@ async fn readings_of_expired_days_are_gone() {
     let held: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM readings").fetch_one(&mut db).await.unwrap();
     assert_eq!(held, 1);
 }
+
+/// Names by the thousand, as nobody but an attacker writes them: they take nothing else out of the figures, and what is derived is
+/// read after a restart and beside the writer, and comes out the same when it is made anew.
+#[tokio::test]
+async fn absurdly_many_names_take_nothing_else_away() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    let of = |account: &str| {
+        let mut answer = usage(1, 0, 0, 1);
+        answer.key.account = account.into();
+        answer
+    };
+    let (mut wide, mut deep) = (of("wide"), of("deep"));
+    wide.rows[0].measures = (0..3_000).map(|m| (format!("m{m}").into(), 1)).collect();
+    deep.key.dimensions = (0..100).map(|d| format!("d{d}").into()).collect();
+    deep.rows[0].values = vec!["v".into(); 100];
+    say(&mut replica, [usage(1, 3, 0, 10), wide, deep]).await;
+    let right = readings(&mut replica).await;
+    assert_eq!(tokens(&right), [(1, 10 + 1_024)]);
+    drop(replica);
+    assert_eq!(readings(&mut Replica::open_read(home.path()).await.unwrap()).await, right);
+    let mut replica = open(&home).await;
+    assert_eq!(readings(&mut replica).await, right);
+    replica.rebuild().await.unwrap();
+    assert_eq!(readings(&mut replica).await, right);
+    assert_eq!(replica.quarantined().await.unwrap(), 0);
+}
