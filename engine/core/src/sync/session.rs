@@ -90,6 +90,11 @@ impl Queue {
         }
     }
 
+    fn is_refused(&self, id: &ChunkId) -> bool {
+        let waiting = self.numbers.get(id).and_then(|n| self.waiting.get(n));
+        waiting.is_some_and(|waiting| waiting.refused.is_some())
+    }
+
     /// Whether something waits for the next tick.
     fn has_patient(&self) -> bool {
         self.waiting.values().any(|waiting| !waiting.urgent)
@@ -365,6 +370,8 @@ impl Client {
                         self.cursor = seq;
                         step.write.cursor = Some(seq);
                     }
+                    // What waits for room is left out where the two are compared.
+                    self.session.is_due |= self.queue.is_refused(&id);
                     if self.queue.remove(&id) {
                         step.write.acknowledged.push(id);
                     }
