@@ -164,7 +164,7 @@ impl Place {
 
     /// Opens the replica to read; `None` where there is nothing yet.
     pub async fn open_read(&self) -> Result<Option<Replica>> {
-        match Replica::open_read(&self.home, &self.options).await {
+        match Replica::open_read(&self.home).await {
             Ok(mut replica) => {
                 self.unlock(&mut replica).await?;
                 Ok(Some(replica))

@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use crate::time::UtcDay;
-
 /// Bytes as hexadecimal digits, in lower case: the one spelling in which ids stand in addresses and file names.
 pub fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
@@ -62,17 +60,6 @@ impl fmt::Debug for DeviceId {
 /// writes. Two clones of one device are two writers, so their changes never collide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WriterId(pub [u8; 8]);
-
-/// One device's events of one UTC day; `part` grows when a writer has filled one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SegmentId {
-    /// Who observed.
-    pub device: DeviceId,
-    /// The day of what the events are about, not of their arrival.
-    pub day: UtcDay,
-    /// Counts from 0.
-    pub part: u16,
-}
 
 /// Declares a 32-byte id that is the BLAKE3 hash of what it names.
 macro_rules! hash_id {

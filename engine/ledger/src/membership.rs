@@ -42,7 +42,7 @@ pub struct Standing {
     /// much.
     pub members: BTreeMap<DeviceId, Vec<Keys>>,
     /// Whose admit stood when it was signed and who is no member any more, and what of its chunks is listed.
-    pub former: BTreeMap<DeviceId, Former>,
+    pub revoked: BTreeMap<DeviceId, Revoked>,
     /// The rotate whose key new chunks are written under.
     pub rotate: Option<StatementId>,
     /// The rotates whose keys a newly admitted device needs: no later one seals them.
@@ -55,7 +55,7 @@ pub struct Standing {
 
 /// A device that is no member any more.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Former {
+pub struct Revoked {
     /// The keys that it had, ascending.
     pub keys: Vec<Keys>,
     /// Its chunks that count.
@@ -149,21 +149,21 @@ impl Membership {
         let all = self.graph.all();
         let counts = self.counting(&all);
         let members = self.members_of(&all, &counts);
-        let mut former: BTreeMap<DeviceId, Former> = BTreeMap::new();
+        let mut revoked: BTreeMap<DeviceId, Revoked> = BTreeMap::new();
         let mut standing = Standing {
             rotate: None,
             unsealed: BTreeSet::new(),
             retention: Retention::default(),
             purges: Vec::new(),
             members,
-            former: BTreeMap::new(),
+            revoked: BTreeMap::new(),
         };
         let (mut rotates, mut retain, mut listed) = (Vec::new(), None, Vec::new());
         for (n, entry) in self.graph.entries().enumerate() {
             let rank = (entry.height, entry.statement.id());
             match &entry.statement.body().what {
                 What::Admit { device, keys, .. } if entry.stood && !standing.members.contains_key(device) => {
-                    add(&mut former.entry(*device).or_default().keys, *keys);
+                    add(&mut revoked.entry(*device).or_default().keys, *keys);
                 }
                 What::Revoke { device, listed: ids } if entry.stood => listed.push((device, ids)),
                 What::Vouch { device, listed: ids } if counts.has(n) => listed.push((device, ids)),
@@ -178,11 +178,11 @@ impl Membership {
             }
         }
         for (device, ids) in listed {
-            if let Some(former) = former.get_mut(device) {
-                former.listed.extend(ids);
+            if let Some(revoked) = revoked.get_mut(device) {
+                revoked.listed.extend(ids);
             }
         }
-        standing.former = former;
+        standing.revoked = revoked;
         standing.purges.sort_by_key(|purge| purge.id);
         if let Some(kept) = retain.and_then(|(_, days)| Retention::of(u64::from(days))) {
             standing.retention = kept;
@@ -245,13 +245,13 @@ impl Standing {
     /// By which chunks are told to count, when `first_day` is the first that is kept.
     pub fn rules(&self, first_day: UtcDay) -> Rules {
         let members = self.members.keys().map(|device| (*device, live::Author::Member));
-        let former = self.former.iter().map(|(device, f)| (*device, live::Author::Revoked(f.listed.clone())));
-        Rules { authors: members.chain(former).collect(), first_day, purges: self.purges.clone() }
+        let revoked = self.revoked.iter().map(|(device, r)| (*device, live::Author::Revoked(r.listed.clone())));
+        Rules { authors: members.chain(revoked).collect(), first_day, purges: self.purges.clone() }
     }
 
     /// The keys that a device's chunks may be signed with.
     pub fn signing_keys(&self, device: &DeviceId) -> Vec<VerifyingKey> {
-        let keys = self.members.get(device).or_else(|| self.former.get(device).map(|former| &former.keys));
+        let keys = self.members.get(device).or_else(|| self.revoked.get(device).map(|revoked| &revoked.keys));
         let mut keys: Vec<VerifyingKey> = keys.into_iter().flatten().filter_map(signing).collect();
         // Mostly there is one, and a relay holds many of them for long.
         keys.shrink_to_fit();

@@ -114,6 +114,7 @@ impl Error {
             Self::Sync(SyncError::NotAMember) => "not-a-member",
             Self::Sync(SyncError::Oneself) => "own-device",
             Self::Sync(SyncError::TooLarge) => "event-too-large",
+            Self::Sync(SyncError::Recipient) => "device-keys",
             Self::Sync(SyncError::Statements(_)) => "statements-damaged",
             Self::Sync(SyncError::Damaged(_)) => "segment-damaged",
             Self::Damaged { .. } => "database-damaged",
@@ -155,6 +156,7 @@ impl Error {
             }
             Self::Sync(SyncError::Oneself) => "`aimon workspace leave` on the device that is to go",
             Self::Sync(SyncError::TooLarge) => "report it: this is a bug",
+            Self::Sync(SyncError::Recipient) => "install aimon anew on that device, and pair again",
             Self::Sync(SyncError::Statements(_)) => {
                 "begin anew: `aimon workspace leave`, and join again; the other devices have what this one sent"
             }

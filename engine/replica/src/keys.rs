@@ -74,8 +74,8 @@ impl Replica {
         let damaged = || Error::Damaged { path: home.clone(), detail: "the workspace's genesis is lost".to_owned() };
         let set = statements::membership(workspace, all).ok_or_else(damaged)?;
         let standing = set.standing();
-        let former = standing.former.get(&self.device).map(|former| &former.keys);
-        let admitted = standing.members.get(&self.device).or(former);
+        let revoked = standing.revoked.get(&self.device).map(|revoked| &revoked.keys);
+        let admitted = standing.members.get(&self.device).or(revoked);
         if admitted.is_some_and(|keys| !keys.contains(&secret.public())) {
             return Err(Error::OtherKeys(home));
         }

@@ -6,12 +6,12 @@
 use std::ops::RangeInclusive;
 
 use aimon_core::batch::Batch;
-use aimon_core::event::{AnswerKey, Record};
 use aimon_core::ids::WriterId;
 use aimon_core::name::Name;
-use aimon_core::sync::Selection;
+use aimon_core::sync::{Purge, Selection};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Place;
+use aimon_ledger::ids::StatementId;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
@@ -23,9 +23,9 @@ use crate::{Error, Replica, derived, meta};
 /// Where they are kept.
 const KEY: &str = "purges";
 
-/// A purge that was made here while there was no workspace.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Purge {
+/// A purge that was made here while there was no workspace, as it is noted.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Noted {
     first: i32,
     last: i32,
     instant: i64,
@@ -33,58 +33,47 @@ pub(crate) struct Purge {
     account: Option<String>,
 }
 
-impl Purge {
-    fn new(days: &RangeInclusive<UtcDay>, instant: UtcMillis, selection: &Selection) -> Self {
-        let text = |name: &Option<Name>| name.as_ref().map(Name::to_string);
-        let (source, account) = (text(&selection.source), text(&selection.account));
-        Self { first: days.start().0, last: days.end().0, instant: instant.0, source, account }
+impl Noted {
+    fn of(purge: &Purge) -> Self {
+        let selection = purge.selection.clone().unwrap_or_default();
+        let text = |name: Option<Name>| name.map(|name| name.to_string());
+        Self {
+            first: purge.days.start().0,
+            last: purge.days.end().0,
+            instant: purge.instant.0,
+            source: text(selection.source),
+            account: text(selection.account),
+        }
     }
 
-    fn reaches(&self, day: UtcDay) -> bool {
-        (self.first..=self.last).contains(&day.0)
+    fn read(self) -> Purge {
+        let selection = Selection { source: self.source.map(Name::from), account: self.account.map(Name::from) };
+        plain(UtcDay(self.first)..=UtcDay(self.last), UtcMillis(self.instant), &selection)
     }
+}
 
-    fn takes_all_of(&self, day: UtcDay) -> bool {
-        self.source.is_none() && self.account.is_none() && self.reaches(day) && day.plus(1).start().0 <= self.instant
-    }
-
-    fn takes_record(&self, record: &Record) -> bool {
-        let is = |wanted: &Option<String>, name: Option<&Name>| {
-            wanted.as_deref().is_none_or(|wanted| name.is_some_and(|name| name.as_str() == wanted))
-        };
-        self.reaches(record.time.day())
-            && record.time.0 <= self.instant
-            && is(&self.source, Some(&record.source))
-            && is(&self.account, record.payer.as_ref())
-    }
-
-    fn takes_answer(&self, key: &AnswerKey, observed: UtcMillis) -> bool {
-        let day = if key.bucket.is_gauge() { observed.day() } else { key.bucket.start.day() };
-        self.reaches(day)
-            && observed.0 <= self.instant
-            && self.source.is_none()
-            && self.account.as_deref().is_none_or(|account| key.account.as_str() == account)
-    }
-
-    /// Takes out of a batch what goes.
-    pub(crate) fn sieve(&self, batch: &mut Batch) {
-        batch.retain_records(|record| !self.takes_record(record));
-        batch.retain_answers(|key, observed| !self.takes_answer(key, observed));
-    }
+/// A purge that is no statement: it reaches what is here, and nobody has to be told.
+fn plain(days: RangeInclusive<UtcDay>, instant: UtcMillis, selection: &Selection) -> Purge {
+    Purge { id: StatementId([0; 32]), devices: Vec::new(), days, instant, selection: Some(selection.clone()) }
 }
 
 /// The purges that logs are held to.
 pub(crate) async fn all(db: &mut SqliteConnection) -> Result<Vec<Purge>, sqlx::Error> {
+    Ok(noted(db).await?.into_iter().map(Noted::read).collect())
+}
+
+async fn noted(db: &mut SqliteConnection) -> Result<Vec<Noted>, sqlx::Error> {
     let bytes = meta::get(db, KEY).await?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
-async fn note(db: &mut SqliteConnection, purge: Purge) -> Result<(), sqlx::Error> {
-    let mut purges = all(db).await?;
-    if !purges.contains(&purge) {
-        purges.push(purge);
+async fn note(db: &mut SqliteConnection, purge: &Purge) -> Result<(), sqlx::Error> {
+    let mut all = noted(db).await?;
+    let new = Noted::of(purge);
+    if !all.contains(&new) {
+        all.push(new);
     }
-    meta::set(db, KEY, &serde_json::to_vec(&purges).unwrap_or_default()).await
+    meta::set(db, KEY, &serde_json::to_vec(&all).unwrap_or_default()).await
 }
 
 impl Replica {
@@ -108,7 +97,7 @@ impl Replica {
         self.observe(now).await?;
         let instant = self.purge_instant(now);
         if self.workspace.is_none() {
-            return self.purge_plain(Purge::new(&days, instant, selection)).await;
+            return self.purge_plain(plain(days, instant, selection)).await;
         }
         let reached = self.client().await?.reached(&[], &days);
         let held = self.held(&reached).await?;
@@ -130,7 +119,7 @@ impl Replica {
             let Some(last) = rows.last() else { break };
             after = last.seq;
             for row in rows {
-                let Some(day) = row.place.day.filter(|day| purge.reaches(*day)) else { continue };
+                let Some(day) = row.place.day.filter(|day| purge.days.contains(day)) else { continue };
                 let Some(left) = self.left(&row, day, &purge) else { continue };
                 gone.push(row.seq);
                 for batch in left {
@@ -147,7 +136,7 @@ impl Replica {
             if !gone.is_empty() {
                 derived::clear(db).await?;
             }
-            note(db, purge).await
+            note(db, &purge).await
         })
         .await?;
         self.pen = pen;

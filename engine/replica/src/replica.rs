@@ -91,7 +91,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`Error::Empty`] where nothing was recorded yet.
-    pub async fn open_read(home: &Path, _options: &Options) -> Result<Self, Error> {
+    pub async fn open_read(home: &Path) -> Result<Self, Error> {
         if !home::database(home).exists() {
             return Err(Error::Empty(home.to_owned()));
         }

@@ -25,7 +25,7 @@ pub struct View {
 impl View {
     /// Makes keys ready.
     pub fn new(workspace: WorkspaceId, standing: Standing) -> Self {
-        let authors = standing.members.keys().chain(standing.former.keys());
+        let authors = standing.members.keys().chain(standing.revoked.keys());
         let keys = authors.map(|device| (*device, standing.signing_keys(device))).collect();
         Self { workspace, standing, keys }
     }
@@ -35,7 +35,7 @@ impl View {
         self.standing.members.contains_key(device)
     }
 
-    /// The keys that a device may sign with, be it a member or a former one.
+    /// The keys that a device may sign with, be it a member or a revoked one.
     pub fn keys(&self, device: &DeviceId) -> &[VerifyingKey] {
         self.keys.get(device).map_or(&[], Vec::as_slice)
     }

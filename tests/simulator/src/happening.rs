@@ -17,6 +17,8 @@ pub enum Happening {
     PurgeHidden,
     /// Any statement, in a folder.
     StatementHiddenInFolder,
+    /// A call is held in copies of several sizes.
+    CallGrown,
     /// A note has raised an answer.
     NoteRaises,
     /// A note's answer is not held.
@@ -59,7 +61,7 @@ pub enum Happening {
 
 impl Happening {
     /// All of it.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ChunkWithheld,
         Self::ChunkWithheldInFolder,
         Self::RevokeHidden,
@@ -67,6 +69,7 @@ impl Happening {
         Self::AdmitHidden,
         Self::PurgeHidden,
         Self::StatementHiddenInFolder,
+        Self::CallGrown,
         Self::NoteRaises,
         Self::NoteAlone,
         Self::NoteFirst,

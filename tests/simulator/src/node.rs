@@ -41,6 +41,8 @@ pub struct Node {
     pub outbox: VecDeque<Frame>,
     /// What happens at the next durable step.
     pub crash: Option<bool>,
+    /// How often it has hung up because it and the relay went on differing.
+    pub uneven: u32,
     pub faults: Vec<Fault>,
     /// Writes that were sent before they were durable: a fault.
     pending: Vec<Write>,
@@ -64,6 +66,7 @@ impl Node {
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
             crash: None,
+            uneven: 0,
             faults,
             pending: Vec::new(),
             dice,
@@ -168,6 +171,10 @@ impl Node {
             match notice {
                 Notice::Keys => self.catch_up(),
                 Notice::Failed(..) | Notice::Revoked => self.hang_up(),
+                Notice::Uneven => {
+                    self.uneven += 1;
+                    self.hang_up();
+                }
                 _ => {}
             }
         }

@@ -2,6 +2,7 @@
 
 use aimon_core::ids::DeviceId;
 use aimon_core::settings::Path;
+use aimon_core::sync::Notice;
 use aimon_core::time::UtcMillis;
 use aimon_ledger::live::State;
 use aimon_replica::Replica;
@@ -223,7 +224,7 @@ async fn revoke(replica: Replica, device: DeviceId, yes: bool, labels: &Labels) 
     {
         let mut replica = replica.lock().await;
         let standing = replica.client().await?.standing();
-        if standing.former.contains_key(&device) {
+        if standing.revoked.contains_key(&device) {
             replica.settle().await;
             return output::print(&format!("{label} is out already.\n"));
         }
@@ -247,8 +248,15 @@ async fn revoke(replica: Replica, device: DeviceId, yes: bool, labels: &Labels) 
     }
     let mut replica = replica.into_inner();
     let listed = live(&mut replica, device, State::Live).await?;
-    replica.step(dates::now(), |client| client.revoke(device)).await?;
+    let step = replica.step(dates::now(), |client| client.revoke(device)).await?;
+    let key_stays = step.notices.into_iter().find_map(|notice| match notice {
+        Notice::KeyStays(why) => Some(why),
+        _ => None,
+    });
     tell(replica).await?;
+    if let Some(why) = key_stays {
+        return Err(Error::KeyStays { device: label, why });
+    }
     output::print(&format!(
         "{label} is out, and the workspace has a new key. {} of it {} on.\n",
         count(listed, "chunk"),

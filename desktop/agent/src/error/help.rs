@@ -27,6 +27,9 @@ impl Error {
             Self::NoMember(_) => "nothing has to be done: it can read nothing of this workspace".to_owned(),
             Self::BadDevice(_) => "`aimon device list` shows the devices, and as what each is shown".to_owned(),
             Self::AmbiguousDevice { .. } => "give more of its id, or all of it: `aimon device list`".to_owned(),
+            Self::KeyStays { .. } => {
+                "it goes on reading what is written from here on: run `aimon doctor`, and report it".to_owned()
+            }
             Self::OwnDevice => "to take this device out, run `aimon workspace leave` here".to_owned(),
             Self::BadSetting(_) => "`aimon settings get` shows all of them".to_owned(),
             Self::NoHome => "set AIMON_HOME to a folder that is yours".to_owned(),

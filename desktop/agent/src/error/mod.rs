@@ -87,6 +87,14 @@ pub enum Error {
     /// A device can't revoke itself.
     #[error("this is the device itself")]
     OwnDevice,
+    /// A device was revoked, and no new key could be brought.
+    #[error("{device} is out, but the workspace has no new key: {why}")]
+    KeyStays {
+        /// Which one.
+        device: String,
+        /// Why there is none.
+        why: aimon_core::sync::SyncError,
+    },
     /// A setting that does not exist, or a value that it can't have.
     #[error("{0}")]
     BadSetting(String),

@@ -25,6 +25,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (R::Sync(S::NoKey), exit::FAILURE),
         (R::Sync(S::NotAMember), exit::FAILURE),
         (R::Sync(S::TooLarge), exit::FAILURE),
+        (R::Sync(S::Recipient), exit::FAILURE),
         (R::Sync(S::Damaged(String::new())), exit::FAILURE),
         (R::Empty(path()), exit::FAILURE),
         (R::Retention(1), exit::USAGE),
@@ -77,6 +78,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::Port { port: 80, source: io() }, exit::FAILURE),
         (Error::UnknownWorkspace(relay()), exit::FAILURE),
         (Error::NoMember(String::new()), exit::FAILURE),
+        (Error::KeyStays { device: String::new(), why: S::Recipient }, exit::FAILURE),
         (Error::BadDevice(String::new()), exit::USAGE),
     ];
     for (e, code) in own {

@@ -78,7 +78,7 @@ pub async fn all(replica: &mut Replica) -> Result<Vec<Device>> {
             }
         }
         let standing = client.standing();
-        belongs.extend(standing.former.keys().map(|device| (*device, Belongs::Revoked)));
+        belongs.extend(standing.revoked.keys().map(|device| (*device, Belongs::Revoked)));
         belongs.extend(standing.members.keys().map(|device| (*device, Belongs::Member)));
     }
     let (calls, came) = (newest_calls(replica, &newest).await?, replica.heard().await?);

@@ -9,7 +9,7 @@ use aimon_ledger::membership::{Membership, Standing, key_of};
 use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::{Author, Body, Keys, NO_WORKSPACE, Recipient, Statement, StatementError, What};
 
-use super::keys::wrap_for;
+use super::keys::{can_receive, wrap_for};
 use super::{CryptoError, Entropy, SecretKeys, WorkspaceKey};
 
 /// Workspace keys, by the rotates that brought them.
@@ -136,7 +136,7 @@ pub fn genesis(phrase: &SecretKeys) -> Result<Statement, StatementError> {
 /// give it later: one rotate of a device that has been revoked since must not lock everybody else out.
 ///
 /// # Errors
-/// [`CryptoError::NoKey`] if the newest of these is not held, [`CryptoError::Recipient`].
+/// [`CryptoError::NoKey`] if the newest of these is not held, [`CryptoError::Recipient`] if nothing can be wrapped for the device.
 pub fn admit(
     membership: &Membership,
     ring: &Keyring,
@@ -144,6 +144,9 @@ pub fn admit(
     keys: Keys,
     mut entropy: impl FnMut() -> Entropy,
 ) -> Result<What, CryptoError> {
+    if !can_receive(&keys) {
+        return Err(CryptoError::Recipient);
+    }
     let workspace = membership.workspace();
     let mut wrapped = Vec::new();
     let standing = membership.standing();
@@ -161,8 +164,10 @@ pub fn admit(
 
 /// What a rotate says: a new key for each member and the phrase, and under it the keys of all rotates that it follows.
 ///
+/// A member for whom nothing can be wrapped goes without: it must not keep the others from a new key.
+///
 /// # Errors
-/// [`CryptoError::Recipient`] if a member's key is invalid.
+/// [`CryptoError::Recipient`] if nothing can be wrapped for the phrase.
 pub fn rotate(
     membership: &Membership,
     ring: &Keyring,
@@ -173,7 +178,7 @@ pub fn rotate(
     let mut wrapped = vec![(Recipient::Phrase, wrap_for(&workspace, membership.phrase(), &key, entropy())?)];
     for (device, keys) in membership.standing().members {
         // One who was admitted under several keys has one of them.
-        for keys in keys.iter().take(1) {
+        if let Some(keys) = keys.iter().find(|keys| can_receive(keys)) {
             wrapped.push((Recipient::Device(device), wrap_for(&workspace, keys, &key, entropy())?));
         }
     }

@@ -82,6 +82,13 @@ impl SecretKeys {
     }
 }
 
+/// Whether anything can be wrapped for these keys: with a point of small order everybody shares the same secret (RFC 9180, §7.1.4).
+pub fn can_receive(keys: &Keys) -> bool {
+    // Whichever secret is tried: each is a multiple of the cofactor.
+    let any = x25519_dalek::StaticSecret::from([1; 32]);
+    any.diffie_hellman(&x25519_dalek::PublicKey::from(keys.agreement)).was_contributory()
+}
+
 /// Wraps a workspace key for whoever has the secret part of `recipient`.
 pub(super) fn wrap_for(
     workspace: &WorkspaceId,

@@ -22,7 +22,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 
 pub use keyring::{Keyring, admit, genesis, rotate, statement, wrap};
-pub use keys::SecretKeys;
+pub use keys::{SecretKeys, can_receive};
 pub use phrase::{Phrase, PhraseError};
 pub use workspace_key::WorkspaceKey;
 

@@ -130,7 +130,7 @@ impl ContextClass {
 }
 
 /// One model call seen in a local log. Additive; a copied log counts once, which the fold decides.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Record {
     /// The agent's kind: `claude-code`, `codex`, `gemini`, `opencode`.
     pub source: Name,

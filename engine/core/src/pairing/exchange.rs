@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::code::{fingerprint, first_half};
 use super::{Code, CodeError, Digits, HOLDS_MS};
-use crate::crypto::{Entropy, SecretKeys, derived};
+use crate::crypto::{Entropy, SecretKeys, can_receive, derived};
 
 /// The longest name of a device or workspace, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -33,6 +33,9 @@ pub enum PairingError {
     /// What came is not of this invitation, or was changed on its way.
     #[error("the answer is not the inviting device's: run `aimon pair` again, and check who has the code")]
     Stranger,
+    /// The joiner's keys are none that anything can be encrypted for.
+    #[error("the other device's keys are invalid: nothing can be encrypted for it, so it can't be taken in")]
+    Keys,
     /// The code can't be read.
     #[error(transparent)]
     Code(#[from] CodeError),
@@ -119,7 +122,7 @@ impl Inviter {
     ///
     /// # Errors
     /// [`PairingError::Expired`], [`PairingError::Spent`]; [`PairingError::Stranger`] for what was not made under the code's
-    /// secret: that spends nothing.
+    /// secret, [`PairingError::Keys`] for a device that could never read anything: these spend nothing.
     pub fn answer(
         &mut self,
         post: &[u8],
@@ -134,6 +137,9 @@ impl Inviter {
         let request = Request::decode(&open(&self.code, REQUEST, post)?).map_err(|_| PairingError::Stranger)?;
         if self.spent {
             return Err(PairingError::Spent);
+        }
+        if !can_receive(&request.keys) {
+            return Err(PairingError::Keys);
         }
         let mut stream = entropy.stream();
         let answer = Answer {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use aimon_ledger::ids::{DeviceId, WorkspaceId};
+use aimon_ledger::statement::Keys;
 use aimon_ledger::time::UtcMillis;
 use proptest::prelude::*;
 
@@ -92,6 +93,18 @@ fn a_stranger_spends_nothing_and_is_believed_nothing() {
     assert_eq!(joiner.answered(&post).unwrap_err(), PairingError::Stranger);
     let refused = other.answer(&post, NOW, &secret(7), Entropy::new([3; 32]));
     assert_eq!(refused.unwrap_err(), PairingError::Stranger, "the post was another invitation's");
+    invited.answer(&post, NOW, &secret(1), Entropy::new([3; 32])).unwrap();
+}
+
+/// A device that could never be given a key is told apart before anybody compares digits.
+#[test]
+fn a_device_that_nothing_can_be_encrypted_for_spends_nothing() {
+    let mut invited = inviter();
+    let keys = Keys { agreement: [0; 32], ..secret(2).public() };
+    let code = invited.code().text();
+    let (_, post) = Joiner::new(&code, Request { keys, ..request(2) }, Entropy::new([2; 32])).unwrap();
+    assert_eq!(invited.answer(&post, NOW, &secret(1), Entropy::new([3; 32])).unwrap_err(), PairingError::Keys);
+    let (_, post) = joiner(&code, 3);
     invited.answer(&post, NOW, &secret(1), Entropy::new([3; 32])).unwrap();
 }
 

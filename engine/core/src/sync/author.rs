@@ -7,17 +7,20 @@ use aimon_ledger::ids::{ChunkId, DeviceId, KeyId, Short, WriterId};
 use aimon_ledger::live::{self, State};
 use aimon_ledger::membership::key_of;
 use aimon_ledger::retention::Retention;
-use aimon_ledger::statement::{Author, Body, Keys, Listing, Recipient, Statement, What};
+use aimon_ledger::statement::{self, Author, Body, Keys, Listing, Recipient, Statement, What};
 use aimon_ledger::time::UtcDay;
 use automerge::Change;
 
-use super::{Client, Fault, Held, Step, SyncError, Write};
+use super::{Client, Fault, Held, Notice, Step, SyncError, Write};
 use crate::batch::{Batch, BatchError};
 use crate::crypto;
 use crate::segment;
 
 /// The most bytes of a batch, a change or a document: room is left for the header.
 const MOST_CONTENT: usize = chunk::MOST_BYTES - 16 * 1024;
+
+/// The most chunks that one statement lists: room is left for what it follows.
+const MOST_LISTED: usize = (statement::MOST_BYTES - 16 * 1024) / size_of::<Listing>();
 
 /// How many changes without a day are left as they are: each costs a signature at each device that joins.
 const MOST_DAYLESS: usize = 64;
@@ -27,15 +30,17 @@ impl Client {
     /// on the next tick.
     ///
     /// # Errors
-    /// [`SyncError::NoKey`] and [`SyncError::NotAMember`] before anything is changed, [`SyncError::TooLarge`].
+    /// [`SyncError::NoKey`], [`SyncError::NotAMember`] and [`SyncError::TooLarge`] before anything is changed.
     pub fn record(&mut self, day: Option<UtcDay>, batches: Vec<Batch>, urgent: bool) -> Result<Write, SyncError> {
         self.may_write()?;
-        let mut write = Write::default();
+        let mut pieces = Vec::new();
         for mut batch in batches {
             self.obey(self.me.device, day, &mut batch);
-            if !batch.is_empty() {
-                self.append(day, batch, urgent, &mut write)?;
-            }
+            pieces.extend(fitting(batch)?);
+        }
+        let mut write = Write::default();
+        for piece in pieces {
+            self.append_bytes(day, piece, urgent, &mut write)?;
         }
         Ok(write)
     }
@@ -74,18 +79,34 @@ impl Client {
         if self.can_write() { Ok(()) } else { Err(SyncError::NoKey) }
     }
 
-    /// Writes a batch that another device wrote, as this device's own.
-    pub(super) fn append_as(
+    /// Writes a batch that was written before, as this device's own.
+    fn append_as(
         &mut self,
         day: Option<UtcDay>,
         batch: Vec<u8>,
         origin: Option<DeviceId>,
         write: &mut Write,
     ) -> Result<(), SyncError> {
+        let pieces = self.pieces(day, batch, origin)?;
+        pieces.into_iter().try_for_each(|piece| self.append_bytes(day, piece, true, write))
+    }
+
+    /// A batch that was written before, as batches that this device may write: with an `origin` it was that other device's. Nothing is
+    /// written yet: of what can't be written as a whole nothing is.
+    ///
+    /// # Errors
+    /// [`SyncError::Damaged`] if it is no batch, [`SyncError::TooLarge`].
+    pub(super) fn pieces(
+        &self,
+        day: Option<UtcDay>,
+        batch: Vec<u8>,
+        origin: Option<DeviceId>,
+    ) -> Result<Vec<Vec<u8>>, SyncError> {
         let mut decoded = match Batch::decode(&batch) {
             Ok(decoded) => decoded,
             // One that a newer version wrote is passed on as it is.
-            Err(BatchError::Version(_)) => return self.append_bytes(day, batch, true, write),
+            Err(BatchError::Version(_)) if batch.len() <= MOST_CONTENT => return Ok(vec![batch]),
+            Err(BatchError::Version(_)) => return Err(SyncError::TooLarge),
             Err(e) => return Err(SyncError::Damaged(e.to_string())),
         };
         if let Some(origin) = origin {
@@ -94,26 +115,11 @@ impl Client {
             }
         }
         self.obey(self.me.device, day, &mut decoded);
-        if decoded.is_empty() { Ok(()) } else { self.append(day, decoded, true, write) }
+        fitting(decoded)
     }
 
-    fn append(
-        &mut self,
-        day: Option<UtcDay>,
-        mut batch: Batch,
-        urgent: bool,
-        write: &mut Write,
-    ) -> Result<(), SyncError> {
-        let bytes = batch.encode();
-        if bytes.len() <= MOST_CONTENT {
-            return self.append_bytes(day, bytes, urgent, write);
-        }
-        let other = batch.split().ok_or(SyncError::TooLarge)?;
-        self.append(day, batch, urgent, write)?;
-        self.append(day, other, urgent, write)
-    }
-
-    fn append_bytes(
+    /// Writes what [`Client::pieces`] gives.
+    pub(super) fn append_bytes(
         &mut self,
         day: Option<UtcDay>,
         batch: Vec<u8>,
@@ -236,13 +242,24 @@ impl Client {
     /// # Errors
     /// [`SyncError::NotAMember`], [`SyncError::Statements`].
     fn say(&mut self, what: What) -> Result<Step, SyncError> {
+        self.say_all([what])
+    }
+
+    /// Signs several, each of which follows the one before it: they are heard as one.
+    fn say_all(&mut self, all: impl IntoIterator<Item = What>) -> Result<Step, SyncError> {
         if !self.is_member() {
             return Err(SyncError::NotAMember);
         }
-        let body = Body { follows: self.membership.heads(), author: Author::Device(self.me.device), what };
-        let statement = crypto::statement(&self.workspace(), &body, &self.me.secret)?;
+        let mut follows = self.membership.heads();
+        let mut statements = Vec::new();
+        for what in all {
+            let body = Body { follows, author: Author::Device(self.me.device), what };
+            let statement = crypto::statement(&self.workspace(), &body, &self.me.secret)?;
+            follows = vec![statement.id()];
+            statements.push(statement);
+        }
         let mut step = Step::default();
-        self.hear(vec![statement], &mut Held::new(), &BTreeSet::new(), &mut step)?;
+        self.hear(statements, &mut Held::new(), &BTreeSet::new(), &mut step)?;
         Ok(step)
     }
 
@@ -280,7 +297,8 @@ impl Client {
         self.say(what)
     }
 
-    /// Takes another device out, lists what counts of what it wrote, and rotates the key.
+    /// Takes another device out, lists what counts of what it wrote, and rotates the key; where there can't be a new one,
+    /// [`Notice::KeyStays`] says so.
     ///
     /// # Errors
     /// [`SyncError::Oneself`]: who takes itself out can bring no key to those who stay. As [`Client::record`].
@@ -288,25 +306,17 @@ impl Client {
         if device == self.me.device {
             return Err(SyncError::Oneself);
         }
-        let mut listed: BTreeSet<Listing> = BTreeSet::new();
-        let mut theirs = Vec::new();
-        for (id, header, state) in self.log.all() {
-            if header.place.device == device && state == State::Live {
-                listed.insert(live::listing(id));
-                theirs.push(*id);
-            }
-        }
-        let mut step = self.say(What::Revoke { device, listed: listed.into_iter().collect() })?;
-        // A relay may not have them: who lists them offers them.
-        for id in theirs {
-            if self.queue.push(id, true) {
-                step.write.queued.push(id);
-            }
-        }
+        let theirs = self.chunks_of(device, State::Live);
+        let listed = listings(&theirs);
+        // Lists unite: what one statement has no room for, vouches add.
+        let (first, rest) = listed.split_at(listed.len().min(MOST_LISTED));
+        let revoke = What::Revoke { device, listed: first.to_vec() };
+        let mut step = self.say_all(std::iter::once(revoke).chain(vouches(device, rest)))?;
+        self.offer(theirs, &mut step);
         // What was said stands, also if a new key can't be brought: the step must not be lost.
-        let rotate = crypto::rotate(&self.membership, &self.ring, &mut self.entropy).map_err(SyncError::from);
-        if let Ok(rotated) = rotate.and_then(|what| self.say(what)) {
-            step.join(rotated);
+        match self.rotate() {
+            Ok(rotated) => step.join(rotated),
+            Err(why) => step.notices.push(Notice::KeyStays(why)),
         }
         Ok(step)
     }
@@ -316,19 +326,27 @@ impl Client {
     /// # Errors
     /// As [`Client::record`].
     pub fn vouch_for(&mut self, device: DeviceId) -> Result<Step, SyncError> {
-        let aside = self.log.all().filter(|(_, h, state)| h.place.device == device && *state == State::SetAside);
-        let aside: Vec<ChunkId> = aside.map(|(id, _, _)| *id).collect();
-        let listed: BTreeSet<Listing> = aside.iter().map(live::listing).collect();
-        if listed.is_empty() {
+        let aside = self.chunks_of(device, State::SetAside);
+        if aside.is_empty() {
             return Ok(Step::default());
         }
-        let mut step = self.say(What::Vouch { device, listed: listed.into_iter().collect() })?;
-        for id in aside {
+        let mut step = self.say_all(vouches(device, &listings(&aside)))?;
+        self.offer(aside, &mut step);
+        Ok(step)
+    }
+
+    fn chunks_of(&self, device: DeviceId, wanted: State) -> Vec<ChunkId> {
+        let theirs = self.log.all().filter(|(_, header, state)| header.place.device == device && *state == wanted);
+        theirs.map(|(id, _, _)| *id).collect()
+    }
+
+    /// A relay may not have what is listed: who lists it offers it.
+    fn offer(&mut self, listed: Vec<ChunkId>, step: &mut Step) {
+        for id in listed {
             if self.queue.push(id, true) {
                 step.write.queued.push(id);
             }
         }
-        Ok(step)
     }
 
     /// Brings a new key.
@@ -348,21 +366,22 @@ impl Client {
         self.say(What::Retain(retention))
     }
 
-    /// Gives keys to members that were missed by a rotate beside their admit.
-    ///
-    /// # Errors
-    /// As [`Client::record`].
-    pub fn give_keys(&mut self) -> Result<Step, SyncError> {
+    /// Gives keys to members that were missed by a rotate beside their admit. One whose keys are none that anything can be wrapped for
+    /// keeps nobody else waiting.
+    pub fn give_keys(&mut self) -> Step {
         let mut step = Step::default();
         if self.has(Fault::LoseARotation) {
-            return Ok(step);
+            return step;
         }
         for (key, device, keys) in self.missed() {
             let entropy = (self.entropy)();
-            let what = crypto::wrap(&self.membership, &self.ring, key, device, &keys, entropy)?;
-            step.join(self.say(what)?);
+            let wrap = crypto::wrap(&self.membership, &self.ring, key, device, &keys, entropy);
+            // What was said before must not be lost, and what was not is tried again with the next tick.
+            if let Ok(said) = wrap.map_err(SyncError::from).and_then(|what| self.say(what)) {
+                step.join(said);
+            }
         }
-        Ok(step)
+        step
     }
 
     /// Which members lack which of the keys that are held here.
@@ -389,8 +408,12 @@ impl Client {
         let mut missed = Vec::new();
         for (device, keys) in self.standing.members.iter().filter(|(device, _)| **device != self.me.device) {
             let given = given.get(device).cloned().unwrap_or_default();
-            let keys = keys.iter().next().into_iter();
-            missed.extend(keys.flat_map(|keys| self.ring.beyond(&given).into_iter().map(|key| (key, *device, *keys))));
+            let beyond = self.ring.beyond(&given);
+            if beyond.is_empty() {
+                continue;
+            }
+            let Some(keys) = keys.iter().find(|keys| crypto::can_receive(keys)) else { continue };
+            missed.extend(beyond.into_iter().map(|key| (key, *device, *keys)));
         }
         missed
     }
@@ -409,4 +432,29 @@ impl Client {
     pub(super) fn open(&self, chunk: &Chunk) -> Option<Vec<Vec<u8>>> {
         self.ring.open(chunk).ok().and_then(|content| segment::batches(&content).ok())
     }
+}
+
+/// By which statements list these: ascending, none twice.
+fn listings(ids: &[ChunkId]) -> Vec<Listing> {
+    let listed: BTreeSet<Listing> = ids.iter().map(live::listing).collect();
+    listed.into_iter().collect()
+}
+
+fn vouches(device: DeviceId, listed: &[Listing]) -> impl Iterator<Item = What> {
+    listed.chunks(MOST_LISTED).map(move |some| What::Vouch { device, listed: some.to_vec() })
+}
+
+/// A batch as bytes of one or more, each of which may travel; none where it is empty.
+fn fitting(mut batch: Batch) -> Result<Vec<Vec<u8>>, SyncError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bytes = batch.encode();
+    if bytes.len() <= MOST_CONTENT {
+        return Ok(vec![bytes]);
+    }
+    let other = batch.split().ok_or(SyncError::TooLarge)?;
+    let mut pieces = fitting(batch)?;
+    pieces.extend(fitting(other)?);
+    Ok(pieces)
 }

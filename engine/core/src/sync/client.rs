@@ -39,6 +39,9 @@ pub enum SyncError {
     /// The statements are none, or hang together no more.
     #[error("the workspace's statements are damaged: {0}")]
     Statements(#[from] StatementError),
+    /// A device's keys are none that anything can be encrypted for.
+    #[error("the device's keys are invalid: nothing can be encrypted for it")]
+    Recipient,
     /// Something that is held can't be read.
     #[error("a part of a segment can't be read: {0}")]
     Damaged(String),
@@ -55,7 +58,8 @@ impl From<CryptoError> for SyncError {
         match error {
             CryptoError::NoKey => Self::NoKey,
             CryptoError::TooLarge => Self::TooLarge,
-            CryptoError::Sealed | CryptoError::Recipient => Self::Damaged(error.to_string()),
+            CryptoError::Recipient => Self::Recipient,
+            CryptoError::Sealed => Self::Damaged(error.to_string()),
         }
     }
 }

@@ -31,11 +31,15 @@ pub enum Fault {
     OverlookWithheld,
     /// Writes under a purge that it can't read.
     ObeyUnread,
+    /// Writes anew, of a call that was recorded again with more tokens, the copy that it meets first.
+    KeepTheFirst,
+    /// Lets be what a relay refuses of what repair has offered.
+    OfferOnce,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::TrustTheCursor,
         Self::CoverUnseen,
         Self::KeepTheWriter,
@@ -50,5 +54,7 @@ impl Fault {
         Self::BelieveCovered,
         Self::OverlookWithheld,
         Self::ObeyUnread,
+        Self::KeepTheFirst,
+        Self::OfferOnce,
     ];
 }

@@ -34,3 +34,6 @@ pub use fault::Fault;
 pub use purge::{Purge, Selection};
 pub use withheld::Withheld;
 pub use write::{Notice, Send, Step, Stored, Write};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! A purge reaches whole segments, in clear; what of their events goes is encrypted. Chunks of reached segments that do not name it
 //! are void. So whoever purges writes what remains anew, under the purge, and each author does so for what it alone holds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use aimon_ledger::cbor;
@@ -16,10 +16,11 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 use minicbor::Decoder;
 
 use super::{Client, Fault, Held, Step, SyncError, Write};
-use crate::batch::Batch;
+use crate::batch::{Batch, BatchError};
 use crate::crypto;
-use crate::event::{AnswerKey, Event, MessageId, Record, RequestId};
+use crate::event::{AnswerKey, Event, Record};
 use crate::name::Name;
+use crate::units::Tokens;
 
 /// What a purge takes, of what it reaches.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -68,7 +69,7 @@ impl Selection {
 /// A purge, as a member reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Purge {
-    /// Its statement.
+    /// Its statement; zeroes where there is none, because there is no workspace.
     pub id: StatementId,
     /// Whose segments it reaches; all devices' if empty.
     pub devices: Vec<DeviceId>,
@@ -85,6 +86,13 @@ impl Purge {
     fn reaches(&self, place: &Place) -> bool {
         let ledger = live::Purge { id: self.id.short(), devices: self.devices.clone(), days: self.days.clone() };
         ledger.reaches(place)
+    }
+
+    /// Whether nothing of a day remains, whatever it is.
+    pub fn takes_all_of(&self, day: UtcDay) -> bool {
+        self.selection.as_ref().is_some_and(Selection::is_everything)
+            && self.days.contains(&day)
+            && day.plus(1).start() <= self.instant
     }
 
     fn takes_at(&self, day: UtcDay, time: UtcMillis) -> Option<&Selection> {
@@ -120,40 +128,48 @@ impl Purge {
     }
 
     /// Takes out of a batch what goes.
-    fn sieve(&self, batch: &mut Batch) {
+    pub fn sieve(&self, batch: &mut Batch) {
         batch.retain_records(|record| !self.takes_record(record));
         batch.retain_answers(|key, observed| !self.takes_answer(key, observed));
     }
 }
 
-/// What makes two records the same observation, whoever passed it on.
-type Same = (MessageId, RequestId, bool, UtcMillis);
-
-fn same(record: &Record) -> Same {
-    (record.message, record.request, record.sidechain, record.time)
+/// What is the same observation whoever passed it on: the record without its origin. A copy of another size is another one, and which
+/// of them counts is for the fold to say.
+fn observed(record: &Record) -> Record {
+    Record { origin: None, ..record.clone() }
 }
 
 /// Which records of a day are there already.
 #[derive(Default)]
 struct Present {
     /// In anybody's chunks.
-    all: BTreeSet<Same>,
+    all: HashSet<Record>,
     /// This device's own calls, in its own chunks.
-    own: BTreeSet<Same>,
+    own: HashSet<Record>,
+    /// A fault: the size is not looked at.
+    is_coarse: bool,
 }
 
 impl Present {
+    fn observed(&self, record: &Record) -> Record {
+        let observed = observed(record);
+        if self.is_coarse { Record { tokens: Tokens::default(), ..observed } } else { observed }
+    }
+
     /// Whether a record need not be written anew. That another device has written down a call of this one is not enough: it may be
     /// revoked by somebody who has not heard of that, or purged itself and then lost, and with it would go what this one let go.
     fn has(&self, record: &Record, is_own: bool) -> bool {
-        if is_own { self.own.contains(&same(record)) } else { self.all.contains(&same(record)) }
+        let among = if is_own { &self.own } else { &self.all };
+        among.contains(&self.observed(record))
     }
 
     fn add(&mut self, record: &Record, is_own: bool) {
-        self.all.insert(same(record));
+        let observed = self.observed(record);
         if is_own {
-            self.own.insert(same(record));
+            self.own.insert(observed.clone());
         }
+        self.all.insert(observed);
     }
 }
 
@@ -282,17 +298,14 @@ impl Client {
         let mut done = BTreeSet::new();
         let purges = self.purges();
         let mut present: HashMap<UtcDay, Present> = HashMap::new();
-        let mut fresh: BTreeMap<(UtcDay, DeviceId), Vec<Batch>> = BTreeMap::new();
+        let mut fresh: BTreeMap<(UtcDay, DeviceId), Vec<Vec<u8>>> = BTreeMap::new();
         for id in void {
             let Some(place) = self.log.header(id).map(|header| header.place) else { continue };
+            let Some(day) = place.day else { continue };
             let reaching: Vec<&Purge> = purges.iter().filter(|purge| purge.reaches(&place)).collect();
-            let (Some(day), Some(batches)) = (place.day, held.get(id).and_then(|chunk| self.open(chunk))) else {
+            let Some(batches) = held.get(id).and_then(|chunk| self.open(chunk)) else {
                 // Of what goes as a whole nothing needs to be read.
-                let is_gone = reaching.iter().any(|purge| {
-                    purge.selection.as_ref().is_some_and(Selection::is_everything)
-                        && place.day.is_some_and(|day| day.plus(1).start() <= purge.instant)
-                });
-                if is_gone {
+                if reaching.iter().any(|purge| purge.takes_all_of(day)) {
                     done.insert(*id);
                 }
                 continue;
@@ -301,23 +314,14 @@ impl Client {
                 continue;
             }
             let present = present.entry(day).or_insert_with(|| self.present(day, held));
-            for bytes in batches {
-                let Ok(mut batch) = Batch::decode(&bytes) else { continue };
-                reaching.iter().for_each(|purge| purge.sieve(&mut batch));
-                let is_own = |record: &Record| place.device == self.me.device && record.origin.is_none();
-                batch.retain_records(|record| !present.has(record, is_own(record)));
-                batch.records.iter().for_each(|record| present.add(record, is_own(record)));
-                if !batch.is_empty() {
-                    fresh.entry((day, place.device)).or_default().push(batch);
-                }
-            }
+            // What could not be written would be lost with its chunk.
+            let Ok(pieces) = self.remaining((place.device, day), batches, &reaching, present) else { continue };
+            fresh.entry((day, place.device)).or_default().extend(pieces);
             done.insert(*id);
         }
-        for ((day, device), batches) in fresh {
-            let origin = (device != self.me.device).then_some(device);
-            for batch in batches {
-                // What could not be written would be lost with its chunk.
-                if self.append_as(Some(day), batch.encode(), origin, write).is_err() {
+        for ((day, _), pieces) in fresh {
+            for piece in pieces {
+                if self.append_bytes(Some(day), piece, true, write).is_err() {
                     return BTreeSet::new();
                 }
             }
@@ -325,11 +329,46 @@ impl Client {
         done
     }
 
+    /// What of a void chunk's batches is to be written anew: what its purges leave, as far as it is not there already.
+    fn remaining(
+        &self,
+        (device, day): (DeviceId, UtcDay),
+        batches: Vec<Vec<u8>>,
+        purges: &[&Purge],
+        present: &mut Present,
+    ) -> Result<Vec<Vec<u8>>, SyncError> {
+        let is_mine = device == self.me.device;
+        let is_own = |record: &Record| is_mine && record.origin.is_none();
+        let (mut pieces, mut kept) = (Vec::new(), Vec::new());
+        for bytes in batches {
+            let rest = match Batch::decode(&bytes) {
+                Ok(mut batch) => {
+                    purges.iter().for_each(|purge| purge.sieve(&mut batch));
+                    batch.retain_records(|record| !present.has(record, is_own(record)));
+                    if batch.is_empty() {
+                        continue;
+                    }
+                    let bytes = batch.encode();
+                    kept.append(&mut batch.records);
+                    bytes
+                }
+                // What a newer version wrote can't be looked into: it goes with all else, or stays whole.
+                Err(BatchError::Version(_)) if purges.iter().any(|purge| purge.takes_all_of(day)) => continue,
+                Err(BatchError::Version(_)) => bytes,
+                // What is no batch has nothing to say.
+                Err(BatchError::Short | BatchError::Malformed(_)) => continue,
+            };
+            pieces.extend(self.pieces(Some(day), rest, (!is_mine).then_some(device))?);
+        }
+        kept.iter().for_each(|record| present.add(record, is_own(record)));
+        Ok(pieces)
+    }
+
     /// The records of a day that live chunks hold.
     fn present(&self, day: UtcDay, held: &Held) -> Present {
         let is_live =
             |chunk: &&Chunk| chunk.header().place.day == Some(day) && self.log.state(&chunk.id()) == Some(State::Live);
-        let mut present = Present::default();
+        let mut present = Present { is_coarse: self.has(Fault::KeepTheFirst), ..Present::default() };
         for chunk in held.values().filter(is_live) {
             let is_mine = chunk.header().place.device == self.me.device;
             let batches = self.open(chunk).into_iter().flatten();

@@ -11,7 +11,7 @@ use aimon_ledger::statement::{Recipient, Statement, StatementError};
 use aimon_ledger::time::{UtcDay, UtcMillis};
 use ed25519_dalek::VerifyingKey;
 
-use super::{Client, Fault, Held, Notice, Step};
+use super::{Client, Fault, Held, Notice, Step, SyncError};
 use crate::crypto::Keyring;
 
 impl Client {
@@ -72,9 +72,7 @@ impl Client {
             self.queue.remove(&id);
             step.write.acknowledged.push(id);
         }
-        if let Ok(given) = self.give_keys() {
-            step.join(given);
-        }
+        step.join(self.give_keys());
         step
     }
 
@@ -358,9 +356,20 @@ impl Client {
             return false;
         }
         let origin = (place.device != self.me.device).then_some(place.device);
+        let mut pieces = Vec::new();
         for batch in missing {
-            // What is no batch has nothing to say.
-            let _unreadable = self.append_as(place.day, batch, origin, &mut step.write);
+            match self.pieces(place.day, batch, origin) {
+                Ok(some) => pieces.extend(some),
+                // What is no batch has nothing to say.
+                Err(SyncError::Damaged(_)) => {}
+                // What could not be written would be lost with its chunk.
+                Err(_) => return false,
+            }
+        }
+        for piece in pieces {
+            if self.append_bytes(place.day, piece, true, &mut step.write).is_err() {
+                return false;
+            }
         }
         step.notices.push(Notice::Rewritten(id));
         true

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_ledger::chunk::Place;
+use aimon_ledger::chunk::{Kind, Place};
 use aimon_ledger::digest::Sum;
 use aimon_ledger::frame::Frame;
 use aimon_ledger::ids::ChunkId;
@@ -35,6 +35,12 @@ impl Client {
         place.day.is_none_or(|day| day >= first && day >= self.wanted_from())
     }
 
+    /// The segments of snapshots that no relay has taken yet.
+    fn queued_snapshots(&self) -> impl Iterator<Item = Place> {
+        let queued = self.queue.ids().filter_map(|id| self.log.header(id));
+        queued.filter(|header| header.kind == Kind::Snapshot).map(|header| header.place)
+    }
+
     /// Asks the relay for its sums.
     pub(super) fn compare(&mut self, step: &mut Step) {
         self.session.is_due = false;
@@ -60,7 +66,10 @@ impl Client {
         mine.retain(|_, sum| *sum != Sum::default());
         let places: BTreeSet<Place> = mine.keys().chain(theirs.keys()).copied().collect();
         let differing = places.into_iter().filter(|place| mine.get(place) != theirs.get(place));
-        let differing: Vec<Place> = differing.filter(|place| self.is_shared(place)).collect();
+        // A snapshot that was refused has taken the place of chunks that the relay still holds: until it is taken they differ.
+        let sealed: BTreeSet<Place> = self.queued_snapshots().collect();
+        let differing: Vec<Place> =
+            differing.filter(|place| self.is_shared(place) && !sealed.contains(place)).collect();
         if differing.is_empty() {
             self.session.repair = Repair::Idle;
             self.session.rounds = 0;

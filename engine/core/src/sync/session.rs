@@ -1,6 +1,6 @@
 //! The talk with a relay: hello, catching up, pushing.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::digest::Sum;
@@ -90,6 +90,16 @@ impl Queue {
         }
     }
 
+    fn is_refused(&self, id: &ChunkId) -> bool {
+        let waiting = self.numbers.get(id).and_then(|n| self.waiting.get(n));
+        waiting.is_some_and(|waiting| waiting.refused.is_some())
+    }
+
+    /// Whether something waits for the next tick.
+    fn has_patient(&self) -> bool {
+        self.waiting.values().any(|waiting| !waiting.urgent)
+    }
+
     fn hurry(&mut self) {
         self.waiting.values_mut().for_each(|waiting| waiting.urgent = true);
     }
@@ -115,7 +125,7 @@ pub(super) struct Session {
     flying: HashMap<ChunkId, usize>,
     flying_bytes: usize,
     /// What the relay lacks beside the queue.
-    pub(super) offers: VecDeque<ChunkId>,
+    pub(super) offers: BTreeSet<ChunkId>,
     /// Not to be pushed again now.
     resting: HashSet<ChunkId>,
     /// Those of them that the relay holds a snapshot of, as it says.
@@ -215,9 +225,7 @@ impl Client {
                 self.session.is_due = true;
             }
             self.session.compared = Some(now.day());
-            if let Ok(given) = self.give_keys() {
-                step.join(given);
-            }
+            step.join(self.give_keys());
         }
         self.pump(&mut step);
         step
@@ -331,9 +339,7 @@ impl Client {
         let is_same = welcome.is_some_and(|welcome| welcome.digest == self.total(welcome.first_day));
         self.session.is_even = is_same || self.has(Fault::TrustTheCursor);
         self.session.is_due |= !self.session.is_even;
-        if let Ok(given) = self.give_keys() {
-            step.join(given);
-        }
+        step.join(self.give_keys());
         self.pump(&mut step);
         step
     }
@@ -360,10 +366,12 @@ impl Client {
                 Outcome::Accepted(seq) => {
                     self.session.accepted = self.session.accepted.max(seq);
                     // Nothing of anybody else's lies between.
-                    if seq == self.cursor + 1 {
+                    if self.cursor.checked_add(1) == Some(seq) {
                         self.cursor = seq;
                         step.write.cursor = Some(seq);
                     }
+                    // What waits for room is left out where the two are compared.
+                    self.session.is_due |= self.queue.is_refused(&id);
                     if self.queue.remove(&id) {
                         step.write.acknowledged.push(id);
                     }
@@ -392,10 +400,15 @@ impl Client {
         if matches!(code, Code::Quota | Code::Rate | Code::Unavailable) {
             self.session.retry_at.get_or_insert(UtcMillis(now.0.saturating_add(RETRY_MS)));
         }
+        if self.queue.has(&id) && self.has(Fault::DropRefused) {
+            return self.forget(&id, &mut step.write);
+        }
+        // What repair has offered waits as well from here on. What a relay does not keep any more it will never want.
+        let may_wait = code != Code::Expired && self.log.state(&id) == Some(State::Live);
+        if may_wait && !self.has(Fault::OfferOnce) && self.queue.push(id, true) {
+            step.write.queued.push(id);
+        }
         if self.queue.has(&id) {
-            if self.has(Fault::DropRefused) {
-                return self.forget(&id, &mut step.write);
-            }
             self.queue.refuse(&id, Some(code.clone()));
             step.write.refused.push((id, code.clone()));
         }
@@ -419,7 +432,12 @@ impl Client {
             return;
         }
         let (mut pushes, mut bytes, mut flying) = (vec![Vec::new()], 0, self.session.flying_bytes);
+        let mut chosen = HashSet::new();
         for id in self.pushable() {
+            // What waits may be wanted as well.
+            if !chosen.insert(id) {
+                continue;
+            }
             let size = self.size(&id);
             if flying > 0 && flying + size > WINDOW {
                 break;
@@ -445,6 +463,10 @@ impl Client {
         self.session.offers.retain(|offer| !flying.contains_key(offer));
         if self.session.flying.is_empty() && self.pushable().next().is_none() {
             self.say_lacking(step);
+            // Until a purge is said the two sides differ, and it may wait for what leaves with the next tick.
+            if self.session.has_unsaid && self.queue.has_patient() {
+                return;
+            }
             if self.session.is_due && !self.has(Fault::TrustTheCursor) {
                 self.compare(step);
             } else if self.session.is_even && !self.session.told {

@@ -7,6 +7,8 @@ use aimon_ledger::ids::ChunkId;
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::statement::Statement;
 
+use super::SyncError;
+
 /// What is held at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
@@ -115,6 +117,8 @@ pub enum Notice {
     Uneven,
     /// This device was revoked.
     Revoked,
+    /// Somebody was revoked, and a new key can't be brought: who is out goes on reading.
+    KeyStays(SyncError),
     /// The relay goes no further.
     Failed(Code, String),
 }

@@ -162,7 +162,7 @@ fn a_revoked_device_says_nothing_more() {
     let standing = set.standing();
     assert_eq!(members(&set), [A]);
     assert_eq!((standing.retention.days(), standing.purges), (180, vec![]));
-    assert_eq!(standing.former.into_keys().collect::<Vec<_>>(), [B], "C was never a member");
+    assert_eq!(standing.revoked.into_keys().collect::<Vec<_>>(), [B], "C was never a member");
 }
 
 #[test]
@@ -189,10 +189,10 @@ fn what_it_said_beside_is_void_and_who_it_admitted_is_set_aside() {
     let standing = set.standing();
     assert_eq!(standing.retention.days(), 180);
     // Their admits stood when they were signed: what they wrote is kept aside until it expires.
-    assert_eq!(standing.former.keys().copied().collect::<Vec<_>>(), [B, C, D]);
+    assert_eq!(standing.revoked.keys().copied().collect::<Vec<_>>(), [B, C, D]);
     let vouched = What::Vouch { device: D, listed: vec![[5; 16]] };
     say(&mut set, by(A), vouched);
-    assert_eq!(set.standing().former[&D].listed, HashSet::from([[5; 16]]));
+    assert_eq!(set.standing().revoked[&D].listed, HashSet::from([[5; 16]]));
     exchange(&mut other, &set);
     assert_eq!(other.standing(), set.standing());
 }
@@ -299,7 +299,7 @@ fn a_device_may_leave() {
     let mut set = two();
     say(&mut set, by(B), What::Revoke { device: B, listed: vec![[1; 16]] });
     assert_eq!(members(&set), [A]);
-    assert_eq!(set.standing().former[&B].listed.len(), 1);
+    assert_eq!(set.standing().revoked[&B].listed.len(), 1);
 }
 
 /// One step of a random life: who says what, and how much of what there is it follows.

@@ -178,6 +178,8 @@ async fn say(
             Notice::Uneven => return Err(LinkError::Uneven),
             Notice::Ignored(count) => tracing::debug!(count, "what a relay sent does not count"),
             Notice::Rewritten(chunk) => tracing::debug!(%chunk, "a snapshot lacked a chunk; it was written anew"),
+            // Whoever revokes hears it.
+            Notice::KeyStays(why) => tracing::warn!("no new key after a revoke: {why}"),
             Notice::Keys => {}
         }
     }

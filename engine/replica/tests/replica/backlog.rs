@@ -44,7 +44,7 @@ async fn what_takes_many_steps_comes_to_the_same() {
     say(&mut replica, [usage(0, 7, 5, 13), usage(1, 30, 0, 1)]).await;
     assert!(bytes > 8 << 20, "this takes more than one step");
     let before = figures(&mut replica).await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(figures(&mut reader).await, before);
     replica.rebuild().await.unwrap();
     assert!(figures(&mut replica).await == before, "made again step by step");

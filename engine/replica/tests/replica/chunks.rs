@@ -17,7 +17,7 @@ async fn held(replica: &mut Replica) -> Vec<ChunkId> {
 
 /// Whoever has no keys sees what whoever has them has made of the chunks.
 async fn seen_without_keys(home: &TempDir) -> (Vec<(i64, u64)>, bool) {
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     (figures(&mut reader).await, reader.is_behind())
 }
 
@@ -104,7 +104,7 @@ async fn a_reader_with_keys_reads_what_waits() {
     sql(&home, "DELETE FROM hours").await;
     sql(&home, "DELETE FROM derived WHERE key = 'days'").await;
     sql(&home, "INSERT INTO waiting VALUES (1, NULL)").await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     reader.unlock(secret(world.a), NOW).await.unwrap();
     assert_eq!(figures(&mut reader).await, [(1, 7)]);
 }

@@ -54,7 +54,7 @@ async fn a_newer_and_a_broken_database_are_named() {
     sql(&home, "PRAGMA user_version = 99").await;
     let error = Replica::open(home.path(), &options(NOW)).await.unwrap_err();
     assert_eq!(error.code(), "database-newer");
-    assert_eq!(Replica::open_read(home.path(), &options(NOW)).await.unwrap_err().code(), "database-newer");
+    assert_eq!(Replica::open_read(home.path()).await.unwrap_err().code(), "database-newer");
     std::fs::write(home.path().join("aimon.db"), b"this is no database at all, but long enough to look at").unwrap();
     let _ = std::fs::remove_file(home.path().join("aimon.db-wal"));
     assert_eq!(Replica::open(home.path(), &options(NOW)).await.unwrap_err().code(), "database-damaged");
@@ -116,7 +116,7 @@ async fn a_flipped_bit_in_a_derived_table_changes_nothing() {
                 sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
             let done = sqlx::query(sqlx::AssertSqlSafe(text.clone())).execute(&mut db).await.unwrap();
             assert_eq!(done.rows_affected(), 1, "{text}");
-            let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+            let mut reader = Replica::open_read(home.path()).await.unwrap();
             assert_eq!(
                 (figures(&mut reader).await, hours(&mut reader).await),
                 (right.clone(), right_hours.clone()),
@@ -212,6 +212,6 @@ async fn a_reader_makes_its_own_where_the_tables_are_another_versions() {
     sql(&home, "UPDATE derived SET value = zeroblob(8) WHERE key = 'version'").await;
     // What the tables still say of it is theirs.
     sql(&home, "DELETE FROM changes WHERE seq = 1").await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(figures(&mut reader).await, [(0, 7)]);
 }

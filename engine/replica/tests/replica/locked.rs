@@ -20,7 +20,7 @@ async fn seen(replica: &mut Replica) -> (Vec<(i64, u64)>, Vec<u64>, Vec<u64>, Ve
 
 /// What somebody sees who reads beside the one who writes, also without keys.
 async fn seen_beside(home: &TempDir) -> (Vec<(i64, u64)>, Vec<u64>, Vec<u64>, Vec<i128>) {
-    seen(&mut Replica::open_read(home.path(), &options(NOW)).await.unwrap()).await
+    seen(&mut Replica::open_read(home.path()).await.unwrap()).await
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 mod backlog;
+mod catching_up;
 mod chunks;
 mod damage;
 mod documents;
@@ -160,11 +161,11 @@ async fn copies_on_several_days_count_once_whenever_they_arrive() {
 #[tokio::test]
 async fn one_writer_and_any_number_of_readers() {
     let home = TempDir::new().unwrap();
-    assert!(matches!(Replica::open_read(home.path(), &options(NOW)).await, Err(Error::Empty(_))));
+    assert!(matches!(Replica::open_read(home.path()).await, Err(Error::Empty(_))));
     let mut writer = open(&home).await;
     record(&mut writer, &[call(1, 7, 0)]).await;
     assert!(matches!(Replica::open(home.path(), &options(NOW)).await, Err(Error::Locked(_))));
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     // The writer has not brought its derived tables up to date: the reader does it in memory.
     assert_eq!(figures(&mut reader).await, [(0, 7)]);
     record(&mut writer, &[call(1, 8, 0), call(2, 1, 1)]).await;
@@ -199,7 +200,7 @@ async fn gauges_are_the_newest_answers() {
         replica.record(Commit { events: vec![window(at, used)], marks: vec![], now: NOW }).await.unwrap();
     }
     assert_eq!(replica.answers(NOW.day()).await.unwrap().len(), 3, "each is kept");
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     for replica in [&mut reader, &mut replica] {
         let gauges = replica.gauges().await.unwrap();
         assert_eq!(gauges.len(), 1);
@@ -285,7 +286,7 @@ async fn a_reader_ahead_of_the_derived_tables_counts_once() {
     record(&mut replica, &[call(1, 7, 1)]).await;
     figures(&mut replica).await;
     record(&mut replica, &[call(1, 7, 2), call(2, 5, 3), call(2, 5, 0)]).await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(figures(&mut reader).await, [(2, 7), (3, 5)]);
     let calls = reader.copies(ALL, NOW.day()).await.unwrap();
     assert_eq!(calls.iter().map(|c| c.record.tokens.output).collect::<Vec<_>>(), [5, 7]);

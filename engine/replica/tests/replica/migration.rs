@@ -22,7 +22,7 @@ async fn a_database_of_version_1_goes_on_with_all_that_it_has() {
     let home = TempDir::new().unwrap();
     version_1(&home).await;
     // A reader can't bring it up to date, and does not take it for an empty one.
-    let error = Replica::open_read(home.path(), &options(NOW)).await.unwrap_err();
+    let error = Replica::open_read(home.path()).await.unwrap_err();
     assert_eq!(error.code(), "database-older");
     // The derived tables are of another version: they are made again.
     sql(&home, "INSERT INTO derived VALUES ('mark', x'00')").await;
@@ -31,7 +31,7 @@ async fn a_database_of_version_1_goes_on_with_all_that_it_has() {
     assert_eq!((replica.retention_days(), replica.mark("codex", b"k").await.unwrap()), (100, Some(b"v".to_vec())));
     assert_eq!(figures(&mut replica).await, FIGURES);
     assert_eq!(replica.gauges().await.unwrap().len(), 1);
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(figures(&mut reader).await, FIGURES);
     let health = replica.health().await.unwrap();
     assert_eq!((health.rows, health.records, health.quarantined.len()), (4, 6, 0));

@@ -46,7 +46,7 @@ async fn what_is_named_and_not_here_is_withheld() {
     replica.apply(&arrival(&[&snapshot]), NOW).await.unwrap();
     assert_eq!(withheld(&mut replica).await, (0, 0));
     drop(replica);
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!(reader.withheld().await.unwrap(), None, "a reader does not know");
 }
 

@@ -218,7 +218,7 @@ async fn what_is_recorded_waits_for_a_relay_and_is_read_at_once() {
     let (world, mut replica) = workspace(&home).await;
     record(&mut replica, &[call(1, 7, 0), call(2, 5, 1)]).await;
     record(&mut replica, &[call(3, 1, 1)]).await;
-    let mut reader = Replica::open_read(home.path(), &options(NOW)).await.unwrap();
+    let mut reader = Replica::open_read(home.path()).await.unwrap();
     assert_eq!((figures(&mut reader).await, reader.is_behind()), (vec![(0, 7), (1, 6)], false));
     let chunks = queued(&mut replica).await;
     assert_eq!(chunks.len(), 3);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::event::{Answer, Clock, Row, Unchanged};
-use aimon_core::history::Gauges;
+use aimon_core::event::{Answer, Clock, MessageId, Row, Unchanged};
+use aimon_core::history::{Copy, Gauges, standing};
 use aimon_core::name::Name;
 use aimon_core::settings::Settings;
 use aimon_core::sync::Client;
@@ -38,8 +38,8 @@ pub struct Figures {
     notes: Vec<Unchanged>,
     /// Notes that came when their answer was not there.
     early: Vec<Unchanged>,
-    /// The calls, and whose they are said to be.
-    calls: Vec<(u64, aimon_ledger::ids::DeviceId)>,
+    /// All copies of calls.
+    calls: Vec<Copy>,
 }
 
 impl Figures {
@@ -52,14 +52,10 @@ impl Figures {
             let day = figures.days.entry(place.day).or_default();
             for (hash, batch) in batches.iter() {
                 day.extend(numbers(batch));
-                let calls = batch
-                    .records
-                    .iter()
-                    .map(|record| (u64::from_le_bytes(record.message.0), record.origin.unwrap_or(place.device)));
-                figures.calls.extend(calls);
                 if !is_kept(&place) {
                     continue;
                 }
+                figures.calls.extend(batch.records.iter().map(|record| Copy::new(place.device, record.clone())));
                 figures.settings.add(*hash, batch);
                 figures.gauges.absorb(&batch.answers, &batch.unchanged);
                 figures.answers.extend(batch.answers.iter().cloned());
@@ -79,11 +75,31 @@ impl Figures {
         if shown != by_definition {
             return Err(Broken::Figures { node: n, what: format!("gauges {shown:?} instead of {by_definition:?}") });
         }
-        let is_wrong = |(number, by): &&(u64, _)| world.told.get(number).is_none_or(|told| told.by != *by);
-        match self.calls.iter().find(is_wrong) {
-            Some(call) => Err(Broken::Figures { node: n, what: format!("whose a call is: {call:?}") }),
-            None => Ok(()),
+        let is_wrong =
+            |copy: &&Copy| world.told.get(&copy.record.tokens.input).is_none_or(|told| told.by != copy.device);
+        if let Some(call) = self.calls.iter().find(is_wrong) {
+            return Err(Broken::Figures { node: n, what: format!("whose a call is: {call:?}") });
         }
+        let (shown, largest) = (self.tokens(), self.largest());
+        if shown != largest {
+            return Err(Broken::Figures { node: n, what: format!("tokens {shown:?} instead of {largest:?}") });
+        }
+        Ok(())
+    }
+
+    /// How many tokens each call is shown with.
+    fn tokens(&self) -> BTreeMap<MessageId, u64> {
+        standing(&self.calls).into_iter().map(|copy| (copy.record.message, copy.record.tokens.total())).collect()
+    }
+
+    /// How many each has in its largest copy.
+    fn largest(&self) -> BTreeMap<MessageId, u64> {
+        let mut largest: BTreeMap<MessageId, u64> = BTreeMap::new();
+        for Copy { record, .. } in &self.calls {
+            let most = largest.entry(record.message).or_default();
+            *most = record.tokens.total().max(*most);
+        }
+        largest
     }
 
     /// Which answer of each gauge stands, and when it was last seen: the one seen last.
@@ -104,12 +120,20 @@ impl Figures {
         if self.gauges != other.gauges {
             return Some(format!("gauges {:?} and {:?}", self.gauges, other.gauges));
         }
+        let (tokens, others) = (self.tokens(), other.tokens());
+        if tokens != others {
+            return Some(format!("tokens {tokens:?} and {others:?}"));
+        }
         (self.settings != other.settings).then(|| format!("settings {:?} and {:?}", self.settings, other.settings))
     }
 
     /// What has come about in them.
     pub fn happened(&self) -> BTreeSet<Happening> {
         let mut happened = BTreeSet::new();
+        let sizes: BTreeSet<_> = self.calls.iter().map(|copy| (copy.record.message, copy.record.tokens)).collect();
+        if sizes.len() > self.largest().len() {
+            happened.insert(Happening::CallGrown);
+        }
         if self.gauges.all().any(|one| one.seen.1 > one.answer.observed) {
             happened.insert(Happening::NoteRaises);
         }

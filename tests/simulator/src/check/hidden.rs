@@ -76,7 +76,7 @@ pub fn while_hidden(world: &mut World) -> Result<(), Broken> {
             happened.extend(what);
         }
         // By what this device has heard: whatever else counts is here.
-        if !members.contains(&n) || (!is_folder && node.session.is_none()) {
+        if !members.contains(&n) || (!is_folder && node.session.is_none() && node.uneven == 0) {
             continue;
         }
         let lacks = |chunk: &&Chunk| {

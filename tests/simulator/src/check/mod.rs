@@ -28,6 +28,8 @@ pub enum Broken {
     Restless { what: String },
     /// Two devices, or a device and the relay, hold different chunks.
     Apart { what: String },
+    /// A device and a relay that hides nothing from it go on differing after repair: it hangs up.
+    Uneven { node: usize },
     /// Two devices show different events.
     Different { first: usize, second: usize, events: BTreeSet<u64> },
     /// Events that were durable are gone.
@@ -63,6 +65,9 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The first thing that does not hold.
 pub fn all(world: &mut World) -> Result<(), Broken> {
+    if let Some(node) = world.uneven {
+        return Err(Broken::Uneven { node });
+    }
     world.look_back();
     let members: Vec<usize> = world.members();
     let members: Vec<(usize, &Node)> = members.into_iter().filter_map(|n| Some((n, world.nodes.get(n)?))).collect();
@@ -171,7 +176,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
             return Err(Broken::Unpurged { node: *n, events: purged });
         }
     }
-    let former = &client.standing().former;
+    let revoked = &client.standing().revoked;
     let day_of = |event: &u64| world.told.get(event).map(|told| told.event.day());
     let mut expected: BTreeMap<u64, Option<UtcDay>> =
         members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
@@ -184,7 +189,7 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
     expected.extend(vouched.filter(|(_, day)| is_recent(day) && !reached(day)));
     // What a revoked device has pushed counts as far as it is listed. Where a purge reaches, what remains is written anew by who
     // purges, as far as it holds it, and by the author: if that one is lost, what nobody else had fetched is too.
-    if former.is_empty() {
+    if revoked.is_empty() {
         let acknowledged = world.acknowledged.iter().filter_map(|event| Some((*event, day_of(event)?)));
         expected.extend(acknowledged.filter(|(_, day)| is_recent(day) && !reached(day)));
     }

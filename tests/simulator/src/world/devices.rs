@@ -7,7 +7,7 @@ use aimon_ledger::chunk::{Chunk, Header};
 use aimon_ledger::ids::ChunkId;
 use aimon_ledger::time::UtcDay;
 
-use super::events::{Told, answer, asked, call, change, note, numbers, setting, writer};
+use super::events::{Told, answer, asked, call, change, grown, note, numbers, setting, writer};
 use super::{MOST, World};
 use crate::disk::Plain;
 use crate::happening::Happening;
@@ -27,9 +27,21 @@ impl World {
 
     pub(super) fn record(&mut self, n: usize, back: u8, count: u8) {
         let day = self.now.day().plus(-i32::from(back));
-        let events: Vec<(u64, Event)> = (0..count).map(|_| self.number()).map(|n| (n, call(n, day))).collect();
+        let events: Vec<(u64, Event)> = (0..count).map(|_| self.call(day)).collect();
         if self.tell(n, Some(day), events) && self.is_at_midnight() && back < 2 {
             self.saw(Happening::RecordedAtMidnight);
+        }
+    }
+
+    /// A call of a day; every fifth one is one of the day's calls, whoever has recorded it, that has grown since.
+    fn call(&mut self, day: UtcDay) -> (u64, Event) {
+        let number = self.number();
+        let is_of_day = |told: &&Told| matches!(&told.event, Event::Record(record) if record.time.day() == day);
+        match self.told.values().filter(is_of_day).last().map(|told| &told.event) {
+            Some(Event::Record(record)) if number % 5 == 4 => {
+                (number, grown(u64::from_le_bytes(record.message.0), number, day))
+            }
+            _ => (number, call(number, day)),
         }
     }
 
@@ -92,6 +104,9 @@ impl World {
     /// Says whether it is durable.
     pub fn go(&mut self, n: usize, step: Step) -> bool {
         let has_rewritten = step.notices.iter().any(|notice| matches!(notice, Notice::Rewritten(_)));
+        if step.notices.contains(&Notice::Uneven) && !self.nodes[n].is_lied_to() {
+            self.uneven.get_or_insert(n);
+        }
         let brings = !self.nodes[n].disk.plain.is_empty();
         let write = self.nodes[n].go(step);
         if brings {

@@ -46,22 +46,28 @@ fn number_of(asked: UtcMillis) -> u64 {
     (since / MINUTE_MS + since % MINUTE_MS * ASKING) as u64 ^ SCRAMBLE
 }
 
-/// A call: every fourth one in the first millisecond of its day, another in the last one.
+/// A call: every fourth one in the first millisecond of its day, another in the last one. How many tokens it has is its number.
 pub fn call(number: u64, day: UtcDay) -> Event {
-    let time = match number % 4 {
+    grown(number, number, day)
+}
+
+/// A call as it is recorded again once it has more tokens, under the same id and time: a copy of another size, with a number of its
+/// own.
+pub fn grown(first: u64, number: u64, day: UtcDay) -> Event {
+    let time = match first % 4 {
         0 => day.start(),
         1 => UtcMillis(day.start().0 + DAY_MS - 1),
-        _ => moment(number, day),
+        _ => moment(first, day),
     };
     Event::Record(Record {
-        source: SOURCES[(number % 2) as usize].into(),
-        message: MessageId(number.to_le_bytes()),
+        source: SOURCES[(first % 2) as usize].into(),
+        message: MessageId(first.to_le_bytes()),
         request: RequestId([0; 2]),
         sidechain: false,
         time,
         model: "model".into(),
         session: "session".into(),
-        tokens: Tokens::default(),
+        tokens: Tokens { input: number, ..Tokens::default() },
         web_searches: 0,
         tier: Tier::Standard,
         quality: Quality::Log,
@@ -113,7 +119,7 @@ pub fn setting(number: u64, path: u8, counter: u64) -> Event {
 
 /// The numbers of a batch's events.
 pub fn numbers(batch: &Batch) -> BTreeSet<u64> {
-    let records = batch.records.iter().map(|record| u64::from_le_bytes(record.message.0));
+    let records = batch.records.iter().map(|record| record.tokens.input);
     let answers = batch.answers.iter().map(|answer| number_of(answer.observed));
     let notes = batch.unchanged.iter().map(|note| number_of(note.seen));
     let settings = batch.settings.iter().filter_map(|setting| setting.value.as_ref()?.as_str().parse().ok());

@@ -26,7 +26,7 @@ impl World {
     /// All that this device has ever held of that one counts from here on, if it is no member.
     pub(super) fn vouch(&mut self, n: usize, whom: DeviceId) {
         let Some(client) = &self.nodes[n].client else { return };
-        if client.standing().former.contains_key(&whom) && client.is_member() {
+        if client.standing().revoked.contains_key(&whom) && client.is_member() {
             let seen = self.nodes[n].disk.seen.iter().filter(|(_, device)| **device == whom);
             let events = seen.filter_map(|(id, _)| self.contents.get(id)).flatten().copied().collect();
             self.vouched.push((self.nodes[n].device, events));

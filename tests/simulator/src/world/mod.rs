@@ -69,6 +69,8 @@ pub struct World {
     pub written: BTreeMap<Withheld, (ChunkId, Header)>,
     /// What has come about that the worlds are there for.
     pub happened: BTreeSet<Happening>,
+    /// Who has gone on differing from a relay that hides nothing from it.
+    pub uneven: Option<usize>,
     /// Whether a clock was ever wrong.
     pub was_skewed: bool,
     pub library: Library,
@@ -114,6 +116,7 @@ impl World {
             told: BTreeMap::new(),
             written: BTreeMap::new(),
             happened: BTreeSet::new(),
+            uneven: None,
             was_skewed: false,
             library: Library::default(),
             sessions: 0,

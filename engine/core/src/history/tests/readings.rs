@@ -214,3 +214,45 @@ fn absurdly_many_names_rest_all_the_same() {
     assert_eq!(day.readings.len(), 1);
     assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
 }
+
+/// The most dimensions of an answer, and the most measures of a reading.
+const CAPS: (usize, usize) = (64, 1_024);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Under the caps all of it counts; over them no other figure is changed, and what is derived can be read. Also where several
+    /// answers compete.
+    #[test]
+    fn whatever_is_over_the_caps_leaves_the_rest_as_it_is(
+        dimensions in prop_oneof![1..6_usize, 63..67_usize, 100..130_usize],
+        measures in prop_oneof![1..6_usize, 1_022..1_027_usize, 1_500..2_000_usize],
+        rows in 1..3_usize,
+        has_other in any::<bool>(),
+    ) {
+        let honest = answer("two", (0, 1), &["model"], 2, &[("a", 10)]);
+        let mut absurd = answer("one", (0, 1), &[], 2, &[]);
+        absurd.key.dimensions = (0..dimensions).map(|d| format!("d{d}").into()).collect();
+        let row = |row: usize| Row {
+            values: vec![format!("v{row}").into(); dimensions],
+            measures: (0..measures).map(|m| (format!("m{m}").into(), 1)).collect(),
+        };
+        absurd.rows = (0..rows).map(row).collect();
+        let other = has_other.then(|| answer("one", (0, 60), &["model"], 200, &[("a", 1)]));
+        let all: Vec<Answer> = [honest.clone(), absurd].into_iter().chain(other).collect();
+        let day = DayReadings { day: DAY, readings: fold(&[said(&all, &[])]) };
+        prop_assert_eq!(&DayReadings::decode(DAY, &day.encode()).unwrap(), &day);
+        let of = |account: &str| -> Vec<_> {
+            day.readings.iter().filter(|(key, _)| &*key.account == account).cloned().collect()
+        };
+        prop_assert_eq!(of("two"), fold(&[said(&[honest], &[])]));
+        let is_in = |(key, reading): &(ReadingKey, Reading)| {
+            key.dimensions.len() <= CAPS.0 && reading.measures.len() <= CAPS.1
+        };
+        prop_assert!(day.readings.iter().all(is_in));
+        if !has_other {
+            let counted: Vec<usize> = of("one").iter().map(|(_, reading)| reading.measures.len()).collect();
+            let expected = if dimensions > CAPS.0 { vec![] } else { vec![measures.min(CAPS.1); rows] };
+            prop_assert_eq!(counted, expected);
+        }
+    }
+}

@@ -45,8 +45,6 @@ pub struct Listing {
     pub chunks: BTreeMap<Option<UtcDay>, BTreeSet<ChunkId>>,
     /// Statements.
     pub statements: BTreeSet<StatementId>,
-    /// Names that are no chunk's and no statement's: conflict copies, files that are just arriving, what others have put there.
-    pub ignored: u64,
 }
 
 /// What became of reading a file.
@@ -118,30 +116,20 @@ impl FolderLog {
         &self.folder
     }
 
-    /// What lies there. Names only: whether a file is what its name says, reading it tells.
+    /// What lies there. Names only: whether a file is what its name says, reading it tells. Other names are looked past: conflict
+    /// copies, files that are just arriving, what others have put there.
     ///
     /// # Errors
     /// The folder can't be read.
     pub fn list(&self) -> Result<Listing, Error> {
         let mut listing = Listing::default();
         for name in self.files().names(&self.statements())? {
-            match names::id(&name) {
-                Some(id) => drop(listing.statements.insert(StatementId(id))),
-                None => listing.ignored += 1,
-            }
+            listing.statements.extend(names::id(&name).map(StatementId));
         }
         for name in self.files().names(&self.chunks())? {
-            let Some(day) = names::day(&name) else {
-                listing.ignored += 1;
-                continue;
-            };
-            let mut ids = BTreeSet::new();
-            for name in self.files().names(&self.day(day))? {
-                match names::id(&name) {
-                    Some(id) => drop(ids.insert(ChunkId(id))),
-                    None => listing.ignored += 1,
-                }
-            }
+            let Some(day) = names::day(&name) else { continue };
+            let names = self.files().names(&self.day(day))?;
+            let ids: BTreeSet<ChunkId> = names.iter().filter_map(|name| names::id(name)).map(ChunkId).collect();
             if !ids.is_empty() {
                 listing.chunks.insert(day, ids);
             }

@@ -69,7 +69,7 @@ fn what_one_device_writes_another_reads() {
     let listing = other.list().unwrap();
     assert_eq!(listing.chunks[&DAY], BTreeSet::from([ChunkId::of(chunk)]));
     assert_eq!(listing.chunks[&None], BTreeSet::from([ChunkId::of(setting)]));
-    assert_eq!((listing.statements, listing.ignored), (BTreeSet::from([StatementId::of(statement)]), 0));
+    assert_eq!(listing.statements, BTreeSet::from([StatementId::of(statement)]));
     assert_eq!(other.chunk(DAY, &ChunkId::of(chunk)).unwrap(), Found::Whole(chunk.to_vec()));
     assert_eq!(other.chunk(None, &ChunkId::of(setting)).unwrap(), Found::Whole(setting.to_vec()));
     assert_eq!(other.statement(&StatementId::of(statement)).unwrap(), Found::Whole(statement.to_vec()));
@@ -121,7 +121,7 @@ fn partial_late_and_conflict_copies_are_harmless() {
     fs::write(scene.workspace().join("chunks/2026-11-25"), "a file where a folder should be").unwrap();
     fs::create_dir(scene.day().join(ChunkId::of(b"a folder where a file should be").to_string())).unwrap();
     let listing = log.list().unwrap();
-    assert_eq!((listing.chunks.len(), listing.chunks[&DAY].len(), listing.ignored), (1, 2, 8));
+    assert_eq!((listing.chunks.len(), listing.chunks[&DAY].len()), (1, 2));
     assert_eq!(log.chunk(DAY, &ChunkId::of(b"a folder where a file should be")).unwrap(), Found::Gone);
 }
 
@@ -140,7 +140,7 @@ fn what_a_crash_left_is_removed_after_a_while() {
     log.tidy(now + Duration::from_secs(3700)).unwrap();
     assert!(left.iter().all(|path| !path.exists()));
     let listing = log.list().unwrap();
-    assert_eq!((listing.chunks.len(), listing.statements.len(), listing.ignored), (1, 1, 0));
+    assert_eq!((listing.chunks.len(), listing.statements.len()), (1, 1));
 }
 
 #[test]
