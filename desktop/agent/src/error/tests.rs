@@ -137,14 +137,15 @@ fn place(e: &Error) -> usize {
         Error::Usage(_) => 44,
         Error::Output(_) => 45,
         Error::System { .. } => 46,
+        Error::KeyStays { .. } => 47,
         // These two are never shown.
-        Error::Ended(_) => 47,
-        Error::Pipe => 48,
+        Error::Ended(_) => 48,
+        Error::Pipe => 49,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 47;
+const SHOWN: usize = 48;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -171,6 +172,7 @@ fn every() -> Vec<Error> {
         R::Sync(S::NotAMember),
         R::Sync(S::Oneself),
         R::Sync(S::Damaged(text())),
+        R::Sync(S::Recipient),
         R::Sync(S::Statements(aimon_ledger::statement::StatementError::Signature)),
     ];
     let refused = |word: &str| T::Refused { code: aimon_ledger::frame::Code::of(word), text: text() };
@@ -208,6 +210,7 @@ fn every() -> Vec<Error> {
         Error::SyncRefused { count: 1, code: text() },
         Error::UnknownDevice(text()),
         Error::NoMember(text()),
+        Error::KeyStays { device: text(), why: S::Recipient },
         Error::BadDevice(text()),
         Error::AmbiguousDevice { given: text(), found: text() },
         Error::OwnDevice,

@@ -273,6 +273,11 @@ impl Client {
                 Some(State::SetAside) if self.has(Fault::ForgetSetAside) => self.forget(&id, &mut step.write),
                 Some(State::SetAside) => {
                     step.write.counts.push((id, self.has(Fault::CountUnlisted)));
+                    // It may wait for a relay that had refused it; who vouches for it offers it again.
+                    let is_own = self.log.header(&id).is_some_and(|header| header.place.device == self.me.device);
+                    if !is_own && self.queue.remove(&id) {
+                        step.write.acknowledged.push(id);
+                    }
                 }
                 Some(State::Covered) => covered.push(id),
                 Some(State::Live) | None => {}
