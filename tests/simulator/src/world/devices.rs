@@ -37,7 +37,7 @@ impl World {
     fn call(&mut self, day: UtcDay) -> (u64, Event) {
         let number = self.number();
         let is_of_day = |told: &&Told| matches!(&told.event, Event::Record(record) if record.time.day() == day);
-        match self.told.values().filter(is_of_day).last().map(|told| &told.event) {
+        match self.told.values().rfind(is_of_day).map(|told| &told.event) {
             Some(Event::Record(record)) if number % 5 == 4 => {
                 (number, grown(u64::from_le_bytes(record.message.0), number, day))
             }
