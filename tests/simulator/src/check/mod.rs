@@ -182,7 +182,9 @@ pub fn all(world: &mut World) -> Result<(), Broken> {
         members.iter().flat_map(|(_, node)| node.disk.truth.iter().map(|(event, day)| (*event, *day))).collect();
     let is_recent = |day: &Option<UtcDay>| day.is_none_or(|day| day >= world.first_ever);
     let is_member = |device: &DeviceId| client.standing().members.contains_key(device);
-    let vouched = world.vouched.iter().filter(|(by, _)| is_member(by)).flat_map(|(_, events)| events);
+    let heard: BTreeSet<StatementId> = statements.iter().map(|statement| statement.id()).collect();
+    let vouched = world.vouched.iter().filter(|vouched| is_member(&vouched.by) && vouched.said.is_subset(&heard));
+    let vouched = vouched.flat_map(|vouched| &vouched.events);
     let vouched = vouched.filter_map(|event| Some((*event, day_of(event)?)));
     // A purge takes what is set aside as a whole: what remained of it did not count.
     let reached = |day: &Option<UtcDay>| day.is_some_and(|day| said.iter().any(|purge| purge.days.contains(&day)));

@@ -1,16 +1,18 @@
 //! What devices say to all: who belongs, which key, what is purged.
 
+use std::collections::BTreeSet;
+
 use aimon_core::batch::Batch;
 use aimon_core::crypto::SecretKeys;
 use aimon_core::segment;
 use aimon_core::sync::{Client, Selection, Step, SyncError, entry};
-use aimon_ledger::ids::DeviceId;
+use aimon_ledger::ids::{DeviceId, StatementId};
 use aimon_ledger::retention::TrustedTime;
 use aimon_ledger::statement::Statement;
 use aimon_ledger::time::UtcDay;
 
 use super::events::{SOURCES, Told, call, change, document, numbers};
-use super::{MOST, World, id, seed};
+use super::{MOST, Vouched, World, id, seed};
 use crate::disk::{Disk, Plain};
 use crate::happening::Happening;
 use crate::node::Node;
@@ -26,12 +28,20 @@ impl World {
     /// All that this device has ever held of that one counts from here on, if it is no member.
     pub(super) fn vouch(&mut self, n: usize, whom: DeviceId) {
         let Some(client) = &self.nodes[n].client else { return };
-        if client.standing().revoked.contains_key(&whom) && client.is_member() {
-            let seen = self.nodes[n].disk.seen.iter().filter(|(_, device)| **device == whom);
-            let events = seen.filter_map(|(id, _)| self.contents.get(id)).flatten().copied().collect();
-            self.vouched.push((self.nodes[n].device, events));
-        }
+        let may_vouch = client.standing().revoked.contains_key(&whom) && client.is_member();
+        let before = self.said_of(n);
+        let seen = self.nodes[n].disk.seen.iter().filter(|(_, device)| **device == whom);
+        let events = seen.filter_map(|(id, _)| self.contents.get(id)).flatten().copied().collect();
         self.say(n, |client| client.vouch_for(whom));
+        if may_vouch {
+            let said = self.said_of(n).difference(&before).copied().collect();
+            self.vouched.push(Vouched { by: self.nodes[n].device, said, events });
+        }
+    }
+
+    fn said_of(&self, n: usize) -> BTreeSet<StatementId> {
+        let client = self.nodes[n].client.iter();
+        client.flat_map(|client| client.membership().statements()).map(|statement| statement.id()).collect()
     }
 
     pub(super) fn purge(&mut self, n: usize, first: u8, last: u8, source: u8) {

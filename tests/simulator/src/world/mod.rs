@@ -6,7 +6,7 @@ use aimon_core::crypto::{self, Entropy, SecretKeys};
 use aimon_core::sync::{Client, Fault, Withheld};
 use aimon_generator::Prng;
 use aimon_ledger::chunk::Header;
-use aimon_ledger::ids::{ChunkId, DeviceId, WorkspaceId};
+use aimon_ledger::ids::{ChunkId, DeviceId, StatementId, WorkspaceId};
 use aimon_ledger::membership::Membership;
 use aimon_ledger::retention::{Retention, TrustedTime};
 use aimon_ledger::statement::{Author, Body, Statement};
@@ -46,6 +46,16 @@ pub struct Faults {
     pub relay: Option<RelayFault>,
 }
 
+/// A device's word for events of a revoked one.
+pub struct Vouched {
+    /// Who gave it.
+    pub by: DeviceId,
+    /// In which statements. They may be lost with it before anybody has heard them.
+    pub said: BTreeSet<StatementId>,
+    /// For which events.
+    pub events: BTreeSet<u64>,
+}
+
 /// Devices, a relay, the time.
 #[allow(missing_docs)]
 pub struct World {
@@ -58,7 +68,7 @@ pub struct World {
     /// The events that a relay has acknowledged and that it has not been made to forget.
     pub acknowledged: BTreeSet<u64>,
     /// Who has vouched for which events of a revoked device.
-    pub vouched: Vec<(DeviceId, BTreeSet<u64>)>,
+    pub vouched: Vec<Vouched>,
     /// Which events are in which chunk.
     pub contents: BTreeMap<ChunkId, BTreeSet<u64>>,
     /// The latest first day that anybody has ever kept from: a relay may have let go what is before it.
