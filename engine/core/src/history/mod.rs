@@ -19,4 +19,4 @@ pub use readings::{DayReadings, Reading, ReadingKey};
 pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

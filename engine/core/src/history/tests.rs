@@ -13,7 +13,7 @@ use crate::time::UtcMillis;
 use crate::units::Tokens;
 
 /// A main copy of message `m`, request `r`, with `output` tokens, `at` minutes after an epoch.
-fn copy(m: u8, r: u8, output: u64, at: i64) -> Copy {
+pub(crate) fn copy(m: u8, r: u8, output: u64, at: i64) -> Copy {
     let record = Record {
         source: "claude-code".into(),
         message: MessageId([m; 8]),

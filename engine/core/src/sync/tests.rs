@@ -12,10 +12,10 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 use super::*;
 use crate::batch::{self, Batch};
 use crate::crypto::{self, Entropy, Keyring, SecretKeys};
-use crate::event::{Event, MessageId, Quality, Record, RequestId, Tier};
+use crate::event::{Event, Record};
+use crate::history::tests::copy;
 use crate::history::{Copy, standing};
 use crate::segment::{self, Chain};
-use crate::units::Tokens;
 
 mod members;
 mod purges;
@@ -83,23 +83,8 @@ fn workspace(devices: &[DeviceId]) -> Membership {
 
 /// A call of a message, with so much output.
 fn call(message: u8, output: u64) -> Record {
-    Record {
-        source: "gemini".into(),
-        message: MessageId([message; 8]),
-        request: RequestId([0; 2]),
-        sidechain: false,
-        time: UtcMillis(NOON.0 - 1_000),
-        model: "model".into(),
-        session: "session".into(),
-        tokens: Tokens { output, ..Tokens::default() },
-        web_searches: 0,
-        tier: Tier::Standard,
-        quality: Quality::Log,
-        payer: None,
-        stated_cost: None,
-        project: None,
-        origin: None,
-    }
+    let time = UtcMillis(NOON.0 - 1_000);
+    Record { source: "gemini".into(), time, ..copy(message, 0, output, 0).record }
 }
 
 /// A batch that only a newer version can read: so many bytes.
