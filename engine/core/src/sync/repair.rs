@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aimon_ledger::chunk::{Kind, Place};
 use aimon_ledger::digest::Sum;
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::ChunkId;
-use aimon_ledger::live::State;
+use aimon_ledger::ids::{ChunkId, Short, StatementId};
+use aimon_ledger::live::{self, State};
 
 use super::session::frames;
 use super::{Client, Notice, Send, Step};
@@ -41,6 +41,16 @@ impl Client {
         queued.filter(|header| header.kind == Kind::Snapshot).map(|header| header.place)
     }
 
+    /// Own purges that the relay has not heard of, because it has not taken what remains of what they reach: for it nothing is void
+    /// yet. They may wait long, if another purge has reached the remains whose key is not here (seed 24450).
+    fn unsaid_purges(&self) -> Vec<&live::Purge> {
+        let unsaid: BTreeSet<Short> = match self.session.has_unsaid {
+            true => self.held_back().iter().map(StatementId::short).collect(),
+            false => BTreeSet::new(),
+        };
+        self.standing.purges.iter().filter(|purge| unsaid.contains(&purge.id)).collect()
+    }
+
     /// Asks the relay for its sums.
     pub(super) fn compare(&mut self, step: &mut Step) {
         self.session.is_due = false;
@@ -68,8 +78,11 @@ impl Client {
         let differing = places.into_iter().filter(|place| mine.get(place) != theirs.get(place));
         // A snapshot that was refused has taken the place of chunks that the relay still holds: until it is taken they differ.
         let sealed: BTreeSet<Place> = self.queued_snapshots().collect();
-        let differing: Vec<Place> =
-            differing.filter(|place| self.is_shared(place) && !sealed.contains(place)).collect();
+        let unsaid = self.unsaid_purges();
+        let is_meant = |place: &Place| {
+            self.is_shared(place) && !sealed.contains(place) && !unsaid.iter().any(|purge| purge.reaches(place))
+        };
+        let differing: Vec<Place> = differing.filter(is_meant).collect();
         if differing.is_empty() {
             self.session.repair = Repair::Idle;
             self.session.rounds = 0;
