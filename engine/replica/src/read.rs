@@ -194,7 +194,7 @@ impl Replica {
         if self.is_locked() && self.in_clear(Which::New, range.0).await?.says_more() {
             self.behind = true;
         }
-        Ok(readings.into_values().filter(|day| !day.readings.is_empty()).collect())
+        Ok(readings.into_values().filter(|day| !day.is_empty()).collect())
     }
 
     /// The newest answer of each gauge.

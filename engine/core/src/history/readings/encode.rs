@@ -1,6 +1,7 @@
 //! As they rest: blocks of a dictionary and columns, as batches have them.
 
-use super::{DayReadings, Reading, ReadingKey};
+use super::heard::Span;
+use super::{DayReadings, Heard, Reading, ReadingKey};
 use crate::batch::BatchError;
 use crate::batch::columns::{Encoding, Names, Reader, Writer, block, total};
 use crate::event::Bucket;
@@ -23,34 +24,102 @@ const VALUES: u64 = 33;
 const MEASURE_NAMES: u64 = 34;
 const MEASURE_VALUES: u64 = 35;
 
+const NEWEST: u64 = 3;
+const SETTLED_SPANS: u64 = 4;
+const COARSE_SPANS: u64 = 5;
+const STARTS: u64 = 32;
+const LENGTHS: u64 = 33;
+
 type Row = (ReadingKey, Reading);
 
 impl DayReadings {
-    /// Bytes for a derived table.
+    /// Bytes for a derived table: how many bytes of blocks of readings there are, these, and blocks of what was heard.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let (mut from, mut dimensions, mut measures) = (0, 0, 0);
-        for (at, (key, reading)) in self.readings.iter().enumerate() {
-            dimensions += key.dimensions.len();
-            measures += reading.measures.len();
-            if at - from == BLOCK_ROWS || dimensions.max(measures) > BLOCK_LISTS {
-                encode_block(&self.readings[from..at], &mut out);
-                (from, dimensions, measures) = (at, key.dimensions.len(), reading.measures.len());
-            }
-        }
-        encode_block(&self.readings[from..], &mut out);
+        let mut out = vec![0; 8];
+        let lists = |(key, reading): &Row| (key.dimensions.len(), reading.measures.len());
+        in_blocks(&self.readings, lists, |rows| encode_block(rows, &mut out));
+        let readings = (out.len() as u64).saturating_sub(8);
+        out[..8].copy_from_slice(&readings.to_le_bytes());
+        let lists = |heard: &Heard| (heard.settled.len() + heard.coarse.len(), 0);
+        in_blocks(&self.heard, lists, |rows| encode_heard(rows, &mut out));
         out
     }
 
     /// Reads what [`DayReadings::encode`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are something else.
     pub fn decode(day: UtcDay, bytes: &[u8]) -> Result<Self, BatchError> {
-        let mut r = Reader::new(bytes);
-        let mut readings = Vec::new();
+        let (length, bytes) = bytes.split_first_chunk().ok_or(BatchError::Short)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| BatchError::Short)?;
+        let (blocks, rest) = bytes.split_at_checked(length).ok_or(BatchError::Short)?;
+        let (mut readings, mut heard) = (Vec::new(), Vec::new());
+        let mut r = Reader::new(blocks);
         while !r.is_empty() {
             decode_block(&mut r, &mut readings)?;
         }
-        Ok(Self { day, readings })
+        let mut r = Reader::new(rest);
+        while !r.is_empty() {
+            decode_heard(&mut r, &mut heard)?;
+        }
+        Ok(Self { day, readings, heard })
     }
+}
+
+/// Rows in blocks, of each of which the names fit one dictionary, and the lists memory.
+fn in_blocks<T>(rows: &[T], lists: impl Fn(&T) -> (usize, usize), mut write: impl FnMut(&[T])) {
+    let (mut from, mut one, mut other) = (0, 0, 0);
+    for (at, row) in rows.iter().enumerate() {
+        let (more, and) = lists(row);
+        (one, other) = (one + more, other + and);
+        if at - from == BLOCK_ROWS || (at > from && one.max(other) > BLOCK_LISTS) {
+            write(&rows[from..at]);
+            (from, one, other) = (at, more, and);
+        }
+    }
+    write(&rows[from..]);
+}
+
+fn encode_heard(rows: &[Heard], out: &mut Vec<u8>) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut names = Names::default();
+    let accounts: Vec<u64> = rows.iter().map(|heard| names.place(&heard.account)).collect();
+    let metrics: Vec<u64> = rows.iter().map(|heard| names.place(&heard.metric)).collect();
+    let spans = || rows.iter().flat_map(|heard| heard.settled.iter().chain(&heard.coarse));
+    let mut w = Writer::default();
+    w.numbers(ACCOUNT, Encoding::Runs, accounts.into_iter());
+    w.numbers(METRIC, Encoding::Runs, metrics.into_iter());
+    w.numbers(NEWEST, Encoding::Delta, rows.iter().map(|heard| heard.newest.0 as u64));
+    w.numbers(SETTLED_SPANS, Encoding::Runs, rows.iter().map(|heard| heard.settled.len() as u64));
+    w.numbers(COARSE_SPANS, Encoding::Runs, rows.iter().map(|heard| heard.coarse.len() as u64));
+    w.numbers(STARTS, Encoding::Delta, spans().map(|(from, _)| from.0 as u64));
+    w.numbers(LENGTHS, Encoding::Runs, spans().map(|(from, to)| to.0.wrapping_sub(from.0) as u64));
+    block::write(&names, w, rows.len(), out);
+}
+
+fn decode_heard(r: &mut Reader<'_>, heard: &mut Vec<Heard>) -> Result<(), BatchError> {
+    let (names, rows, mut c) = block::read(r)?;
+    let (account, metric, newest) = (c.numbers(ACCOUNT, rows)?, c.numbers(METRIC, rows)?, c.numbers(NEWEST, rows)?);
+    let (settled, coarse) = (c.numbers(SETTLED_SPANS, rows)?, c.numbers(COARSE_SPANS, rows)?);
+    let count = total(&settled)?.checked_add(total(&coarse)?).ok_or(BatchError::Malformed("too many spans"))?;
+    let (starts, lengths) = (c.numbers(STARTS, count)?, c.numbers(LENGTHS, count)?);
+    let span = |(from, length): (u64, u64)| -> Span {
+        let from = from as i64;
+        (UtcMillis(from), UtcMillis(from.wrapping_add(length as i64)))
+    };
+    let mut spans = starts.into_iter().zip(lengths).map(span);
+    for at in 0..rows {
+        heard.push(Heard {
+            account: names.at(account[at])?.clone(),
+            metric: names.at(metric[at])?.clone(),
+            newest: UtcMillis(newest[at] as i64),
+            settled: spans.by_ref().take(settled[at] as usize).collect(),
+            coarse: spans.by_ref().take(coarse[at] as usize).collect(),
+        });
+    }
+    Ok(())
 }
 
 fn encode_block(rows: &[Row], out: &mut Vec<u8>) {

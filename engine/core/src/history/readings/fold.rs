@@ -5,7 +5,8 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use super::{Reading, ReadingKey};
+use super::heard::Ear;
+use super::{Heard, Reading, ReadingKey};
 use crate::batch::{Said, Sheet};
 use crate::event::{Answer, Bucket, Clock, Unchanged};
 use crate::history::answers::{Standing, is_settled, spans, standing};
@@ -122,7 +123,7 @@ struct Sum {
     is_settled: bool,
 }
 
-pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> Vec<(ReadingKey, Reading)> {
+pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> (Vec<(ReadingKey, Reading)>, Vec<Heard>) {
     let sheets: Vec<&Sheet> = said.iter().map(|said| &said.answers).collect();
     let mut numbers = Numbers { names: Numbered::none(), lists: Numbered::none() };
     let places = sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
@@ -135,10 +136,15 @@ pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> Vec<(Readin
         let grain = (note.key.bucket.width, fold.numbers.list(&dimensions));
         noted.entry((series, grain, note.key.bucket.start)).or_default().push(note.clone());
     }
+    let mut heard = Vec::with_capacity(picks.len());
     for (series, picks) in picks {
-        fold.add_series(series, &picks, &noted);
+        let mut ear = Ear::default();
+        fold.add_series(series, &picks, &noted, &mut ear);
+        let name = |number| fold.numbers.names.at(number).clone();
+        heard.extend(ear.heard(name(series.0), name(series.1)));
     }
-    fold.readings()
+    heard.sort_unstable();
+    (fold.readings(), heard)
 }
 
 impl Fold<'_> {
@@ -181,7 +187,7 @@ impl Fold<'_> {
         self.sheets[pick.sheet as usize].answer(pick.at as usize)
     }
 
-    fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted) {
+    fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted, ear: &mut Ear) {
         let Some(first) = picks.first() else { return };
         let settling = (self.settling)(self.numbers.names.at(series.1));
         let notes_about = |pick: &Pick| noted.get(&(series, pick.grain, pick.start));
@@ -193,7 +199,7 @@ impl Fold<'_> {
             }
             let standing: Vec<Standing> = standing(answers, notes).0.into_values().collect();
             for one in spans(&standing, self.settling).iter().flat_map(|span| &span.counts) {
-                self.add_standing(series, one, settling);
+                self.add_standing(series, one, settling, ear);
             }
             return;
         }
@@ -203,21 +209,22 @@ impl Fold<'_> {
             let Some((last, before)) = key.split_last() else { continue };
             let notes = notes_about(last);
             if notes.is_none() && before.last().is_none_or(|other| other.seen != last.seen) {
-                self.add(series, last, settling, &mut trail);
+                self.add(series, last, settling, &mut trail, ear);
                 continue;
             }
             let answers = key.iter().map(|pick| self.answer(pick));
             for one in standing(answers, notes.into_iter().flatten().cloned()).0.into_values() {
-                self.add_standing(series, &one, settling);
+                self.add_standing(series, &one, settling, ear);
             }
         }
     }
 
     /// Adds an answer's rows as they lie in the sheet.
-    fn add(&mut self, series: Series, pick: &Pick, settling: i64, trail: &mut Trail) {
+    fn add(&mut self, series: Series, pick: &Pick, settling: i64, trail: &mut Trail, ear: &mut Ear) {
         let sheet = self.sheets[pick.sheet as usize];
         let bucket = Bucket { start: pick.start, width: pick.grain.0 };
         let is_settled = is_settled(bucket, pick.seen.1, settling);
+        ear.hear(bucket, pick.seen.1, is_settled);
         let span = span(bucket);
         if trail.span != Some(span) {
             *trail = Trail { span: Some(span), rows: Vec::new() };
@@ -251,8 +258,10 @@ impl Fold<'_> {
         number
     }
 
-    fn add_standing(&mut self, series: Series, one: &Standing, settling: i64) {
+    fn add_standing(&mut self, series: Series, one: &Standing, settling: i64, ear: &mut Ear) {
         let bucket = one.answer.key.bucket;
+        let is_settled = is_settled(bucket, one.seen.1, settling);
+        ear.hear(bucket, one.seen.1, is_settled);
         let dimensions: Vec<u32> = one.answer.key.dimensions.iter().map(|name| self.numbers.name(name)).collect();
         let dimensions = self.numbers.list(&dimensions);
         for row in &one.answer.rows {
@@ -261,7 +270,7 @@ impl Fold<'_> {
             let list = self.numbers.list(&list);
             let cell = self.cell((series, span(bucket), list));
             let sum = &mut self.sums[cell as usize];
-            sum.is_settled &= is_settled(bucket, one.seen.1, settling);
+            sum.is_settled &= is_settled;
             for (name, value) in &row.measures {
                 sum.add(self.numbers.name(name), *value);
             }

@@ -2,10 +2,14 @@
 //! for. Like cells, they are derived: they can be thrown away and made again from the events.
 //!
 //! * `fold`: which answers count, and their sums.
+//! * `heard`: of which parts of the day the providers have told, and whether that still changes.
 //! * `encode`: as they rest in a derived table.
 
 mod encode;
 mod fold;
+mod heard;
+
+pub use heard::Heard;
 
 use crate::batch::Said;
 use crate::event::Bucket;
@@ -41,12 +45,20 @@ pub struct DayReadings {
     pub day: UtcDay,
     /// Sorted by key.
     pub readings: Vec<(ReadingKey, Reading)>,
+    /// What the providers have told of, also where that was nothing. Sorted by account and metric.
+    pub heard: Vec<Heard>,
 }
 
 impl DayReadings {
     /// Folds all that a day holds of answers and of notes about them. `settling` is how long after a bucket's end a metric
     /// still changes, in milliseconds.
     pub fn fold(day: UtcDay, said: &[Said], settling: &dyn Fn(&str) -> i64) -> Self {
-        Self { day, readings: fold::fold(said, settling) }
+        let (readings, heard) = fold::fold(said, settling);
+        Self { day, readings, heard }
+    }
+
+    /// Whether nothing was told of the day.
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty() && self.heard.is_empty()
     }
 }

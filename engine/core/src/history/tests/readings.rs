@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use crate::batch::{Batch, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
 use crate::history::answers::{settling_ms, spans, standing};
-use crate::history::{DayReadings, Reading, ReadingKey};
+use crate::history::{DayReadings, Heard, Reading, ReadingKey};
 use crate::name::Name;
 use crate::time::{UtcDay, UtcMillis};
 
@@ -127,8 +127,26 @@ fn some() -> impl Strategy<Value = (Answer, Option<Unchanged>)> {
     )
 }
 
-/// By what each word means: what stands, of it the grains that count, and their sums.
-fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> Vec<(ReadingKey, Reading)> {
+/// What was heard, minute by minute.
+#[derive(Default)]
+struct Minutes {
+    newest: i64,
+    settled: BTreeSet<i64>,
+    coarse: BTreeSet<i64>,
+}
+
+impl Minutes {
+    fn spans(minutes: &BTreeSet<i64>) -> Vec<(UtcMillis, UtcMillis)> {
+        let begins = minutes.iter().filter(|m| !minutes.contains(&(**m - 1)));
+        begins
+            .map(|m| (UtcMillis(m * MINUTE), UtcMillis((*m..).find(|m| !minutes.contains(m)).unwrap() * MINUTE)))
+            .collect()
+    }
+}
+
+/// By what each word means: what stands, of it the grains that count, their sums, and what was heard.
+fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> DayReadings {
+    let mut heard: BTreeMap<(Name, Name), Minutes> = BTreeMap::new();
     let is_bucket = |key: &AnswerKey| !key.bucket.is_gauge();
     let answers = answers.iter().filter(|a| is_bucket(&a.key)).cloned();
     let stands = standing(answers, notes.iter().filter(|n| is_bucket(&n.key)).cloned()).0;
@@ -140,6 +158,11 @@ fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> Vec<(ReadingKey, Re
             span = Bucket { start: UtcMillis(span.start.0 / 900_000 * 900_000), width: 900 };
         }
         let is_settled = one.seen.1.0 >= key.bucket.end().0 + settling_ms(&key.metric);
+        let minutes = heard.entry((key.account.clone(), key.metric.clone())).or_default();
+        minutes.newest = minutes.newest.max(one.seen.1.0);
+        let all = key.bucket.start.0 / MINUTE..key.bucket.end().0 / MINUTE;
+        minutes.settled.extend(all.clone().filter(|_| is_settled));
+        minutes.coarse.extend(all.filter(|_| key.bucket.width > 900));
         for row in &one.answer.rows {
             let dimensions = key.dimensions.iter().cloned().zip(row.values.iter().cloned()).collect();
             let of = ReadingKey { account: key.account.clone(), metric: key.metric.clone(), span, dimensions };
@@ -148,9 +171,22 @@ fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> Vec<(ReadingKey, Re
             row.measures.iter().for_each(|(name, n)| *measures.entry(name.clone()).or_default() += n);
         }
     }
-    sums.into_iter()
-        .map(|(key, (measures, is_settled))| (key, Reading { measures: measures.into_iter().collect(), is_settled }))
-        .collect()
+    let reading = |(measures, is_settled): (BTreeMap<Name, i128>, bool)| Reading {
+        measures: measures.into_iter().collect(),
+        is_settled,
+    };
+    let heard = heard.into_iter().map(|((account, metric), minutes)| Heard {
+        account,
+        metric,
+        newest: UtcMillis(minutes.newest),
+        settled: Minutes::spans(&minutes.settled),
+        coarse: Minutes::spans(&minutes.coarse),
+    });
+    DayReadings {
+        day: DAY,
+        readings: sums.into_iter().map(|(key, sum)| (key, reading(sum))).collect(),
+        heard: heard.collect(),
+    }
 }
 
 proptest! {
@@ -173,9 +209,8 @@ proptest! {
             })
             .collect();
         let expected = by_definition(&answers, &notes);
-        prop_assert_eq!(&fold(&batches), &expected);
-        let day = DayReadings { day: DAY, readings: expected };
-        prop_assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
+        prop_assert_eq!(&DayReadings::fold(DAY, &batches, &settling_ms), &expected);
+        prop_assert_eq!(DayReadings::decode(DAY, &expected.encode()).unwrap(), expected);
     }
 }
 
@@ -191,7 +226,15 @@ fn many_readings_rest_in_blocks() {
         };
         (key, Reading { measures: vec![("a".into(), n), ("b".into(), -n)], is_settled: n % 2 == 0 })
     };
-    let day = DayReadings { day: DAY, readings: (0..30_000).map(one).collect() };
+    let heard = |n: i64| Heard {
+        account: format!("a{n}").into(),
+        metric: "usage".into(),
+        newest: at(n),
+        settled: (0..n % 900).map(|m| (at(2 * m), at(2 * m + 1))).collect(),
+        coarse: vec![(at(0), at(60)); (n % 2) as usize],
+    };
+    let day =
+        DayReadings { day: DAY, readings: (0..30_000).map(one).collect(), heard: (0..10_000).map(heard).collect() };
     assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
 }
 
@@ -239,7 +282,7 @@ proptest! {
         absurd.rows = (0..rows).map(row).collect();
         let other = has_other.then(|| answer("one", (0, 60), &["model"], 200, &[("a", 1)]));
         let all: Vec<Answer> = [honest.clone(), absurd].into_iter().chain(other).collect();
-        let day = DayReadings { day: DAY, readings: fold(&[said(&all, &[])]) };
+        let day = DayReadings::fold(DAY, &[said(&all, &[])], &settling_ms);
         prop_assert_eq!(&DayReadings::decode(DAY, &day.encode()).unwrap(), &day);
         let of = |account: &str| -> Vec<_> {
             day.readings.iter().filter(|(key, _)| &*key.account == account).cloned().collect()
