@@ -267,12 +267,17 @@ async fn revoke(replica: Replica, device: DeviceId, yes: bool, labels: &Labels) 
 async fn vouch(mut replica: Replica, device: DeviceId, labels: &Labels) -> Result<()> {
     let aside = live(&mut replica, device, State::SetAside).await?;
     let label = shown(&labels.device(&device.to_string()));
-    if aside == 0 {
+    if !replica.client().await?.standing().revoked.contains_key(&device) {
         replica.settle().await;
-        return output::print(&format!("Nothing of {label} is set aside here.\n"));
+        return output::print(&format!("{label} is not revoked: all that it sends counts.\n"));
     }
     replica.step(dates::now(), |client| client.vouch_for(device)).await?;
     tell(replica).await?;
+    if aside == 0 {
+        return output::print(&format!(
+            "Nothing of {label} is set aside here. What is held of it counts by this device's word as well.\n"
+        ));
+    }
     output::print(&format!("{} of {label} that had been set aside now count.\n", count(aside, "chunk")))
 }
 

@@ -321,18 +321,37 @@ impl Client {
         Ok(step)
     }
 
-    /// Says that more of a revoked device's chunks count: all that are set aside here.
+    /// Says that more of a revoked device's chunks count: all that are held here. Also what others have listed: their word falls with
+    /// them, if they are revoked by somebody who has not heard it (seed 28461).
     ///
     /// # Errors
     /// As [`Client::record`].
     pub fn vouch_for(&mut self, device: DeviceId) -> Result<Step, SyncError> {
-        let aside = self.chunks_of(device, State::SetAside);
-        if aside.is_empty() {
+        if !self.standing.revoked.contains_key(&device) {
             return Ok(Step::default());
         }
-        let mut step = self.say_all(vouches(device, &listings(&aside)))?;
+        let aside = self.chunks_of(device, State::SetAside);
+        let known = self.listed_here(device);
+        let mut held = listings(&self.chunks_of(device, State::Live));
+        held.extend(listings(&aside));
+        held.retain(|listing| !known.contains(listing));
+        held.sort_unstable();
+        if held.is_empty() {
+            return Ok(Step::default());
+        }
+        let mut step = self.say_all(vouches(device, &held))?;
         self.offer(aside, &mut step);
         Ok(step)
+    }
+
+    /// What this device itself has said to count of a revoked one's.
+    fn listed_here(&self, device: DeviceId) -> BTreeSet<Listing> {
+        let own = self.membership.statements().filter(|one| one.body().author == Author::Device(self.me.device));
+        let listed = own.filter_map(|one| match &one.body().what {
+            What::Revoke { device: of, listed } | What::Vouch { device: of, listed } if *of == device => Some(listed),
+            _ => None,
+        });
+        listed.flatten().copied().collect()
     }
 
     fn chunks_of(&self, device: DeviceId, wanted: State) -> Vec<ChunkId> {

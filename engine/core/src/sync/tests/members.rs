@@ -120,3 +120,23 @@ fn a_device_with_more_chunks_than_a_statement_lists_is_revoked_and_vouched_for()
     c.hear(none);
     assert!(c.states().iter().all(|state| *state == State::Live), "lists unite");
 }
+
+/// Whoever is revoked takes what they have vouched for with them, if the revoke has not heard of it: so each stands for all of it.
+#[test]
+fn who_vouches_lists_also_what_others_have_listed() {
+    let set = workspace(&[A, B, C]);
+    let (mut a, mut b, mut c) = (Device::new(A, &set, 1), Device::new(B, &set, 2), Device::new(C, &set, 3));
+    let chunks: Vec<Chunk> = (0..2).flat_map(|n| b.record(&[call(n, 1)])).collect();
+    a.client.take(chunks.clone(), Held::new(), NOON);
+    c.client.take(chunks, Held::new(), NOON);
+    assert!(c.client.vouch_for(B).unwrap().write.statements.is_empty(), "a member needs no word");
+    c.hear(a.client.revoke(B).unwrap().write.statements);
+    assert!(c.states().iter().all(|state| *state == State::Live));
+    let said = c.client.vouch_for(B).unwrap().write.statements;
+    let listed = said.iter().map(|one| match &one.body().what {
+        What::Vouch { device: B, listed } => listed.len(),
+        _ => 0,
+    });
+    assert_eq!(listed.sum::<usize>(), 2);
+    assert!(c.client.vouch_for(B).unwrap().write.statements.is_empty(), "once");
+}
