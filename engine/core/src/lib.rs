@@ -10,6 +10,8 @@
 //! * [`segment`]: one device's events of one UTC day, a list of batches in an Automerge document.
 //! * [`history`]: the fold of a *set* of batches into figures, and the reports cut from it.
 //! * [`settings`]: the fold of settings: names, zone, and what else the workspace's devices agree on.
+//! * [`accounts`]: who pays for AI where, as the settings have it.
+//! * [`polling`]: when to ask a provider for what, and what of its answers is news.
 //! * [`prices`]: what tokens cost, from a dated table, at read time.
 //! * [`crypto`]: keys, and what is encrypted and signed with them.
 //! * [`pairing`]: how a device is taken into a workspace.
@@ -21,12 +23,14 @@
 
 pub use aimon_ledger::{ids, retention, time};
 
+pub mod accounts;
 pub mod batch;
 pub mod crypto;
 pub mod event;
 pub mod history;
 pub mod name;
 pub mod pairing;
+pub mod polling;
 pub mod prices;
 pub mod segment;
 pub mod settings;

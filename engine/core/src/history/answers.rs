@@ -172,7 +172,7 @@ fn choose<'a>(
 }
 
 /// Whether a bucket no longer changed when it was seen.
-pub(super) fn is_settled(bucket: Bucket, seen: UtcMillis, settling: i64) -> bool {
+pub(crate) fn is_settled(bucket: Bucket, seen: UtcMillis, settling: i64) -> bool {
     seen.0 >= bucket.end().0.saturating_add(settling)
 }
 

@@ -15,7 +15,7 @@ mod report;
 pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
-pub use readings::{DayReadings, Heard, Reading, ReadingKey};
+pub use readings::{DayReadings, Heard, Reading, ReadingKey, Span, union};
 pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
 
 #[cfg(test)]

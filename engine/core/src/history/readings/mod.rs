@@ -9,7 +9,7 @@ mod encode;
 mod fold;
 mod heard;
 
-pub use heard::Heard;
+pub use heard::{Heard, Span, union};
 
 use crate::batch::Said;
 use crate::event::Bucket;

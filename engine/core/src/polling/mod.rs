@@ -1,0 +1,24 @@
+//! When to ask a provider for what, and what of its answers is news. No clock and no socket in here: times and answers come in,
+//! requests and events go out.
+//!
+//! ```text
+//!                  now                         the history says what was heard already, by whichever device
+//!  ◄── back-fill ──┤◄──── sliding window ────►│
+//!   coarse, newest first    fine, asked again and again: recent buckets still change
+//! ```
+//!
+//! * [`metric`]: what can be asked, how often, and how finely.
+//! * [`track`]: what one account's metric needs next. No locks and no leader: a device that sees in the history that another one has
+//!   just asked has nothing to do.
+//! * [`window`]: what was answered lately, so that only what is new is recorded.
+
+pub mod metric;
+pub mod track;
+pub mod window;
+
+pub use metric::{Kind, Metric, Width};
+pub use track::{Ask, Track};
+pub use window::Window;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::batch::{Batch, Said};
+use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row};
+use crate::history::answers::{settling_ms, standing};
+use crate::history::{DayReadings, Heard};
+use crate::time::{UtcDay, UtcMillis};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: UtcDay = UtcDay(20_000);
+
+const USAGE: Metric = Metric {
+    name: "usage.completions",
+    dimensions: &["model"],
+    every_s: 60,
+    kind: Kind::Buckets {
+        fine: Width { seconds: 60, most: 1440 },
+        coarse: Width { seconds: 3600, most: 168 },
+        keeps_days: 180,
+        is_late: false,
+    },
+};
+
+const COSTS: Metric = Metric {
+    name: "costs",
+    dimensions: &[],
+    every_s: 1800,
+    kind: Kind::Buckets {
+        fine: Width { seconds: 86_400, most: 180 },
+        coarse: Width { seconds: 86_400, most: 180 },
+        keeps_days: 180,
+        is_late: false,
+    },
+};
+
+const CREDITS: Metric = Metric { name: "credits", dimensions: &[], every_s: 60, kind: Kind::Gauge };
+
+fn at(ms: i64) -> UtcMillis {
+    UtcMillis(DAY.start().0 + ms)
+}
+
+fn answer(metric: &Metric, start: UtcMillis, width: u32, observed: UtcMillis, n: i128) -> Answer {
+    Answer {
+        key: AnswerKey {
+            account: "openai/org".into(),
+            metric: metric.name.into(),
+            dimensions: Vec::new(),
+            bucket: Bucket { start, width },
+        },
+        observed,
+        clock: Clock::Provider,
+        rows: vec![Row { values: vec![], measures: [("input_tokens".into(), n)].into() }],
+    }
+}
+
+/// A history of answers, and what each of its days has heard.
+#[derive(Default)]
+struct History {
+    events: Vec<Event>,
+}
+
+impl History {
+    fn heard(&self) -> Vec<Heard> {
+        let mut days: std::collections::BTreeMap<UtcDay, Batch> = std::collections::BTreeMap::new();
+        for event in &self.events {
+            days.entry(event.day().unwrap()).or_default().push(event.clone());
+        }
+        let fold = |(day, batch): (UtcDay, Batch)| {
+            DayReadings::fold(day, &[Said::decode(&batch.encode()).unwrap()], &settling_ms).heard
+        };
+        days.into_iter().flat_map(fold).collect()
+    }
+}
+
+/// Asks, and records what is new, as a device does.
+struct Device {
+    track: Track,
+    window: Window,
+    asked: u32,
+}
+
+impl Device {
+    fn new(metric: Metric) -> Self {
+        Self { track: Track::new(metric), window: Window::default(), asked: 0 }
+    }
+
+    /// What the provider says at `now`: of each bucket something that grows for a while.
+    fn poll(&mut self, ask: &Ask, now: UtcMillis, history: &mut History) {
+        self.asked += 1;
+        let n = |start: UtcMillis| i128::from((now.0 - start.0).min(10 * MINUTE));
+        let metric = *self.track.metric();
+        let answers = ask.starts().map(|start| answer(&metric, start, ask.width, now, n(start))).collect();
+        history.events.extend(self.window.news(answers));
+        self.track.answered(ask, now, now);
+        self.track.hear(&history.heard());
+    }
+}
+
+#[test]
+fn a_new_account_is_asked_for_the_present_first_and_then_for_the_past_backwards() {
+    let (mut device, mut history) = (Device::new(USAGE), History::default());
+    let now = at(14 * HOUR + 50 * MINUTE + 30_000);
+    let first = DAY.plus(-179);
+    let live = device.track.live(now);
+    assert_eq!((live.from, live.to, live.width), (at(13 * HOUR), at(14 * HOUR + 51 * MINUTE), 60));
+    device.poll(&live, now, &mut history);
+    let mut asks = Vec::new();
+    while let Some(ask) = device.track.backfill(now, first) {
+        device.poll(&ask, now, &mut history);
+        asks.push(ask);
+    }
+    assert_eq!(asks.first().map(|ask| ask.to), Some(at(13 * HOUR)));
+    assert_eq!(asks.last().map(|ask| ask.from), Some(first.start()));
+    assert!(asks.windows(2).all(|two| two[1].to == two[0].from), "without a hole, and nothing twice");
+    assert!(asks.iter().all(|ask| ask.starts().count() <= 168 && ask.is_backfill));
+    let (done, all) = device.track.progress(now, first);
+    assert_eq!(done, all);
+    assert_eq!(device.track.begins(now, first), Some(first.start()));
+    assert_eq!(device.track.backfill(at(15 * HOUR), first), None);
+}
+
+/// What one device asks for and another one has heard of is the same history: it goes on where the first one stopped.
+#[test]
+fn a_back_fill_is_gone_on_with_by_whoever_is_there() {
+    let (mut one, mut history) = (Device::new(USAGE), History::default());
+    let (now, first) = (at(10 * HOUR), DAY.plus(-29));
+    let live = one.track.live(now);
+    one.poll(&live, now, &mut history);
+    let ask = one.track.backfill(now, first).unwrap();
+    one.poll(&ask, now, &mut history);
+    let mut other = Device::new(USAGE);
+    other.track.hear(&history.heard());
+    assert_eq!(other.track.backfill(now, first).unwrap().to, ask.from);
+    let due = other.track.due_at(now, 999);
+    assert!(due > now, "somebody has just asked");
+    assert!(one.track.due_at(now, 999) < due, "who asked last goes on");
+    assert!(other.track.due_at(now, 0) < due, "and others don't all ask at once");
+}
+
+#[test]
+fn a_night_is_made_up_for_by_the_minute_and_a_week_by_the_hour() {
+    let (mut device, mut history) = (Device::new(USAGE), History::default());
+    let first = DAY.plus(-1);
+    for minute in 0..120 {
+        let now = at(minute * MINUTE);
+        let live = device.track.live(now);
+        device.poll(&live, now, &mut history);
+    }
+    while let Some(ask) = device.track.backfill(at(2 * HOUR), first) {
+        device.poll(&ask, at(2 * HOUR), &mut history);
+    }
+    let morning = at(9 * HOUR);
+    let live = device.track.live(morning);
+    assert_eq!((live.from, live.width), (at(0), 60), "from the hour that had not settled");
+    device.poll(&live, morning, &mut history);
+    assert_eq!(device.track.backfill(morning, first), None);
+    let week = at(7 * 24 * HOUR);
+    let live = device.track.live(week);
+    assert_eq!(live.from, at(7 * 24 * HOUR - 2 * HOUR));
+    device.poll(&live, week, &mut history);
+    let ask = device.track.backfill(week, first).unwrap();
+    assert_eq!((ask.width, ask.to), (3600, live.from));
+    device.poll(&ask, week, &mut history);
+    assert_eq!(device.track.backfill(week, first), None);
+}
+
+#[test]
+fn costs_are_asked_for_until_they_are_settled() {
+    let (mut device, mut history) = (Device::new(COSTS), History::default());
+    let now = at(HOUR);
+    let live = device.track.live(now);
+    assert_eq!((live.from, live.to), (DAY.plus(-2).start(), DAY.plus(1).start()));
+    device.poll(&live, now, &mut history);
+    let ask = device.track.backfill(now, DAY.plus(-179)).unwrap();
+    assert_eq!((ask.from, ask.to), (DAY.plus(-179).start(), DAY.plus(-2).start()));
+}
+
+#[test]
+fn what_is_late_is_asked_for_days_that_are_over() {
+    let kind = Kind::Buckets {
+        fine: Width { seconds: 86_400, most: 30 },
+        coarse: Width { seconds: 86_400, most: 30 },
+        keeps_days: 30,
+        is_late: true,
+    };
+    let track = Track::new(Metric { name: "activity", dimensions: &[], every_s: 1800, kind });
+    let live = track.live(at(HOUR));
+    assert_eq!((live.from, live.to), (DAY.plus(-2).start(), DAY.start()));
+    let ask = track.backfill(at(HOUR), DAY.plus(-179)).unwrap();
+    assert_eq!((ask.from, ask.to), (DAY.plus(-30).start(), DAY.plus(-2).start()));
+}
+
+#[test]
+fn failures_are_followed_by_longer_pauses() {
+    let mut track = Track::new(USAGE);
+    let now = at(0);
+    assert!(track.due_at(now, 0) < now, "never asked");
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        track.failed(now, None);
+        pauses.push((track.due_at(now, 0).0 - now.0) / MINUTE);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
+    track.failed(now, Some(7200));
+    assert_eq!((track.due_at(now, 0).0 - now.0) / MINUTE, 120, "as long as the provider asks for");
+    track.failed(now, Some(u64::MAX));
+    assert_eq!((track.due_at(now, 0).0 - now.0) / HOUR, 24);
+    track.hurry();
+    assert!(track.due_at(now, 0) < now);
+    track.failed(now, None);
+    track.answered(&track.live(now), now, now);
+    assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
+}
+
+/// A provider whose clock is an hour behind: what is asked for never settles by it, and is not asked for again and again.
+#[test]
+fn a_clock_that_is_behind_makes_no_loop() {
+    let (mut device, mut history) = (Device::new(USAGE), History::default());
+    let (now, behind, first) = (at(10 * HOUR), at(8 * HOUR), DAY.plus(-1));
+    let mut asks = 0;
+    while let Some(ask) = device.track.backfill(now, first) {
+        asks += 1;
+        assert!(asks < 10);
+        let answers = ask.starts().map(|start| answer(&USAGE, start, ask.width, behind, 1)).collect();
+        history.events.extend(device.window.news(answers));
+        device.track.answered(&ask, behind, now);
+        device.track.hear(&history.heard());
+    }
+    assert!(device.track.backfill(at(12 * HOUR), first).is_some(), "but again, later");
+}
+
+#[test]
+fn only_what_is_new_is_recorded() {
+    let mut window = Window::default();
+    let of = |minute: i64, seen: i64, n| answer(&USAGE, at(minute * MINUTE), 60, at(seen * MINUTE), n);
+    let news = |window: &mut Window, answers: Vec<Answer>| -> Vec<&'static str> {
+        let word = |event: &Event| if matches!(event, Event::Answer(_)) { "answer" } else { "note" };
+        window.news(answers).iter().map(word).collect()
+    };
+    assert_eq!(news(&mut window, vec![of(0, 1, 5), of(1, 1, 0)]), ["answer", "answer"]);
+    assert_eq!(news(&mut window, vec![of(0, 2, 5), of(1, 2, 7), of(2, 2, 0)]), ["answer", "answer"], "one has grown");
+    assert_eq!(
+        news(&mut window, vec![of(0, 61, 5), of(1, 61, 7), of(60, 61, 0)]),
+        ["note", "answer"],
+        "one has settled"
+    );
+    assert_eq!(
+        news(&mut window, vec![of(0, 62, 5), of(1, 62, 7), of(60, 62, 0)]),
+        ["note", "note"],
+        "and the newest was seen"
+    );
+    assert!(news(&mut window, vec![of(0, 62, 5), of(60, 62, 0)]).is_empty(), "nothing is said twice");
+
+    // Somebody else recorded it: a note of ours would name what lies elsewhere.
+    let theirs = standing([of(0, 1, 5)], []).0.into_values();
+    window.hear(theirs);
+    assert_eq!(news(&mut window, vec![of(0, 61, 5), of(90, 61, 0)]), ["answer", "answer"]);
+    // What this one's own clock says does not go before what the provider's says.
+    let by_device = |seen| Answer { clock: Clock::Device, ..of(0, seen, 5) };
+    assert!(news(&mut window, vec![by_device(99)]).is_empty());
+}
+
+#[test]
+fn a_gauge_is_noted_as_far_as_a_note_reaches() {
+    let mut window = Window::default();
+    let gauge = |minute: i64, n| answer(&CREDITS, at(minute * MINUTE), 0, at(minute * MINUTE), n);
+    let mut said = |minute, n| match window.news(vec![gauge(minute, n)]).pop() {
+        Some(Event::Answer(_)) => "answer",
+        Some(_) => "note",
+        None => "nothing",
+    };
+    let words: Vec<_> = [0, 1, 14, 15, 16, 17, 1439, 1440].into_iter().map(|minute| said(minute, 5)).collect();
+    assert_eq!(words, ["answer", "note", "note", "note", "answer", "note", "answer", "answer"]);
+    assert_eq!((said(1441, 6), said(1442, 5)), ("answer", "answer"));
+}
+
+proptest! {
+    /// Whatever was heard, in whatever order: what is asked for is not known, hangs together, and fits a request.
+    #[test]
+    fn what_is_asked_for_is_what_is_missing(
+        spans in proptest::collection::vec((0..60_i64, 1..30_i64), 0..12),
+        now in 0..48_i64,
+    ) {
+        let heard = Heard {
+            account: "a".into(),
+            metric: USAGE.name.into(),
+            newest: at(0),
+            settled: crate::history::union(
+                spans.iter().map(|(from, hours)| (at((from - 60) * HOUR), at((from - 60 + hours) * HOUR))).collect(),
+            ),
+            coarse: Vec::new(),
+        };
+        let mut track = Track::new(USAGE);
+        track.hear([&heard]);
+        let (now, first) = (at(now * HOUR + 17), DAY.plus(-3));
+        let is_known = |hour: i64| heard.settled.iter().any(|(a, b)| *a <= at(hour * HOUR) && *b > at(hour * HOUR));
+        if let Some(ask) = track.backfill(now, first) {
+            let hours: Vec<i64> = ask.starts().map(|start| (start.0 - DAY.start().0) / HOUR).collect();
+            prop_assert!(hours.iter().all(|hour| !is_known(*hour)));
+            prop_assert!(ask.from.day() >= first && ask.to.0 <= now.0 - 70 * MINUTE + HOUR);
+            let last = (ask.to.0 - DAY.start().0) / HOUR;
+            let end = (track.live(now).from.0.min(now.0 - 70 * MINUTE) - DAY.start().0).div_euclid(HOUR);
+            prop_assert!((last..end).all(is_known), "the newest first");
+        } else {
+            let (done, all) = track.progress(now, first);
+            prop_assert_eq!(done, all);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What one account's metric needs next.
+
+use crate::history::{Heard, Span, union};
+use crate::time::{UtcDay, UtcMillis};
+
+use super::metric::{Kind, Metric, Width};
+
+/// How much longer than a metric settles its sliding window is, in milliseconds: a poll that is missed now and then leaves no hole.
+const SLACK_MS: i64 = 10 * 60 * 1000;
+
+/// The longest pause after failures, and after what a provider asks for, in milliseconds.
+const LONGEST_PAUSE_MS: i64 = 30 * 60 * 1000;
+const LONGEST_WAIT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A part of the past that was just asked for is not asked for again so soon, whatever became of it, in milliseconds. A provider whose
+/// clock is behind ours would else be asked for ever.
+const AGAIN_MS: i64 = 60 * 60 * 1000;
+
+/// A request: of one metric the buckets of one width in a span of time; of a gauge, what it is now.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ask {
+    /// Width of the buckets, in seconds; 0 for a gauge.
+    pub width: u32,
+    /// First millisecond: a bucket begins with it.
+    pub from: UtcMillis,
+    /// The first millisecond behind it.
+    pub to: UtcMillis,
+    /// Whether it is about the past only.
+    pub is_backfill: bool,
+}
+
+impl Ask {
+    /// The buckets that it is about: when each begins.
+    pub fn starts(&self) -> impl Iterator<Item = UtcMillis> {
+        let width = i64::from(self.width.max(1)) * 1000;
+        let (from, to) = (self.from.0, self.to.0);
+        (0..).map(move |n| UtcMillis(from.saturating_add(n * width))).take_while(move |at| at.0 < to)
+    }
+}
+
+/// What is known of one account's metric: by the history, and by this device's own tries.
+#[derive(Clone, Debug)]
+pub struct Track {
+    metric: Metric,
+    /// Where it is settled, ascending and apart.
+    settled: Vec<Span>,
+    /// When an answer was last observed, by whom ever.
+    newest: Option<UtcMillis>,
+    /// When this device last asked, and whether what is newest is its own.
+    tried: Option<UtcMillis>,
+    is_mine: bool,
+    /// How often it has failed in a row, and until when it rests.
+    failures: u32,
+    rests_until: Option<UtcMillis>,
+    /// What of the past this device asked for, and when.
+    asked: Vec<(Span, UtcMillis)>,
+}
+
+impl Track {
+    /// Nothing is known yet.
+    pub fn new(metric: Metric) -> Self {
+        Self {
+            metric,
+            settled: Vec::new(),
+            newest: None,
+            tried: None,
+            is_mine: false,
+            failures: 0,
+            rests_until: None,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> &Metric {
+        &self.metric
+    }
+
+    /// When somebody last observed an answer.
+    pub fn newest(&self) -> Option<UtcMillis> {
+        self.newest
+    }
+
+    /// What the history says now, of one day after the other: this takes the place of what it said before.
+    pub fn hear<'a>(&mut self, heard: impl IntoIterator<Item = &'a Heard>) {
+        let before = self.newest;
+        self.newest = None;
+        let mut settled = Vec::new();
+        for one in heard {
+            settled.extend(one.settled.iter().copied());
+            self.newest = self.newest.max(Some(one.newest));
+        }
+        self.settled = union(settled);
+        self.is_mine &= self.newest <= before;
+        self.newest = self.newest.max(before);
+    }
+
+    /// That a gauge was observed, by whom ever.
+    pub fn hear_gauge(&mut self, seen: UtcMillis) {
+        self.is_mine &= Some(seen) <= self.newest;
+        self.newest = self.newest.max(Some(seen));
+    }
+
+    /// An answer has come: observed then, by the provider's clock where it has one.
+    pub fn answered(&mut self, ask: &Ask, observed: UtcMillis, now: UtcMillis) {
+        (self.failures, self.rests_until) = (0, None);
+        if ask.is_backfill {
+            self.asked.retain(|(_, at)| now.0.saturating_sub(at.0) < AGAIN_MS);
+            self.asked.push(((ask.from, ask.to), now));
+        } else {
+            self.tried = Some(now);
+            self.newest = self.newest.max(Some(observed));
+            self.is_mine = true;
+        }
+    }
+
+    /// It has failed: the next try waits, longer each time, and at least as long as the provider asks for.
+    pub fn failed(&mut self, now: UtcMillis, retry_after_s: Option<u64>) {
+        self.failures = self.failures.saturating_add(1);
+        let every = i64::from(self.metric.every_s) * 1000;
+        let pause = every.saturating_mul(1 << (self.failures - 1).min(10)).min(LONGEST_PAUSE_MS.max(every));
+        let asked = retry_after_s.map_or(0, |s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000));
+        let pause = pause.max(asked.min(LONGEST_WAIT_MS));
+        self.rests_until = Some(UtcMillis(now.0.saturating_add(pause)));
+    }
+
+    /// Forgets that it has failed: a person asks, or the key is another one. What a provider asked for to wait stays a pause.
+    pub fn hurry(&mut self) {
+        (self.failures, self.rests_until, self.tried, self.newest) = (0, None, None, None);
+        self.asked.clear();
+    }
+
+    /// When it is due. `share` is this device's own number from 0 to 999: devices that ask for one account don't ask at once, and who
+    /// asked last goes on.
+    pub fn due_at(&self, now: UtcMillis, share: u16) -> UtcMillis {
+        let every = i64::from(self.metric.every_s) * 1000;
+        // Half of what is left after a tenth is the others'.
+        let part = if self.is_mine { 50 } else { 100 + i64::from(share.min(999)) * 3 / 10 };
+        let rest = every.saturating_add(every / 1000 * part);
+        // A provider's clock that is ahead of this one would put it off for ever.
+        let newest = self.newest.filter(|at| at.0 <= now.0.saturating_add(every));
+        let last = newest.max(self.tried).map(|at| UtcMillis(at.0.saturating_add(rest)));
+        last.unwrap_or(UtcMillis(i64::MIN)).max(self.rests_until.unwrap_or(UtcMillis(i64::MIN)))
+    }
+
+    /// Whether it rests after a failure.
+    pub fn is_resting(&self, now: UtcMillis) -> bool {
+        self.rests_until.is_some_and(|at| at > now)
+    }
+
+    /// What to ask for about the present.
+    pub fn live(&self, now: UtcMillis) -> Ask {
+        let Kind::Buckets { fine, coarse, is_late, .. } = self.metric.kind else {
+            return Ask { width: 0, from: now, to: UtcMillis(now.0.saturating_add(1)), is_backfill: false };
+        };
+        let from = self.live_from(now, coarse);
+        // What was missed since is asked for as finely, as far as one request goes.
+        let before = self.settled.iter().rfind(|(_, to)| *to <= from).map(|(_, to)| floor(*to, coarse));
+        let furthest =
+            floor(UtcMillis(now.0.saturating_sub(ms(fine).saturating_mul(i64::from(fine.most) - 1))), coarse);
+        let is_settled_up_to = self.settled.iter().any(|(a, b)| *a < from && *b >= from);
+        let from = match before {
+            Some(before) if !is_settled_up_to && before > furthest => before,
+            _ => from,
+        };
+        let to = if is_late { floor(now, fine) } else { UtcMillis(floor(now, fine).0.saturating_add(ms(fine))) };
+        Ask { width: fine.seconds, from: from.min(to), to, is_backfill: false }
+    }
+
+    /// Where the sliding window begins: with a coarse bucket, all before which are settled when they are asked for.
+    fn live_from(&self, now: UtcMillis, coarse: Width) -> UtcMillis {
+        floor(UtcMillis(now.0.saturating_sub(self.metric.settling_ms()).saturating_sub(SLACK_MS)), coarse)
+    }
+
+    /// The next part of the past that nobody has heard of, the newest first; `first` is the first day that is kept.
+    pub fn backfill(&self, now: UtcMillis, first: UtcDay) -> Option<Ask> {
+        let Kind::Buckets { coarse, keeps_days, .. } = self.metric.kind else { return None };
+        let (from, to) = self.past(now, first)?;
+        let mut known = self.settled.clone();
+        let is_fresh = |at: &UtcMillis| now.0.saturating_sub(at.0) < AGAIN_MS;
+        known.extend(self.asked.iter().filter(|(_, at)| is_fresh(at)).map(|(span, _)| *span));
+        let (gap, end) = gaps(&union(known), (from, to)).pop()?;
+        let end = UtcMillis(floor(UtcMillis(end.0.saturating_sub(1)), coarse).0.saturating_add(ms(coarse))).min(to);
+        // Not further than one request goes: what has come is kept, whatever happens then.
+        let most = ms(coarse).saturating_mul(i64::from(coarse.most.min(keeps_days.saturating_mul(24))));
+        let start = floor(gap, coarse).max(UtcMillis(end.0.saturating_sub(most)));
+        (start < end).then_some(Ask { width: coarse.seconds, from: start, to: end, is_backfill: true })
+    }
+
+    /// The past that can be asked for, in whole coarse buckets.
+    fn past(&self, now: UtcMillis, first: UtcDay) -> Option<Span> {
+        let Kind::Buckets { coarse, keeps_days, .. } = self.metric.kind else { return None };
+        let kept = now.day().plus(-i32::try_from(keeps_days).unwrap_or(i32::MAX));
+        let from = first.max(kept).start();
+        let to = self.live_from(now, coarse);
+        (from < to).then_some((from, to))
+    }
+
+    /// How much of the past has been heard of, and how much there is, in milliseconds.
+    pub fn progress(&self, now: UtcMillis, first: UtcDay) -> (i64, i64) {
+        let Some((from, to)) = self.past(now, first) else { return (0, 0) };
+        let missing: i64 = gaps(&self.settled, (from, to)).iter().map(|(a, b)| b.0 - a.0).sum();
+        (to.0 - from.0 - missing, to.0 - from.0)
+    }
+
+    /// Where what was heard begins: from here on there is no hole up to the sliding window.
+    pub fn begins(&self, now: UtcMillis, first: UtcDay) -> Option<UtcMillis> {
+        let (from, to) = self.past(now, first)?;
+        let last = gaps(&self.settled, (from, to)).pop().map(|(_, end)| end);
+        Some(last.unwrap_or(from))
+    }
+}
+
+/// What of a span is in none of these, ascending.
+fn gaps(known: &[Span], (from, to): Span) -> Vec<Span> {
+    let (mut at, mut gaps) = (from, Vec::new());
+    for (start, end) in known.iter().filter(|(start, end)| *end > from && *start < to) {
+        if *start > at {
+            gaps.push((at, *start));
+        }
+        at = at.max(*end);
+    }
+    if at < to {
+        gaps.push((at, to));
+    }
+    gaps
+}
+
+fn ms(width: Width) -> i64 {
+    i64::from(width.seconds.max(1)) * 1000
+}
+
+/// The beginning of the bucket that an instant lies in.
+fn floor(at: UtcMillis, width: Width) -> UtcMillis {
+    UtcMillis(at.0.div_euclid(ms(width)).saturating_mul(ms(width)))
+}
