@@ -8,7 +8,9 @@
 //! 3. it obeys every purge that reaches its device and day;
 //! 4. no snapshot of its segment for which 1 to 3 hold covers it.
 //!
-//! A covered snapshot goes on covering: what counts does not depend on which of two snapshots came first.
+//! A covered snapshot goes on covering: what counts does not depend on which of two snapshots came first. That it is dropped changes
+//! nothing, because a snapshot covers another one only if it covers all that this one does ([`covers`]): what a snapshot contains, and
+//! an honest author lists.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -95,24 +97,37 @@ impl Rules {
     pub fn states<'c>(&self, chunks: impl IntoIterator<Item = (&'c ChunkId, &'c Header)>) -> BTreeMap<ChunkId, State> {
         let mut states = BTreeMap::new();
         let mut covered: HashSet<(Place, Short)> = HashSet::new();
+        let mut snapshots: Vec<&Header> = Vec::new();
         let mut standing = Vec::new();
         for (id, header) in chunks {
             let state = self.alone(id, header);
             states.insert(*id, state);
             if state == State::Live {
-                standing.push((id, header.place));
+                standing.push((id, header));
                 if header.kind == Kind::Snapshot {
                     covered.extend(header.covers.iter().map(|short| (header.place, *short)));
+                    snapshots.push(header);
                 }
             }
         }
-        for (id, place) in standing {
-            if covered.contains(&(place, id.short())) {
+        for (id, header) in standing {
+            let short = id.short();
+            let is_covered = covered.contains(&(header.place, short))
+                // All that lists a change covers it; of a snapshot each is looked at.
+                && (header.covers.is_empty()
+                    || snapshots.iter().any(|one| one.place == header.place && covers(&one.covers, short, header)));
+            if is_covered {
                 states.insert(*id, State::Covered);
             }
         }
         states
     }
+}
+
+/// Whether a snapshot that lists these covers a chunk of its segment: it lists it, and all that this itself covers. One that does not
+/// is a lie, and if it counted, what becomes of a chunk would hang on who has dropped what (seed 34300).
+pub fn covers(listed: &[Short], short: Short, chunk: &Header) -> bool {
+    listed.binary_search(&short).is_ok() && chunk.covers.iter().all(|one| listed.binary_search(one).is_ok())
 }
 
 /// By which revokes and vouches list a chunk: the first 16 bytes of its id.
@@ -198,7 +213,15 @@ mod tests {
         let mut later = header(A, 10, Kind::Snapshot);
         later.covers = vec![id(1).short()];
         chunks.push((id(2), later));
+        assert_eq!(state(&rules, &chunks, 1), State::Live, "it does not list what that one covers");
+        chunks[2].1.covers.push(id(0).short());
+        chunks[2].1.covers.sort_unstable();
         assert_eq!((state(&rules, &chunks, 0), state(&rules, &chunks, 1)), (State::Covered, State::Covered));
+        assert_eq!(
+            state(&rules, &[chunks[0].clone(), chunks[2].clone()], 0),
+            State::Covered,
+            "also where that one is gone"
+        );
         // A snapshot of a revoked device that nobody lists covers nothing.
         rules.authors.insert(A, Author::Revoked([listing(&id(0))].into()));
         assert_eq!((state(&rules, &chunks, 0), state(&rules, &chunks, 1)), (State::Live, State::SetAside));

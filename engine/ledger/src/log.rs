@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chunk::{Header, Kind, Place};
 use crate::digest::Digest;
 use crate::ids::{ChunkId, Short};
-use crate::live::{Rules, State};
+use crate::live::{Rules, State, covers};
 
 /// A chunk as the log knows it.
 #[derive(Clone, Debug)]
@@ -36,11 +36,10 @@ struct Segment {
 }
 
 impl Segment {
-    /// Whether a snapshot for which rules 1 to 3 hold covers an id.
-    fn covers(&self, short: Short) -> bool {
+    /// Whether a snapshot for which rules 1 to 3 hold covers a chunk.
+    fn covers(&self, short: Short, chunk: &Header) -> bool {
         self.snapshots.iter().filter_map(|id| self.held.get(id)).any(|snapshot| {
-            matches!(snapshot.state, State::Live | State::Covered)
-                && snapshot.header.covers.binary_search(&short).is_ok()
+            matches!(snapshot.state, State::Live | State::Covered) && covers(&snapshot.header.covers, short, chunk)
         })
     }
 }
@@ -90,11 +89,12 @@ impl Log {
         }
         // Anything but a snapshot changes nothing else: a long day costs no more than a short one.
         let mut to = self.rules.alone(&id, &header);
-        self.put(id, header);
-        let Some(segment) = self.segments.get_mut(&place) else { return Vec::new() };
-        if to == State::Live && segment.covers(id.short()) {
+        let is_covered = self.segments.get(&place).is_some_and(|segment| segment.covers(id.short(), &header));
+        if to == State::Live && is_covered {
             to = State::Covered;
         }
+        self.put(id, header);
+        let Some(segment) = self.segments.get_mut(&place) else { return Vec::new() };
         if let Some(held) = segment.held.get_mut(&id) {
             held.state = to;
         }
@@ -174,9 +174,9 @@ impl Log {
         held.map(|(id, held)| (id, &held.header, held.state))
     }
 
-    /// Whether a snapshot that counts covers an id in its segment.
-    pub fn is_covered(&self, place: &Place, short: Short) -> bool {
-        self.segments.get(place).is_some_and(|segment| segment.covers(short))
+    /// Whether a snapshot that counts covers a chunk, which need not be held.
+    pub fn is_covered(&self, id: &ChunkId, header: &Header) -> bool {
+        self.segments.get(&header.place).is_some_and(|segment| segment.covers(id.short(), header))
     }
 
     /// Whether an id would be taken for another in its segment: one that is held, or that a snapshot covers.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use aimon_ledger::chunk::{Chunk, Header, Kind, Place};
 use aimon_ledger::frame::Code;
-use aimon_ledger::ids::{ChunkId, WorkspaceId};
-use aimon_ledger::live::{Purge, Rules, State};
+use aimon_ledger::ids::{ChunkId, Short, WorkspaceId};
+use aimon_ledger::live::{self, Purge, Rules, State};
 
 use crate::storage::{Held, Segment, Storage, Tally};
 
@@ -85,7 +85,7 @@ impl<'s, S: Storage> Log<'s, S> {
         let mut is_covered = state == State::Covered;
         if !is_aside {
             covered = self.covered_by(header, &segment)?;
-            is_covered = is_covered || self.is_covered(&header.place, &id, &segment)?;
+            is_covered = is_covered || self.is_covered(&id, header, &segment)?;
         }
         let freed: u64 = covered.iter().map(|(_, held)| held.length).sum();
         if !is_covered && tally.bytes.saturating_sub(freed) + chunk.bytes().len() as u64 > quota {
@@ -191,19 +191,34 @@ impl<'s, S: Storage> Log<'s, S> {
             return Ok(covered);
         }
         for short in &header.covers {
-            let beginning = self.storage.beginning(&self.workspace, &header.place, *short)?;
-            covered.extend(beginning.into_iter().filter(|(_, held)| !held.is_aside));
+            for (id, held) in self.storage.beginning(&self.workspace, &header.place, *short)? {
+                if !held.is_aside && self.covers(&header.covers, &id, &held)? {
+                    covered.push((id, held));
+                }
+            }
         }
         Ok(covered)
     }
 
+    /// Whether a snapshot that lists these covers a chunk that is held.
+    fn covers(&mut self, listed: &[Short], id: &ChunkId, held: &Held) -> Result<bool, S::Error> {
+        if !held.is_snapshot {
+            return Ok(true);
+        }
+        match self.storage.chunk(&self.workspace, held.seq)?.map(Chunk::parse) {
+            Some(Ok(chunk)) => Ok(live::covers(listed, id.short(), chunk.header())),
+            // What can't be read any more is offered to nobody: repair brings it again.
+            _ => Ok(true),
+        }
+    }
+
     /// Whether a live snapshot of its segment covers a chunk.
-    fn is_covered(&mut self, place: &Place, id: &ChunkId, segment: &Segment) -> Result<bool, S::Error> {
+    fn is_covered(&mut self, id: &ChunkId, header: &Header, segment: &Segment) -> Result<bool, S::Error> {
         if segment.snapshots == 0 {
             return Ok(false);
         }
-        let lists = self.storage.covers(&self.workspace, place)?;
-        Ok(lists.iter().any(|covers| covers.binary_search(&id.short()).is_ok()))
+        let lists = self.storage.covers(&self.workspace, &header.place)?;
+        Ok(lists.iter().any(|listed| live::covers(listed, id.short(), header)))
     }
 
     fn put_in(

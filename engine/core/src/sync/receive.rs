@@ -58,7 +58,7 @@ impl Client {
         }
         match self.log.rules().alone(&chunk.id(), chunk.header()) {
             State::Expired | State::Void => true,
-            State::Live => self.log.is_covered(&chunk.header().place, chunk.id().short()),
+            State::Live => self.log.is_covered(&chunk.id(), chunk.header()),
             State::Covered | State::SetAside | State::Stranger => false,
         }
     }

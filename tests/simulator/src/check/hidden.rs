@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use aimon_core::sync::{Client, Withheld};
-use aimon_ledger::chunk::Chunk;
+use aimon_ledger::chunk::{Chunk, Kind, Place};
+use aimon_ledger::ids::ChunkId;
 use aimon_ledger::live::State;
+use aimon_ledger::log::Log;
 use aimon_ledger::statement::What;
 
 use super::Broken;
@@ -23,9 +25,18 @@ fn missed(world: &World, client: &Client) -> BTreeSet<Withheld> {
         let Some((id, header)) = world.written.get(one) else { return false };
         let is_reached = rules.purges.iter().any(|purge| purge.reaches(&header.place));
         let counts = rules.alone(id, header) == State::Live && !is_reached;
-        counts && log.state(id).is_none() && !log.is_covered(&header.place, id.short())
+        counts && log.state(id).is_none() && !is_listed(log, &header.place, id)
     };
     named.filter(is_missed).collect()
+}
+
+/// Whether a snapshot that counts lists a chunk: who has never held it can't tell a lie from a snapshot that contains it.
+fn is_listed(log: &Log, place: &Place, id: &ChunkId) -> bool {
+    log.segment(place).any(|(_, header, state)| {
+        header.kind == Kind::Snapshot
+            && matches!(state, State::Live | State::Covered)
+            && header.covers.binary_search(&id.short()).is_ok()
+    })
 }
 
 /// Whether a device says that those chunks are withheld which are, and no other.
@@ -80,9 +91,9 @@ pub fn while_hidden(world: &mut World) -> Result<(), Broken> {
             continue;
         }
         let lacks = |chunk: &&Chunk| {
-            let (id, place) = (chunk.id(), chunk.header().place);
-            let counts = client.log().rules().alone(&id, chunk.header()) == State::Live;
-            counts && client.state(&id).is_none() && !client.log().is_covered(&place, id.short())
+            let (id, header) = (chunk.id(), chunk.header());
+            let counts = client.log().rules().alone(&id, header) == State::Live;
+            counts && client.state(&id).is_none() && !client.log().is_covered(&id, header)
         };
         if let Some(chunk) = there.iter().filter(lacks).find(|chunk| !is_hidden(chunk)) {
             return Err(Broken::MissesMore { node: n, what: format!("{:?}", chunk.header().place) });
