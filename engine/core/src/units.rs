@@ -96,6 +96,16 @@ impl PicoUsd {
     /// Reads a decimal number of dollars as JSON writes it (`0.0123`, `1.5e-6`); digits under a
     /// pico-dollar are rounded half to even. `None` if it is no number or too large.
     pub fn parse_dollars(text: &str) -> Option<Self> {
+        Self::parse(text, Self::DOLLAR)
+    }
+
+    /// The same of a number of cents.
+    pub fn parse_cents(text: &str) -> Option<Self> {
+        Self::parse(text, Self::DOLLAR / 100)
+    }
+
+    /// A decimal number of units that are each worth so many.
+    fn parse(text: &str, unit: i128) -> Option<Self> {
         use rust_decimal::prelude::ToPrimitive;
         let text = text.trim();
         let decimal = if text.contains(['e', 'E']) {
@@ -104,7 +114,7 @@ impl PicoUsd {
             // More digits than a decimal holds: exact to 28 places is more than pico.
             rust_decimal::Decimal::from_str_exact(text).or_else(|_| text.parse()).ok()?
         };
-        let pico = decimal.checked_mul(rust_decimal::Decimal::from(Self::DOLLAR as i64))?;
+        let pico = decimal.checked_mul(rust_decimal::Decimal::from(unit))?;
         pico.round().to_i128().map(Self)
     }
 
@@ -159,6 +169,7 @@ mod tests {
         assert_eq!(PicoUsd::parse_dollars("0.30000000000000004"), Some(PicoUsd(300_000_000_000)));
         assert_eq!(PicoUsd::parse_dollars("0.0000000000015"), Some(PicoUsd(2)), "half to even");
         assert_eq!(PicoUsd::parse_dollars("0.0000000000025"), Some(PicoUsd(2)), "half to even");
+        assert_eq!(PicoUsd::parse_cents("123.78912"), Some(PicoUsd(1_237_891_200_000)));
         assert_eq!(PicoUsd::parse_dollars("NaN"), None);
         assert_eq!(PicoUsd(1_500_000_000_000).to_dollars(), "1.5");
         assert_eq!(PicoUsd(-1).to_cents(), "0.00");

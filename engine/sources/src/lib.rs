@@ -1,10 +1,11 @@
-//! Collectors: what coding agents log locally, read incrementally into events.
+//! Sources: what coding agents log locally, read incrementally into events, and what providers say of an account.
 //!
 //! * [`collector`]: the two traits that an agent implements.
 //! * [`json`]: a structural scanner for one line of JSON.
 //! * [`scan`]: walks the roots and reads what is new, with bounded memory.
 //! * [`watch`]: says when there may be something new.
 //! * [`locate`]: finds the lines behind a record again.
+//! * [`provider`]: what people pay for directly, asked over the provider's API.
 //!
 //! An agent is added by adding a folder, its module below, and its line in [`collectors`].
 
@@ -17,6 +18,7 @@ pub mod json;
 pub mod locate;
 pub mod opencode;
 mod out;
+pub mod provider;
 mod repeats;
 pub mod scan;
 mod shape;

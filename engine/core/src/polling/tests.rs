@@ -256,7 +256,7 @@ fn only_what_is_new_is_recorded() {
     assert!(news(&mut window, vec![of(0, 62, 5), of(60, 62, 0)]).is_empty(), "nothing is said twice");
 
     // Somebody else recorded it: a note of ours would name what lies elsewhere.
-    let theirs = standing([of(0, 1, 5)], []).0.into_values();
+    let theirs = standing([of(0, 2, 5)], []).0.into_values();
     window.hear(theirs);
     assert_eq!(news(&mut window, vec![of(0, 61, 5), of(90, 61, 0)]), ["answer", "answer"]);
     // What this one's own clock says does not go before what the provider's says.

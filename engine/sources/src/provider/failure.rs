@@ -1,0 +1,125 @@
+//! What can go wrong when a provider is asked. Each is a state: it stands beside the last good figures, with their age.
+
+use std::fmt;
+
+/// Why a question has no answer.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Failure {
+    /// 401: the key is wrong, revoked or expired.
+    #[error("the provider refuses the key{}", said(.0))]
+    KeyRefused(String),
+    /// 403: the key is of the wrong kind, or lacks a permission.
+    #[error("the key may not ask for this{}", said(.0))]
+    Forbidden(String),
+    /// 429.
+    #[error("the provider asks for a pause{}", pause(*.retry_after_s))]
+    RateLimited {
+        /// Seconds, where it says how long.
+        retry_after_s: Option<u64>,
+    },
+    /// 5xx.
+    #[error("the provider has trouble (HTTP {status})")]
+    Down {
+        /// The status.
+        status: u16,
+        /// Seconds, where it says how long.
+        retry_after_s: Option<u64>,
+    },
+    /// Nothing answers there.
+    #[error("the provider can't be reached: {0}")]
+    Unreachable(String),
+    /// It took too long, or stopped in the middle.
+    #[error("the provider did not answer in time")]
+    TimedOut,
+    /// 400, 404, …: it does not understand the question.
+    #[error("the provider does not take the question (HTTP {status}){}", said(.text))]
+    Refused {
+        /// The status.
+        status: u16,
+        /// What it says.
+        text: String,
+    },
+    /// A page of a captive portal, or of a proxy.
+    #[error("something else than the provider answered ({0}): a login page of this network, perhaps")]
+    NotTheProvider(String),
+    /// The reply is not as it was specified.
+    #[error("the reply can't be read: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// The reply is larger than any can be.
+    #[error("the reply is too large")]
+    TooLarge,
+}
+
+/// What about a reply can't be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no JSON, or lacks something.
+    #[error("{0}")]
+    Shape(String),
+    /// A figure that nobody can mean.
+    #[error("{field} is {value}, which can't be right")]
+    Absurd {
+        /// Which one.
+        field: String,
+        /// As it stands there, shortened.
+        value: String,
+    },
+    /// Pages go on for ever.
+    #[error("its pages have no end")]
+    Endless,
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(e: serde_json::Error) -> Self {
+        Self::Shape(e.to_string())
+    }
+}
+
+impl Failure {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::KeyRefused(_) => "key-refused",
+            Self::Forbidden(_) => "key-forbidden",
+            Self::RateLimited { .. } => "provider-busy",
+            Self::Down { .. } => "provider-down",
+            Self::Unreachable(_) => "provider-unreachable",
+            Self::TimedOut => "provider-timeout",
+            Self::Refused { .. } => "provider-refused",
+            Self::NotTheProvider(_) => "not-the-provider",
+            Self::Unreadable(Unreadable::Absurd { .. }) => "figure-absurd",
+            Self::Unreadable(_) => "reply-unreadable",
+            Self::TooLarge => "reply-too-large",
+        }
+    }
+
+    /// How long the provider asks to be left alone, in seconds.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_s } | Self::Down { retry_after_s, .. } => *retry_after_s,
+            // A key does not get better by itself within minutes.
+            Self::KeyRefused(_) | Self::Forbidden(_) => Some(15 * 60),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again soon may help.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Down { .. } | Self::Unreachable(_) | Self::TimedOut)
+    }
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+fn pause(seconds: Option<u64>) -> String {
+    seconds.map(|s| format!(" of {s} s")).unwrap_or_default()
+}
+
+/// A value as it may be shown: what a server writes may be long, and hold anything.
+pub(super) fn shortened(text: impl fmt::Display) -> String {
+    let text = text.to_string();
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}

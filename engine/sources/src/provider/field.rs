@@ -1,0 +1,96 @@
+//! Figures in replies, exactly: a number never passes through a floating point.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use aimon_core::units::PicoUsd;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::failure::{Unreadable, shortened};
+
+/// The most of anything that is believed of one row: a hundred trillion tokens, a billion dollars.
+const MOST_COUNT: u64 = 100_000_000_000_000;
+const MOST_DOLLARS: i128 = 1_000_000_000;
+
+/// An object whose values are looked at one by one.
+#[derive(Deserialize, Debug)]
+#[serde(transparent)]
+pub struct Fields<'a>(#[serde(borrow)] HashMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// A field's JSON, unless it is null or not there.
+    pub fn raw(&self, field: &str) -> Option<&'a str> {
+        self.0.get(field).map(|raw| raw.get()).filter(|raw| *raw != "null")
+    }
+
+    /// An object in a field.
+    pub fn object(&self, field: &str) -> Result<Option<Fields<'a>>, Unreadable> {
+        self.raw(field).map(serde_json::from_str).transpose().map_err(|_| shape(field, "no object"))
+    }
+
+    /// A text; empty where the provider gives null.
+    pub fn text(&self, field: &str) -> Result<String, Unreadable> {
+        match self.raw(field) {
+            None => Ok(String::new()),
+            Some("true") => Ok("true".to_owned()),
+            Some("false") => Ok("false".to_owned()),
+            Some(raw) => serde_json::from_str(raw).map_err(|_| shape(field, "no text")),
+        }
+    }
+
+    /// A count, if it is there.
+    pub fn count(&self, field: &str) -> Result<Option<u64>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        match raw.parse::<u64>() {
+            Ok(count) if count <= MOST_COUNT => Ok(Some(count)),
+            _ if is_number(raw) => Err(Unreadable::Absurd { field: field.to_owned(), value: shortened(raw) }),
+            _ => Err(shape(field, "no number")),
+        }
+    }
+
+    /// A count that must be there.
+    pub fn need(&self, field: &str) -> Result<u64, Unreadable> {
+        self.count(field)?.ok_or_else(|| shape(field, "missing"))
+    }
+
+    /// An amount in dollars, a number or a text, if it is there.
+    pub fn dollars(&self, field: &str) -> Result<Option<PicoUsd>, Unreadable> {
+        self.raw(field).map(|raw| amount(field, raw, PicoUsd::parse_dollars)).transpose()
+    }
+
+    /// An amount in cents, a number or a text, if it is there.
+    pub fn cents(&self, field: &str) -> Result<Option<PicoUsd>, Unreadable> {
+        self.raw(field).map(|raw| amount(field, raw, PicoUsd::parse_cents)).transpose()
+    }
+}
+
+fn amount(field: &str, raw: &str, parse: fn(&str) -> Option<PicoUsd>) -> Result<PicoUsd, Unreadable> {
+    let text: Cow<'_, str> = match raw.starts_with('"') {
+        true => Cow::Owned(serde_json::from_str(raw).map_err(|_| shape(field, "no amount"))?),
+        false => Cow::Borrowed(raw),
+    };
+    match parse(&text) {
+        Some(amount) if amount.0.abs() <= MOST_DOLLARS * PicoUsd::DOLLAR => Ok(amount),
+        _ if is_number(text.trim()) => Err(Unreadable::Absurd { field: field.to_owned(), value: shortened(text) }),
+        _ => Err(shape(field, "no amount")),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// What is wrong with a field.
+pub fn shape(field: &str, what: &str) -> Unreadable {
+    Unreadable::Shape(format!("`{field}`: {what}"))
+}
+
+/// The measure of an amount in a currency: `cost_pusd`; of any other than dollars its own, which is never added to them.
+pub fn cost_measure(currency: &str) -> Result<String, Unreadable> {
+    let currency = currency.trim().to_ascii_lowercase();
+    match currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_lowercase()) {
+        true => Ok(format!("cost_p{currency}")),
+        false => Err(shape("currency", "no currency")),
+    }
+}

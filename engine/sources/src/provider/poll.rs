@@ -1,0 +1,125 @@
+//! One question, page by page, to the end: only then is it an answer.
+
+use std::collections::{BTreeMap, HashSet};
+
+use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
+use aimon_core::name::Name;
+use aimon_core::polling::{Ask, Metric};
+use aimon_core::time::UtcMillis;
+use reqwest::Client;
+
+use super::failure::Unreadable;
+use super::http::{Asked, get};
+use super::{Failure, Identity};
+
+/// The most pages of one answer.
+const MOST_PAGES: usize = 10_000;
+
+/// What a question came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// An answer for each bucket that was asked for, also where there was nothing; for a gauge one.
+    pub answers: Vec<Answer>,
+    /// When it was observed, and by whose clock.
+    pub observed: (Clock, UtcMillis),
+}
+
+/// Asks. `now` is this device's time, which counts where the provider says none.
+///
+/// # Errors
+/// Whatever went wrong on any page: nothing of the others counts then.
+pub async fn ask(
+    client: &Client,
+    asked: &Asked<'_>,
+    account: &Name,
+    metric: &Metric,
+    ask: &Ask,
+    now: UtcMillis,
+) -> Result<Answered, Failure> {
+    let (mut page, mut seen) = (None::<String>, HashSet::new());
+    let mut rows = Rows::of(ask);
+    let mut observed = None;
+    loop {
+        let request = asked.provider.request(metric, ask, page.as_deref());
+        let reply = get(client, asked, &request).await?;
+        observed.get_or_insert_with(|| reply.date.map_or((Clock::Device, now), |date| (Clock::Provider, date)));
+        let read = asked.provider.read(metric, ask, &reply.body)?;
+        rows.add(read.rows)?;
+        let Some(next) = read.next else { break };
+        if seen.len() >= MOST_PAGES || !seen.insert(next.clone()) {
+            return Err(Unreadable::Endless.into());
+        }
+        page = Some(next);
+    }
+    let observed = observed.unwrap_or((Clock::Device, now));
+    Ok(Answered { answers: rows.answers(account, metric, ask, observed), observed })
+}
+
+/// Who a key belongs to.
+///
+/// # Errors
+/// It may not ask, or nobody answers.
+pub async fn whoami(client: &Client, asked: &Asked<'_>) -> Result<Identity, Failure> {
+    let reply = get(client, asked, &asked.provider.whoami()).await?;
+    let mut identity = asked.provider.identity(&reply.body)?;
+    if let Some(name) = asked.provider.identity_header()
+        && let Some(id) = reply.header(name)
+    {
+        identity.id.get_or_insert_with(|| id.to_owned());
+    }
+    Ok(identity)
+}
+
+/// Measures by the values of the dimensions.
+type Sums = BTreeMap<Vec<Name>, BTreeMap<Name, i128>>;
+
+/// Rows by bucket: of each that was asked for, and no other.
+struct Rows(BTreeMap<Bucket, Sums>);
+
+impl Rows {
+    fn of(ask: &Ask) -> Self {
+        if ask.width == 0 {
+            return Self([(Bucket { start: UtcMillis(0), width: 0 }, BTreeMap::new())].into());
+        }
+        Self(ask.starts().map(|start| (Bucket { start, width: ask.width }, BTreeMap::new())).collect())
+    }
+
+    /// The same values again are more of the same: a provider may divide a bucket between pages.
+    fn add(&mut self, rows: Vec<(Bucket, Row)>) -> Result<(), Unreadable> {
+        for (bucket, row) in rows {
+            let Some(rows) = self.0.get_mut(&bucket) else {
+                let at = bucket.start.day();
+                return Err(Unreadable::Shape(format!("a bucket of {at} that nobody asked for")));
+            };
+            let sums = rows.entry(row.values).or_default();
+            for (name, value) in row.measures {
+                let sum = sums.entry(name).or_default();
+                *sum = sum.saturating_add(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn answers(self, account: &Name, metric: &Metric, ask: &Ask, (clock, observed): (Clock, UtcMillis)) -> Vec<Answer> {
+        let dimensions: Vec<Name> = metric.dimensions.iter().map(|name| Name::from(*name)).collect();
+        let name = Name::from(metric.name);
+        let answer = |(bucket, rows): (Bucket, Sums)| Answer {
+            key: AnswerKey {
+                account: account.clone(),
+                metric: name.clone(),
+                dimensions: dimensions.clone(),
+                bucket: if ask.width == 0 { Bucket { start: observed, width: 0 } } else { bucket },
+            },
+            observed,
+            clock,
+            rows: rows
+                .into_iter()
+                // What is nothing in every respect says no more than that there is nothing.
+                .filter(|(_, measures)| ask.width == 0 || measures.values().any(|value| *value != 0))
+                .map(|(values, measures)| Row { values, measures })
+                .collect(),
+        };
+        // A bucket that begins after it was observed has nothing to say yet.
+        self.0.into_iter().filter(|(bucket, _)| bucket.start <= observed).map(answer).collect()
+    }
+}
