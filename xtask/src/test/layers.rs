@@ -15,6 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine/sources", &["engine/ledger", "engine/core"]),
     // Writes agents' logs and knows nothing of the product, so that it can be its witness; `aimon demo` shows its logs.
     ("tests/generator", &[]),
+    // Answers as providers do, and knows nothing of the product either: it is the witness of its pollers.
+    ("tests/providers", &["tests/generator"]),
     ("desktop/agent", &["engine/ledger", "engine/core", "engine/replica", "engine/sources", "tests/generator"]),
     ("desktop/app", &["engine/ledger", "engine/core", "engine/replica", "engine/sources", "desktop/agent"]),
     ("relay/core", &["engine/ledger"]),
