@@ -145,7 +145,7 @@ fn observed(record: &Record) -> Record {
 struct Present {
     /// In anybody's chunks.
     all: HashSet<Record>,
-    /// This device's own calls, in its own chunks.
+    /// In this device's own chunks.
     own: HashSet<Record>,
     /// A fault: the size is not looked at.
     is_coarse: bool,
@@ -157,16 +157,17 @@ impl Present {
         if self.is_coarse { Record { tokens: Tokens::default(), ..observed } } else { observed }
     }
 
-    /// Whether a record need not be written anew. That another device has written down a call of this one is not enough: it may be
-    /// revoked by somebody who has not heard of that, or purged itself and then lost, and with it would go what this one let go.
-    fn has(&self, record: &Record, is_own: bool) -> bool {
-        let among = if is_own { &self.own } else { &self.all };
+    /// Whether a record need not be written anew. That another device has written down what this one has is not enough: it may be
+    /// revoked by somebody who has not heard of that, or purged itself and then lost, and with it would go what this one let go. Also
+    /// of what this one has brought of a third device's, which may never come (seed 38444).
+    fn has(&self, record: &Record, is_mine: bool) -> bool {
+        let among = if is_mine { &self.own } else { &self.all };
         among.contains(&self.observed(record))
     }
 
-    fn add(&mut self, record: &Record, is_own: bool) {
+    fn add(&mut self, record: &Record, is_mine: bool) {
         let observed = self.observed(record);
-        if is_own {
+        if is_mine {
             self.own.insert(observed.clone());
         }
         self.all.insert(observed);
@@ -338,13 +339,12 @@ impl Client {
         present: &mut Present,
     ) -> Result<Vec<Vec<u8>>, SyncError> {
         let is_mine = device == self.me.device;
-        let is_own = |record: &Record| is_mine && record.origin.is_none();
         let (mut pieces, mut kept) = (Vec::new(), Vec::new());
         for bytes in batches {
             let rest = match Batch::decode(&bytes) {
                 Ok(mut batch) => {
                     purges.iter().for_each(|purge| purge.sieve(&mut batch));
-                    batch.retain_records(|record| !present.has(record, is_own(record)));
+                    batch.retain_records(|record| !present.has(record, is_mine));
                     if batch.is_empty() {
                         continue;
                     }
@@ -360,7 +360,7 @@ impl Client {
             };
             pieces.extend(self.pieces(Some(day), rest, (!is_mine).then_some(device))?);
         }
-        kept.iter().for_each(|record| present.add(record, is_own(record)));
+        kept.iter().for_each(|record| present.add(record, is_mine));
         Ok(pieces)
     }
 
@@ -373,7 +373,7 @@ impl Client {
             let is_mine = chunk.header().place.device == self.me.device;
             let batches = self.open(chunk).into_iter().flatten();
             for batch in batches.filter_map(|bytes| Batch::decode(&bytes).ok()) {
-                batch.records.iter().for_each(|record| present.add(record, is_mine && record.origin.is_none()));
+                batch.records.iter().for_each(|record| present.add(record, is_mine));
             }
         }
         present
