@@ -7,8 +7,10 @@ use jiff::civil::Weekday;
 
 use crate::dates::Day;
 
+mod account;
 mod workspace;
 
+pub use account::*;
 pub use workspace::*;
 
 /// What your AI usage is, exactly, from the logs that your coding agents keep.
@@ -61,6 +63,20 @@ pub enum Command {
     Statusline(StatuslineArgs),
     /// Watch the logs and serve the local HTTP API, until it is ended
     Up(UpArgs),
+    /// What you pay for directly: add, list, rekey, rename or remove an account of OpenAI, Anthropic, OpenRouter or LiteLLM
+    Account {
+        /// What to do with it
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Ask the providers for what is due, once; `aimon up` does it by itself
+    Poll(PollArgs),
+    /// Who pays for what a source's logs tell of
+    Source {
+        /// What to do
+        #[command(subcommand)]
+        command: SourceCommand,
+    },
     /// Begin, show, recover or leave a workspace: devices that share one history
     Workspace {
         /// What to do with it

@@ -6,9 +6,11 @@
 //! * [`render`]: figures as tables, JSON, CSV and templates.
 //! * [`agent`]: what `aimon up` runs (watching, the local HTTP API), and how the other commands
 //!   talk to it.
-//! * [`secrets`]: the device's keys, in the operating system's keychain or a file.
+//! * [`accounts`]: whom this device asks with which key, and what became of it.
+//! * [`secrets`]: the device's keys, and providers', in the operating system's keychain or a file.
 //! * [`error`]: every error with its code, its help and its exit code.
 
+pub mod accounts;
 pub mod agent;
 pub mod cli;
 pub mod commands;

@@ -58,6 +58,7 @@ mod lend;
 pub mod link;
 mod marks;
 mod meta;
+mod notes;
 mod purge;
 mod quarantine;
 mod queue;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod account;
 pub mod completions;
 pub mod demo;
 pub mod device;
@@ -9,10 +10,12 @@ pub mod export;
 pub mod join;
 pub mod man;
 pub mod pair;
+pub mod poll;
 pub mod purge;
 pub mod report;
 pub mod scan;
 pub mod settings;
+pub mod source;
 pub mod status;
 pub mod statusline;
 pub mod sync;
@@ -33,6 +36,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Status(args)) => status::run(&args).await,
         Some(Command::Statusline(args)) => statusline::run(&args).await,
         Some(Command::Up(args)) => up::run(&args).await,
+        Some(Command::Account { command }) => account::run(&command).await,
+        Some(Command::Poll(args)) => poll::run(&args).await,
+        Some(Command::Source { command }) => source::run(&command).await,
         Some(Command::Workspace { command }) => workspace::run(&command).await,
         Some(Command::Pair(args)) => pair::run(&args).await,
         Some(Command::Join(args)) => join::run(&args).await,

@@ -27,6 +27,7 @@ impl Error {
             Self::Pipe => OK,
             Self::Ended(code) => *code,
             Self::Replica(e) => exit_of(e),
+            Self::Account(e) => e.exit(),
             Self::NoAnswer { .. } => LOCKED,
             Self::BadSetting(_)
             | Self::BadDevice(_)

@@ -9,6 +9,7 @@ impl Error {
             Self::Replica(e) => e.help().to_owned(),
             Self::Transport(e) => e.help().to_owned(),
             Self::Link(e) => e.help().to_owned(),
+            Self::Account(e) => e.help(),
             Self::Pairing(_) => {
                 "nothing was changed here; `aimon pair` on the other device shows a new code".to_owned()
             }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use aimon_core::ids::DeviceId;
 use aimon_replica::link::LinkError;
 
+use crate::accounts::AccountError;
 use crate::agent::client::Problem;
 use crate::render::labels::Labels;
 
@@ -33,6 +34,9 @@ pub enum Error {
     /// While in touch with a relay.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// About an account, or whoever is asked about it.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// While pairing.
     #[error(transparent)]
     Pairing(#[from] aimon_core::pairing::PairingError),

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::ops::RangeInclusive;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,6 +10,9 @@ use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row};
 use crate::history::answers::{settling_ms, standing};
 use crate::history::{DayReadings, Heard};
 use crate::time::{UtcDay, UtcMillis};
+
+/// All days.
+const ALL: RangeInclusive<UtcDay> = UtcDay(i32::MIN)..=UtcDay(i32::MAX);
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -96,7 +101,7 @@ impl Device {
         let answers = ask.starts().map(|start| answer(&metric, start, ask.width, now, n(start))).collect();
         history.events.extend(self.window.news(answers));
         self.track.answered(ask, now, now);
-        self.track.hear(&history.heard());
+        self.track.hear(ALL, &history.heard());
     }
 }
 
@@ -133,7 +138,7 @@ fn a_back_fill_is_gone_on_with_by_whoever_is_there() {
     let ask = one.track.backfill(now, first).unwrap();
     one.poll(&ask, now, &mut history);
     let mut other = Device::new(USAGE);
-    other.track.hear(&history.heard());
+    other.track.hear(ALL, &history.heard());
     assert_eq!(other.track.backfill(now, first).unwrap().to, ask.from);
     let due = other.track.due_at(now, 999);
     assert!(due > now, "somebody has just asked");
@@ -166,6 +171,28 @@ fn a_night_is_made_up_for_by_the_minute_and_a_week_by_the_hour() {
     assert_eq!((ask.width, ask.to), (3600, live.from));
     device.poll(&ask, week, &mut history);
     assert_eq!(device.track.backfill(week, first), None);
+}
+
+/// What is heard of some days takes the place of what was known of them, and of no other.
+#[test]
+fn days_are_heard_of_one_by_one() {
+    let heard = |from, to| Heard {
+        account: "a".into(),
+        metric: USAGE.name.into(),
+        newest: at(0),
+        settled: vec![(at(from * HOUR), at(to * HOUR))],
+        coarse: Vec::new(),
+    };
+    let mut track = Track::new(USAGE);
+    let days = |from: i32, to: i32| DAY.plus(from)..=DAY.plus(to);
+    track.hear(ALL, [&heard(-48, 24)]);
+    assert_eq!(track.progress(at(26 * HOUR), DAY.plus(-2)), (72 * HOUR, 72 * HOUR));
+    track.hear(days(-1, -1), [&heard(-20, -10)]);
+    assert_eq!(track.progress(at(26 * HOUR), DAY.plus(-2)), (58 * HOUR, 72 * HOUR));
+    assert_eq!(track.begins(at(26 * HOUR), DAY.plus(-2)), Some(at(0)));
+    track.hear(days(-1, -1), []);
+    track.hear(days(0, 0), []);
+    assert_eq!(track.progress(at(26 * HOUR), DAY.plus(-2)), (24 * HOUR, 72 * HOUR));
 }
 
 #[test]
@@ -228,7 +255,7 @@ fn a_clock_that_is_behind_makes_no_loop() {
         let answers = ask.starts().map(|start| answer(&USAGE, start, ask.width, behind, 1)).collect();
         history.events.extend(device.window.news(answers));
         device.track.answered(&ask, behind, now);
-        device.track.hear(&history.heard());
+        device.track.hear(ALL, &history.heard());
     }
     assert!(device.track.backfill(at(12 * HOUR), first).is_some(), "but again, later");
 }
@@ -295,7 +322,7 @@ proptest! {
             coarse: Vec::new(),
         };
         let mut track = Track::new(USAGE);
-        track.hear([&heard]);
+        track.hear(ALL, [&heard]);
         let (now, first) = (at(now * HOUR + 17), DAY.plus(-3));
         let is_known = |hour: i64| heard.settled.iter().any(|(a, b)| *a <= at(hour * HOUR) && *b > at(hour * HOUR));
         if let Some(ask) = track.backfill(now, first) {

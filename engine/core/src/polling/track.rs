@@ -1,5 +1,7 @@
 //! What one account's metric needs next.
 
+use std::ops::RangeInclusive;
+
 use crate::history::{Heard, Span, union};
 use crate::time::{UtcDay, UtcMillis};
 
@@ -81,18 +83,20 @@ impl Track {
         self.newest
     }
 
-    /// What the history says now, of one day after the other: this takes the place of what it said before.
-    pub fn hear<'a>(&mut self, heard: impl IntoIterator<Item = &'a Heard>) {
-        let before = self.newest;
-        self.newest = None;
-        let mut settled = Vec::new();
+    /// What the history says now of some days, in their order: this takes the place of what it said of them before.
+    pub fn hear<'a>(&mut self, days: RangeInclusive<UtcDay>, heard: impl IntoIterator<Item = &'a Heard>) {
+        let (from, to) = (days.start().start(), days.end().plus(1).start());
+        let outside = |(start, end): &Span| [(*start, (*end).min(from)), ((*start).max(to), *end)];
+        let mut settled: Vec<Span> = self.settled.iter().flat_map(outside).collect();
+        let mut newest = None;
         for one in heard {
             settled.extend(one.settled.iter().copied());
-            self.newest = self.newest.max(Some(one.newest));
+            // What was observed of the past says nothing of the present.
+            newest = Some(one.newest);
         }
         self.settled = union(settled);
-        self.is_mine &= self.newest <= before;
-        self.newest = self.newest.max(before);
+        self.is_mine &= newest <= self.newest;
+        self.newest = self.newest.max(newest);
     }
 
     /// That a gauge was observed, by whom ever.

@@ -34,6 +34,7 @@ mod socket;
 mod tls;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use address::{Address, Origin};
 pub use connection::{Connection, Connector, Over};
@@ -49,6 +50,27 @@ pub const CA_FILE: &str = "AIMON_CA_FILE";
 pub struct Options {
     /// Certificates (PEM) to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// A client for HTTPS to anybody whom the system trusts, or `AIMON_CA_FILE` names: TLS 1.2 and 1.3, no redirects, with the proxies that
+/// the environment names. On this machine (`is_local`) none of them is used.
+///
+/// # Errors
+/// The file of certificates can't be used.
+pub fn https(options: &Options, is_local: bool) -> Result<reqwest::Client, Error> {
+    const WHOM: &str = "a provider";
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("aimon/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_backend_preconfigured(tls::trusting(WHOM, options.ca_file.as_deref())?);
+    if is_local {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|e| Error::Unreachable { relay: WHOM.to_owned(), why: e.to_string() })
 }
 
 impl Options {

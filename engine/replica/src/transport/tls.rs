@@ -11,12 +11,17 @@ use rustls_platform_verifier::Verifier;
 
 use super::{Error, Origin};
 
-/// How a TLS connection is made.
+/// How a TLS connection to a relay is made.
 pub(super) fn config(origin: &Origin, ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
-    let failed = |e: TlsError| Error::Tls { relay: origin.text(), why: e.to_string() };
-    if !origin.is_encrypted() {
-        return nobody().map_err(failed);
+    match origin.is_encrypted() {
+        true => trusting(&origin.text(), ca_file),
+        false => nobody().map_err(|e| Error::Tls { relay: origin.text(), why: e.to_string() }),
     }
+}
+
+/// How one to anybody is made whom the system trusts, or the user.
+pub(super) fn trusting(whom: &str, ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
+    let failed = |e: TlsError| Error::Tls { relay: whom.to_owned(), why: e.to_string() };
     let own = ca_file.map(read).transpose()?.unwrap_or_default();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     #[cfg(not(target_os = "android"))]

@@ -11,6 +11,14 @@ use super::{World, entropy, seed};
 use crate::node::Message;
 
 impl World {
+    /// A relay that hides nothing from a device any more is another one: what it did not show in a session it does not show later in
+    /// it, and the two go on differing (seed 40265).
+    pub(super) fn stop_lying(&mut self, n: usize) {
+        if !self.nodes[n].is_lied_to() {
+            self.disconnect(n);
+        }
+    }
+
     /// A member pushes a snapshot of its own segment that covers a chunk and does not contain it.
     pub(super) fn lie(&mut self, n: usize, dice: u64) {
         let node = &mut self.nodes[n];

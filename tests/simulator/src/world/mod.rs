@@ -266,10 +266,12 @@ impl World {
             Action::HideChunks { node, dice } => {
                 let node = self.pick(node);
                 self.nodes[node].lies.chunks = dice;
+                self.stop_lying(node);
             }
             Action::HideStatements { node, dice } => {
                 let node = self.pick(node);
                 self.nodes[node].lies.statements = dice;
+                self.stop_lying(node);
             }
             Action::Midnight { before } => self.midnight(before),
             Action::Month { node, by, first, last } => self.month(self.pick(node), self.pick(by), first, last),

@@ -14,7 +14,7 @@ pub struct Heard {
     pub account: Name,
     /// The metric.
     pub metric: Name,
-    /// When the newest of the answers was observed, or noted to hold still.
+    /// When the answer about the latest bucket was observed, or noted to hold still.
     pub newest: UtcMillis,
     /// Where it was observed when it no longer changed; ascending, and apart from each other.
     pub settled: Vec<Span>,
@@ -25,7 +25,8 @@ pub struct Heard {
 /// What was heard so far of one series.
 #[derive(Default)]
 pub(super) struct Ear {
-    newest: Option<UtcMillis>,
+    /// The latest bucket's start, and when it was seen.
+    newest: Option<(UtcMillis, UtcMillis)>,
     settled: Vec<Span>,
     coarse: Vec<Span>,
 }
@@ -33,7 +34,7 @@ pub(super) struct Ear {
 impl Ear {
     /// An answer that counts, last seen then.
     pub(super) fn hear(&mut self, bucket: Bucket, seen: UtcMillis, is_settled: bool) {
-        self.newest = self.newest.max(Some(seen));
+        self.newest = self.newest.max(Some((bucket.start, seen)));
         let span = (bucket.start, bucket.end());
         if is_settled {
             push(&mut self.settled, span);
@@ -44,7 +45,7 @@ impl Ear {
     }
 
     pub(super) fn heard(self, account: Name, metric: Name) -> Option<Heard> {
-        let newest = self.newest?;
+        let (_, newest) = self.newest?;
         Some(Heard { account, metric, newest, settled: union(self.settled), coarse: union(self.coarse) })
     }
 }

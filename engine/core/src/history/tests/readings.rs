@@ -130,7 +130,7 @@ fn some() -> impl Strategy<Value = (Answer, Option<Unchanged>)> {
 /// What was heard, minute by minute.
 #[derive(Default)]
 struct Minutes {
-    newest: i64,
+    newest: (i64, i64),
     settled: BTreeSet<i64>,
     coarse: BTreeSet<i64>,
 }
@@ -159,7 +159,7 @@ fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> DayReadings {
         }
         let is_settled = one.seen.1.0 >= key.bucket.end().0 + settling_ms(&key.metric);
         let minutes = heard.entry((key.account.clone(), key.metric.clone())).or_default();
-        minutes.newest = minutes.newest.max(one.seen.1.0);
+        minutes.newest = minutes.newest.max((key.bucket.start.0, one.seen.1.0));
         let all = key.bucket.start.0 / MINUTE..key.bucket.end().0 / MINUTE;
         minutes.settled.extend(all.clone().filter(|_| is_settled));
         minutes.coarse.extend(all.filter(|_| key.bucket.width > 900));
@@ -178,7 +178,7 @@ fn by_definition(answers: &[Answer], notes: &[Unchanged]) -> DayReadings {
     let heard = heard.into_iter().map(|((account, metric), minutes)| Heard {
         account,
         metric,
-        newest: UtcMillis(minutes.newest),
+        newest: UtcMillis(minutes.newest.1),
         settled: Minutes::spans(&minutes.settled),
         coarse: Minutes::spans(&minutes.coarse),
     });

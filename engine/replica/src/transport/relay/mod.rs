@@ -4,7 +4,6 @@ pub(super) mod call;
 mod invitation;
 
 use std::fmt;
-use std::time::Duration;
 
 use aimon_ledger::cbor;
 use aimon_ledger::frame::{self, Frame};
@@ -18,10 +17,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Address, Error, Options, Origin, tls};
-
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
+use super::{Address, CONNECT, Error, Options, Origin, tls};
 
 /// Names the registration token, where a relay asks for one.
 const REGISTRATION: &str = "aimon-registration";

@@ -1,0 +1,139 @@
+//! What can go wrong with accounts.
+
+use aimon_sources::provider::{Failure, providers};
+
+use crate::error::exit;
+
+/// An error about an account, or whoever is asked about it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AccountError {
+    /// A provider that this aimon does not know.
+    #[error("`{0}` is no provider that this aimon knows")]
+    UnknownProvider(String),
+    /// An account that the workspace does not know.
+    #[error("`{0}` is no account of this workspace")]
+    Unknown(String),
+    /// Several accounts are meant.
+    #[error("`{given}` could be several accounts: {found}")]
+    Ambiguous {
+        /// What was given.
+        given: String,
+        /// What it could be.
+        found: String,
+    },
+    /// What was given is no key, or one of the wrong kind.
+    #[error("{0}")]
+    BadKey(String),
+    /// This device's key for an account is not where it was put.
+    #[error("this device's key for {0} is not in its store")]
+    KeyMissing(String),
+    /// A key of another account than it was given for.
+    #[error("that key is {found}'s, not {asked}'s")]
+    OtherAccount {
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        asked: String,
+    },
+    /// An address that can't be asked.
+    #[error("`{text}` can't be asked: {why}")]
+    BadUrl {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A provider of which everybody has one of their own.
+    #[error("{0} has no address of its own")]
+    NeedsUrl(&'static str),
+    /// A real account in the demo's folder.
+    #[error("this folder is the demo's, and its figures are made up")]
+    Demo,
+    /// Who pays can't be understood.
+    #[error("`{0}` is neither an account nor `subscription`")]
+    BadPayer(String),
+    /// A provider has no answer.
+    #[error("{whom}: {failure}")]
+    Failed {
+        /// Whose account, or which provider.
+        whom: String,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl AccountError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownProvider(_) => "unknown-provider",
+            Self::Unknown(_) => "unknown-account",
+            Self::Ambiguous { .. } => "ambiguous-account",
+            Self::BadKey(_) => "bad-key",
+            Self::KeyMissing(_) => "key-missing",
+            Self::OtherAccount { .. } => "other-account",
+            Self::BadUrl { .. } => "bad-url",
+            Self::NeedsUrl(_) => "needs-url",
+            Self::Demo => "demo-has-no-accounts",
+            Self::BadPayer(_) => "bad-payer",
+            Self::Failed { failure, .. } => failure.code(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        let known = || providers().iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::UnknownProvider(_) => format!("there are {}", known()),
+            Self::Unknown(_) => "`aimon account list` names them".to_owned(),
+            Self::Ambiguous { .. } => "give more of its id: `aimon account list`".to_owned(),
+            Self::BadKey(_) => "nothing was changed; run it again with that key".to_owned(),
+            Self::KeyMissing(account) => format!("`aimon account rekey {account}` asks for it again"),
+            Self::OtherAccount { .. } => "`aimon account add` adds the other account; nothing was changed".to_owned(),
+            Self::BadUrl { .. } => {
+                "give the base address as the provider's SDK takes it, such as https://gateway.example/v1".to_owned()
+            }
+            Self::NeedsUrl(_) => "name it: `--base-url https://…`".to_owned(),
+            Self::Demo => "run it without AIMON_HOME, or with a folder of your own".to_owned(),
+            Self::BadPayer(_) => "`aimon account list` names the accounts".to_owned(),
+            Self::Failed { failure, .. } => help_of(failure),
+        }
+    }
+
+    /// The process's exit code.
+    pub fn exit(&self) -> u8 {
+        match self {
+            Self::UnknownProvider(_)
+            | Self::Ambiguous { .. }
+            | Self::BadUrl { .. }
+            | Self::NeedsUrl(_)
+            | Self::BadPayer(_) => exit::USAGE,
+            _ => exit::FAILURE,
+        }
+    }
+}
+
+fn help_of(failure: &Failure) -> String {
+    match failure {
+        Failure::KeyRefused(_) => {
+            "the key was revoked, has expired or is another provider's: `aimon account rekey` takes a new one"
+        }
+        Failure::Forbidden(_) => {
+            "a key of another kind, or with more permissions, is needed: `aimon account rekey` takes it"
+        }
+        Failure::RateLimited { .. } | Failure::Down { .. } | Failure::TimedOut => {
+            "nothing: it is asked again by itself; what was known before stays"
+        }
+        Failure::Unreachable(_) => "look whether this device is online, and whether a proxy is needed (HTTPS_PROXY)",
+        Failure::Refused { .. } => {
+            "look at the base address; where it is right, this aimon is too old for the provider"
+        }
+        Failure::NotTheProvider(_) => {
+            "open a page in a browser: the network may want a login; or the base address is another program's"
+        }
+        Failure::Unreadable(_) | Failure::TooLarge => {
+            "nothing was recorded of it; where it stays so, this aimon is too old for the provider: report it"
+        }
+    }
+    .to_owned()
+}

@@ -1,0 +1,361 @@
+//! All metrics of all accounts, side by side: what is due is asked, what has come is recorded together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aimon_core::accounts::{Account, AccountId, Accounts};
+use aimon_core::event::Event;
+use aimon_core::polling::Ask;
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_replica::{Commit, Replica};
+use aimon_sources::provider::poll::Answered;
+use aimon_sources::provider::{Failure, http};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::http::Clients;
+use super::state::{State, Trouble};
+use super::unit::{Line, Unit};
+use super::{AccountError, keys, provider_of};
+use crate::error::Result;
+use crate::place::Place;
+use crate::secrets::{Secrets, Surroundings};
+use crate::{dates, workspace};
+
+/// What comes within this time after something has come is recorded with it.
+const TOGETHER: Duration = Duration::from_millis(250);
+
+/// How many days back what is asked for again may reach.
+const RECENT: i32 = 4;
+
+/// The most questions about the past that are on their way at once: the present goes before.
+const BACKFILLS: usize = 4;
+
+/// Pages of the past that an account is asked for don't follow each other faster than this.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// What came of one question.
+struct Came {
+    unit: usize,
+    ask: Ask,
+    done: std::result::Result<Answered, Failure>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// All that is due, once.
+    Due,
+    /// Everything, once, whenever it was asked for.
+    Force,
+}
+
+/// What a round came to.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Outcome {
+    /// Events that were recorded.
+    pub events: u64,
+    /// Questions that were answered, by account.
+    pub answered: BTreeMap<AccountId, u64>,
+    /// What failed, by account and metric.
+    pub failed: BTreeMap<AccountId, BTreeMap<String, Failure>>,
+    /// Accounts that this device asks for.
+    pub accounts: u64,
+}
+
+impl Outcome {
+    /// Takes in what a later round came to: what was answered then has not failed.
+    pub fn join(&mut self, later: Self) {
+        self.events += later.events;
+        self.accounts = later.accounts;
+        for (account, count) in later.answered {
+            *self.answered.entry(account).or_default() += count;
+        }
+        self.failed = later.failed;
+    }
+
+    /// The accounts of which nothing was answered, and something failed.
+    pub fn lost(&self) -> Vec<&AccountId> {
+        self.failed.keys().filter(|account| !self.answered.contains_key(account)).collect()
+    }
+}
+
+/// Whom this device asks.
+pub struct Polling {
+    units: Vec<Unit>,
+    state: State,
+    clients: Clients,
+    /// By what it was made: made anew when that changes.
+    of: Vec<Account>,
+    share: u16,
+    /// The number of the replica's last change that is known here.
+    heard: Option<u64>,
+    /// Whether the past is asked for, too.
+    backfills: bool,
+}
+
+impl Polling {
+    /// Nobody yet.
+    ///
+    /// # Errors
+    /// The file of certificates can't be used.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            units: Vec::new(),
+            state: State::default(),
+            clients: Clients::new()?,
+            of: Vec::new(),
+            share: 0,
+            heard: None,
+            backfills: true,
+        })
+    }
+
+    /// Learns whom to ask, and what the history says already. Keys that can't be had are said to be missing.
+    ///
+    /// # Errors
+    /// The replica's.
+    pub async fn load(&mut self, replica: &Mutex<Replica>, place: &Place) -> Result<()> {
+        let mut replica = replica.lock().await;
+        let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
+        let device = replica.device();
+        let mine: Vec<Account> = accounts.all().filter(|account| account.keys.contains_key(&device)).cloned().collect();
+        let now = dates::now();
+        if self.heard.is_none() || mine != self.of {
+            self.state = State::read(&mut replica).await?;
+            // The end of a device's id is drawn at random.
+            self.share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
+            self.units = self.lines(&mine, place, now)?;
+            self.of = mine;
+            self.heard = None;
+            self.state.write(&mut replica).await?;
+        }
+        self.hear(&mut replica, now).await
+    }
+
+    fn lines(&mut self, accounts: &[Account], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
+        let mut units = Vec::new();
+        if accounts.is_empty() {
+            return Ok(units);
+        }
+        let secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+        for account in accounts {
+            match self.line(account, &secrets) {
+                Ok(line) => {
+                    let line = Arc::new(line);
+                    units.extend(line.provider.metrics().iter().map(|metric| Unit::new(Arc::clone(&line), *metric)));
+                    self.state.set(account.id.name(), KEY, None);
+                }
+                Err(e) => {
+                    let before = self.state.get(account.id.name(), KEY).map_or(now.0, |trouble| trouble.since);
+                    let (code, text) = (e.code().to_owned(), e.to_string());
+                    let trouble = Trouble { code, text, since: before, tried: now.0, next: now.0 };
+                    self.state.set(account.id.name(), KEY, Some(trouble));
+                }
+            }
+        }
+        Ok(units)
+    }
+
+    fn line(&self, account: &Account, secrets: &Secrets) -> Result<Line> {
+        let provider = provider_of(&account.id)?;
+        let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
+        let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
+        let client = self.clients.to(&base).clone();
+        Ok(Line { account: account.id.clone(), provider, base, key, client })
+    }
+
+    /// Hears what has changed in the history: at first all days, then those that can still change.
+    async fn hear(&mut self, replica: &mut Replica, now: UtcMillis) -> Result<()> {
+        let changed = *replica.subscribe().borrow();
+        if self.heard == Some(changed) || self.units.is_empty() {
+            self.heard = Some(changed);
+            return Ok(());
+        }
+        let from = if self.heard.is_none() { UtcDay(i32::MIN) } else { now.day().plus(-RECENT) };
+        let days = (from, UtcDay(i32::MAX));
+        let readings = replica.readings(days, now.day()).await?;
+        let gauges = replica.gauges().await?;
+        for unit in &mut self.units {
+            unit.hear(days.0..=days.1, &readings, &gauges);
+        }
+        self.heard = Some(changed);
+        Ok(())
+    }
+
+    /// Whether there is anybody to ask.
+    pub fn is_idle(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// When something is due next.
+    pub fn due_at(&self, now: UtcMillis, first: UtcDay) -> Option<UtcMillis> {
+        let due = |unit: &Unit| match unit.track().backfill(now, first) {
+            Some(_) if !unit.track().is_resting(now) => now,
+            _ => unit.track().due_at(now, self.share),
+        };
+        self.units.iter().filter(|unit| !unit.is_busy).map(due).min()
+    }
+
+    /// Asks for all that is due, and records it, until nothing is. With an account only that one's.
+    ///
+    /// # Errors
+    /// The replica's. What providers say is in the outcome.
+    pub async fn round(
+        &mut self,
+        replica: &Mutex<Replica>,
+        place: &Place,
+        how: How,
+        only: Option<&AccountId>,
+        tell: &dyn Fn(&Self, UtcMillis),
+    ) -> Result<Outcome> {
+        let mut outcome = Outcome { accounts: self.of.len() as u64, ..Outcome::default() };
+        let is_meant = |unit: &Unit| only.is_none_or(|only| unit.line.account == *only);
+        if how == How::Force {
+            self.units.iter_mut().filter(|unit| is_meant(unit)).for_each(Unit::hurry);
+        }
+        let mut asked: JoinSet<Came> = JoinSet::new();
+        loop {
+            let first = replica.lock().await.first_day();
+            self.begin(&mut asked, first, &is_meant);
+            let Some(came) = asked.join_next().await else { break };
+            let mut all: Vec<Came> = came.into_iter().collect();
+            let end = tokio::time::Instant::now() + TOGETHER;
+            while let Ok(Some(more)) = tokio::time::timeout_at(end, asked.join_next()).await {
+                all.extend(more);
+            }
+            self.end(replica, all, &mut outcome).await?;
+            tell(self, dates::now());
+            // Somebody may have added an account, or said something of one.
+            self.load(replica, place).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Sends off what is due.
+    fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
+        let now = dates::now();
+        let mut past = if self.backfills { BACKFILLS.saturating_sub(asked.len()) } else { 0 };
+        for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
+            let Some(ask) = unit.next(now, first, self.share, past > 0) else { continue };
+            past = past.saturating_sub(usize::from(ask.is_backfill));
+            unit.is_busy = true;
+            let (line, metric) = (Arc::clone(&unit.line), *unit.metric());
+            asked.spawn(async move {
+                if ask.is_backfill {
+                    tokio::time::sleep(BREATH).await;
+                }
+                Came { unit: n, ask, done: line.ask(&metric, &ask, now).await }
+            });
+        }
+    }
+
+    /// Records what has come.
+    async fn end(&mut self, replica: &Mutex<Replica>, all: Vec<Came>, outcome: &mut Outcome) -> Result<()> {
+        let now = dates::now();
+        let mut replica = replica.lock().await;
+        if all.iter().any(|came| self.units.get(came.unit).is_some_and(Unit::is_behind)) {
+            let mut recent = Vec::new();
+            for back in 0..=RECENT {
+                recent.extend(replica.answers(now.day().plus(-back)).await?);
+            }
+            self.units.iter_mut().filter(|unit| unit.is_behind()).for_each(|unit| unit.catch_up(&recent));
+        }
+        let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
+        for came in all {
+            let Some(unit) = self.units.get_mut(came.unit) else { continue };
+            unit.is_busy = false;
+            let (account, metric) = (unit.line.account.clone(), unit.metric().name);
+            match came.done {
+                Ok(answered) => {
+                    events.extend(unit.answered(&came.ask, answered, now));
+                    *outcome.answered.entry(account.clone()).or_default() += 1;
+                    has_changed |= self.state.set(account.name(), metric, None);
+                }
+                Err(failure) => {
+                    tracing::debug!(%account, metric, %failure, "a provider was asked in vain");
+                    unit.failed(&failure, now);
+                    let next = unit.track().due_at(now, self.share);
+                    let before = self.state.get(account.name(), metric).cloned();
+                    let trouble = Trouble::of(&failure, before.as_ref(), now, next);
+                    has_changed |= self.state.set(account.name(), metric, Some(trouble));
+                    outcome.failed.entry(account).or_default().insert(metric.to_owned(), failure);
+                }
+            }
+        }
+        let days: BTreeSet<UtcDay> = events.iter().filter_map(Event::day).collect();
+        if !events.is_empty() {
+            outcome.events += replica.record(Commit { events, marks: Vec::new(), now }).await?.events;
+        }
+        if has_changed {
+            self.state.write(&mut replica).await?;
+        }
+        self.hear_days(&mut replica, &days, now).await
+    }
+
+    /// Hears what the history makes of what was just recorded.
+    async fn hear_days(&mut self, replica: &mut Replica, days: &BTreeSet<UtcDay>, now: UtcMillis) -> Result<()> {
+        let mut rest = days.iter().copied().peekable();
+        while let Some(from) = rest.next() {
+            let mut to = from;
+            while let Some(next) = rest.next_if(|day| *day == to.plus(1)) {
+                to = next;
+            }
+            let readings = replica.readings((from, to), now.day()).await?;
+            self.units.iter_mut().for_each(|unit| unit.hear(from..=to, &readings, &[]));
+        }
+        // What others have recorded meanwhile is among it, as far as it is of these days: the rest is heard with the next change.
+        if self.heard.is_some() {
+            self.heard = Some(*replica.subscribe().borrow());
+        }
+        Ok(())
+    }
+
+    /// Whether the past is asked for, too.
+    pub fn backfills(&mut self, does: bool) {
+        self.backfills = does;
+    }
+
+    /// Since when an account's history has no hole, as far as its metrics have a past.
+    pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        units.filter_map(|unit| unit.track().begins(now, first)).max()
+    }
+
+    /// Whether what an account's metrics rest for passes by itself.
+    pub fn is_worth_waiting(&self, account: &AccountId) -> bool {
+        let passing = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
+        self.state.of(account.name()).all(|(_, trouble)| passing.contains(&trouble.code.as_str()))
+    }
+
+    /// How much of the past has been heard of, and how much there is, in milliseconds.
+    pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
+        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        let all = units.map(|unit| unit.track().progress(now, first));
+        all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
+    }
+
+    /// When a metric of an account rests until, if it does: whoever waits for the past waits so long.
+    pub fn rests_until(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
+        waiting.map(|unit| unit.track().due_at(now, self.share)).min()
+    }
+
+    /// What became of the last tries.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+/// Under which name it stands that a key is not here.
+const KEY: &str = "key";
+
+/// A base address.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn base(text: &str) -> Result<reqwest::Url> {
+    http::base(text).map_err(|why| AccountError::BadUrl { text: text.to_owned(), why: why.to_string() }.into())
+}

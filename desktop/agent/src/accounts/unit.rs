@@ -1,0 +1,127 @@
+//! One metric of one account: when it is due, and what its answers come to.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use aimon_core::accounts::AccountId;
+use aimon_core::event::Event;
+use aimon_core::history::answers::Standing;
+use aimon_core::history::{DayReadings, Heard};
+use aimon_core::polling::{Ask, Metric, Track, Window};
+use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_sources::provider::http::Asked;
+use aimon_sources::provider::{Failure, Provider, poll};
+use reqwest::{Client, Url};
+use secrecy::SecretString;
+
+/// How an account is asked.
+#[derive(Clone)]
+pub struct Line {
+    /// The account.
+    pub account: AccountId,
+    /// Its provider.
+    pub provider: &'static dyn Provider,
+    /// Where.
+    pub base: Url,
+    /// With which key.
+    pub key: SecretString,
+    /// By which client.
+    pub client: Client,
+}
+
+/// A metric of an account.
+pub struct Unit {
+    /// How it is asked.
+    pub line: Arc<Line>,
+    track: Track,
+    window: Window,
+    /// Whether others may have recorded something that the window does not know.
+    is_behind: bool,
+    /// Whether a question is on its way.
+    pub is_busy: bool,
+}
+
+impl Unit {
+    /// Nothing is known yet.
+    pub fn new(line: Arc<Line>, metric: Metric) -> Self {
+        Self { line, track: Track::new(metric), window: Window::default(), is_behind: true, is_busy: false }
+    }
+
+    /// What it asks for.
+    pub fn metric(&self) -> &Metric {
+        self.track.metric()
+    }
+
+    /// What is known.
+    pub fn track(&self) -> &Track {
+        &self.track
+    }
+
+    /// What the history says of days, in the place of what was known of them.
+    pub fn hear(&mut self, days: RangeInclusive<UtcDay>, readings: &[DayReadings], gauges: &[Standing]) {
+        let before = self.track.newest();
+        let (account, metric) = (self.line.account.name(), self.metric().name);
+        let heard: Vec<&Heard> = readings
+            .iter()
+            .filter(|day| days.contains(&day.day))
+            .flat_map(|day| &day.heard)
+            .filter(|heard| heard.account == *account && heard.metric.as_str() == metric)
+            .collect();
+        let is_mine = |one: &&Standing| one.answer.key.account == *account && one.answer.key.metric.as_str() == metric;
+        let seen: Vec<UtcMillis> = gauges.iter().filter(is_mine).map(|one| one.seen.1).collect();
+        self.track.hear(days, heard);
+        seen.into_iter().for_each(|seen| self.track.hear_gauge(seen));
+        self.is_behind |= self.track.newest() > before;
+    }
+
+    /// Whether the window has to be told what the history holds before an answer is looked at.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// What the history holds of recent days.
+    pub fn catch_up(&mut self, standing: &[Standing]) {
+        let (account, metric) = (self.line.account.name().clone(), self.metric().name);
+        let is_mine = |one: &&Standing| one.answer.key.account == account && one.answer.key.metric.as_str() == metric;
+        self.window.hear(standing.iter().filter(is_mine).cloned());
+        self.is_behind = false;
+    }
+
+    /// What to ask for now, if it is due: about the present, or else, with `backfill`, about the past.
+    pub fn next(&self, now: UtcMillis, first: UtcDay, share: u16, backfill: bool) -> Option<Ask> {
+        if self.is_busy || self.track.is_resting(now) {
+            return None;
+        }
+        if self.track.due_at(now, share) <= now {
+            return Some(self.track.live(now));
+        }
+        self.track.backfill(now, first).filter(|_| backfill)
+    }
+
+    /// An answer has come: what of it is to be recorded.
+    pub fn answered(&mut self, ask: &Ask, answered: poll::Answered, now: UtcMillis) -> Vec<Event> {
+        self.track.answered(ask, answered.observed.1, now);
+        self.window.news(answered.answers)
+    }
+
+    /// It has failed.
+    pub fn failed(&mut self, failure: &Failure, now: UtcMillis) {
+        self.track.failed(now, failure.retry_after_s());
+    }
+
+    /// Asks at once.
+    pub fn hurry(&mut self) {
+        self.track.hurry();
+    }
+}
+
+impl Line {
+    /// Asks.
+    ///
+    /// # Errors
+    /// What became of it instead.
+    pub async fn ask(&self, metric: &Metric, ask: &Ask, now: UtcMillis) -> Result<poll::Answered, Failure> {
+        let asked = Asked { provider: self.provider, base: &self.base, key: &self.key };
+        poll::ask(&self.client, &asked, self.account.name(), metric, ask, now).await
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line of what people pay for: accounts, polls, and who pays for which source.
+
+use clap::{Args, Subcommand};
+
+use crate::dates::Day;
+
+/// `aimon account`
+#[derive(Subcommand, Debug)]
+pub enum AccountCommand {
+    /// Add an account: asks for the key, checks it, keeps it in the keychain, and fetches what the provider keeps
+    Add(AddArgs),
+    /// Show the accounts, which devices hold a key, and how the last polls went
+    List(AccountListArgs),
+    /// Put another key in the place of this device's
+    Rekey(RekeyArgs),
+    /// Call an account something
+    Rename(RenameAccountArgs),
+    /// Forget this device's key; what is known of the account stays
+    Remove(RemoveArgs),
+}
+
+/// `aimon account add`
+#[derive(Args, Debug)]
+pub struct AddArgs {
+    /// openai, anthropic, openrouter or litellm
+    #[arg(value_name = "PROVIDER")]
+    pub provider: String,
+    /// What you call it [default: as the provider does]
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
+    /// The base address, as the provider's SDK takes it, where it is not the provider's own
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Read the key from the standard input
+    #[arg(long)]
+    pub key_stdin: bool,
+    /// Don't fetch the past now: `aimon poll` and `aimon up` do it
+    #[arg(long)]
+    pub no_backfill: bool,
+}
+
+/// `aimon account list`
+#[derive(Args, Debug, Default)]
+pub struct AccountListArgs {
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
+/// `aimon account rekey`
+#[derive(Args, Debug)]
+pub struct RekeyArgs {
+    /// The account: its name, its id, or how that begins
+    pub account: String,
+    /// Read the key from the standard input
+    #[arg(long)]
+    pub key_stdin: bool,
+}
+
+/// `aimon account rename`
+#[derive(Args, Debug)]
+pub struct RenameAccountArgs {
+    /// The account: its name, its id, or how that begins
+    pub account: String,
+    /// What you call it
+    pub name: String,
+}
+
+/// `aimon account remove`
+#[derive(Args, Debug)]
+pub struct RemoveArgs {
+    /// The account: its name, its id, or how that begins
+    pub account: String,
+}
+
+/// `aimon poll`
+#[derive(Args, Debug, Default)]
+pub struct PollArgs {
+    /// Only this account: its name, its id, or how that begins
+    pub account: Option<String>,
+    /// Ask for everything now, due or not
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
+
+/// `aimon source`
+#[derive(Subcommand, Debug)]
+pub enum SourceCommand {
+    /// Say who pays for what a source's logs tell of, so that nothing is counted twice
+    Cover(CoverArgs),
+    /// Show who pays for which source
+    List(SourceListArgs),
+}
+
+/// `aimon source cover`
+#[derive(Args, Debug)]
+pub struct CoverArgs {
+    /// The source: claude-code, codex, gemini, opencode
+    pub source: String,
+    /// Who pays: an account, `subscription`, or `nobody` to take back what was said
+    #[arg(long, value_name = "PAYER")]
+    pub by: String,
+    /// From this UTC day on; what is before it stays as it is [default: all days]
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<Day>,
+}
+
+/// `aimon source list`
+#[derive(Args, Debug, Default)]
+pub struct SourceListArgs {
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+}
