@@ -156,10 +156,14 @@ pub enum ByArg {
     Quality,
     /// The price class
     Tier,
-    /// Who paid, where the log says so
+    /// Who pays: an account, a subscription, or who the log says
     Account,
-    /// The project, where opted in
+    /// The provider's project or workspace; of a call from a log its repository, where opted in
     Project,
+    /// Whose models they are
+    Provider,
+    /// The key that was used, by the provider's id for it
+    Key,
 }
 
 /// Where costs come from.

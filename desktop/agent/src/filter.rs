@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aimon_core::event::Tier;
-use aimon_core::history::{DayCells, Query};
+use aimon_core::history::{DayCells, DayReadings, Query};
 use aimon_core::ids::DeviceId;
 
 use crate::error::{Error, Result};
@@ -110,14 +110,22 @@ pub fn unknown<'a>(query: &'a Query, all: &[DayCells], labels: &Labels) -> Resul
 ///
 /// # Errors
 /// As [`devices`].
-pub fn in_full<'a>(query: &'a Query, days: &[DayCells], labels: &Labels) -> Result<Cow<'a, Query>> {
+pub fn in_full<'a>(
+    query: &'a Query,
+    days: &[DayCells],
+    readings: &[DayReadings],
+    labels: &Labels,
+) -> Result<Cow<'a, Query>> {
     if query.models.is_empty() && query.devices.is_empty() {
         return Ok(Cow::Borrowed(query));
     }
     let keys = || days.iter().flat_map(|day| day.cells.iter().map(|(key, _)| key));
     let mut query = query.clone();
     if !query.models.is_empty() {
-        let known: BTreeSet<(&str, bool)> = keys().map(|k| (k.model.as_str(), k.tier == Tier::Fast)).collect();
+        let mut known: BTreeSet<(&str, bool)> = keys().map(|k| (k.model.as_str(), k.tier == Tier::Fast)).collect();
+        let metered = readings.iter().flat_map(|day| &day.readings).flat_map(|(key, _)| &key.dimensions);
+        let models = metered.filter(|(of, _)| of.as_str() == "model");
+        known.extend(models.map(|(_, model)| (model.as_str(), false)));
         let known = known.iter().flat_map(|(model, fast)| {
             std::iter::once((*model).to_owned()).chain(fast.then(|| self::model(model, Tier::Fast).into_owned()))
         });

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::history::{DayCells, Figures, Query};
+use aimon_core::history::{Figures, Query};
 use aimon_core::ids::DeviceId;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
@@ -15,7 +15,7 @@ use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::pricing::Pricing;
 use crate::render::labels::Labels;
-use crate::view::{View, cut, days_of};
+use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
 use crate::workspace::waiting::Waiting;
 
@@ -59,9 +59,9 @@ impl Status {
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
-        let cells = view.history(days_of(&query(zone, today), today.utc)).await?;
+        let held = view.held(&query(zone, today), today.utc).await?;
         match view.replica() {
-            Some(replica) => Self::with(replica, cells, zone, today, now, pricing).await,
+            Some(replica) => Self::with(replica, held, zone, today, now, pricing).await,
             None => Ok(Self::nothing(zone, today, now)),
         }
     }
@@ -74,21 +74,20 @@ impl Status {
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
-        let (days, as_of, detail) = days_of(&query(zone, today), today.utc);
-        let cells = replica.history(days, as_of, detail).await?;
-        Self::with(replica, cells, zone, today, now, pricing).await
+        let held = Held::of(replica, &query(zone, today), today.utc).await?;
+        Self::with(replica, held, zone, today, now, pricing).await
     }
 
     async fn with(
         replica: &mut Replica,
-        cells: Vec<DayCells>,
+        held: Held,
         zone: &TimeZone,
         today: Today,
         now: UtcMillis,
         pricing: &Pricing,
     ) -> Result<Self> {
         let mut status = Self::nothing(zone, today, now);
-        let cut = cut(&query(zone, today), cells, pricing, &Labels::default())?;
+        let cut = cut(&query(zone, today), held, pricing, &Labels::default())?;
         let (day, week) = (today.local.to_string(), days_before(today, 6).to_string());
         for row in &cut.rows {
             if row.period == day {
@@ -96,7 +95,7 @@ impl Status {
             }
             // Dates of one form compare as text.
             if row.period >= week {
-                add(&mut status.week, &row.figures);
+                status.week.join(&row.figures);
             }
         }
         status.month = cut.total;
@@ -145,13 +144,4 @@ pub fn query(zone: &TimeZone, today: Today) -> Query {
 
 fn days_before(today: Today, days: i64) -> Date {
     today.local.checked_sub(days.days()).unwrap_or(Date::MIN)
-}
-
-fn add(to: &mut Figures, f: &Figures) {
-    to.sums += f.sums;
-    to.cost += f.cost;
-    to.unpriced_calls += f.unpriced_calls;
-    for (quality, calls) in &f.qualities {
-        *to.qualities.entry(*quality).or_default() += calls;
-    }
 }

@@ -1,6 +1,7 @@
 //! What most commands do first: open the replica, take in what is new if they may, and read.
 
-use aimon_core::history::{DayCells, Detail, Query, Report};
+use aimon_core::accounts::Accounts;
+use aimon_core::history::{DayCells, DayReadings, Detail, Metered, Query, Report};
 use aimon_core::settings::Settings;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
@@ -24,8 +25,33 @@ pub const DOUBT: i64 = 30;
 pub type Days = ((UtcDay, UtcDay), UtcDay, Detail);
 
 /// The days that a query needs, as of a day.
-pub fn days_of(query: &Query, as_of: UtcDay) -> Days {
-    (query.utc_days(), as_of, query.detail())
+pub fn days_of(query: &Query, as_of: UtcDay, settings: &Settings) -> Days {
+    let covers = !Accounts::of(settings).coverage().is_empty();
+    (query.utc_days(), as_of, if covers { Detail::Full } else { query.detail() })
+}
+
+/// What a report is cut from.
+#[derive(Debug)]
+pub struct Held {
+    /// Calls from logs.
+    pub cells: Vec<DayCells>,
+    /// What providers said.
+    pub readings: Vec<DayReadings>,
+    /// Of which accounts, and what these cover.
+    pub accounts: Accounts,
+}
+
+impl Held {
+    /// Reads it from a replica.
+    ///
+    /// # Errors
+    /// The replica's.
+    pub async fn of(replica: &mut Replica, query: &Query, as_of: UtcDay) -> Result<Self> {
+        let settings = workspace::settings(replica).await?;
+        let (days, as_of, detail) = days_of(query, as_of, &settings);
+        let cells = replica.history(days, as_of, detail).await?;
+        Ok(Self { cells, readings: replica.readings(days, as_of).await?, accounts: Accounts::of(&settings) })
+    }
 }
 
 /// A replica that is open, if there is one.
@@ -150,9 +176,24 @@ impl View {
         }
     }
 
+    /// What a query is answered from.
+    ///
+    /// # Errors
+    /// The replica's.
+    pub async fn held(&mut self, query: &Query, as_of: UtcDay) -> Result<Held> {
+        let days = days_of(query, as_of, &self.settings);
+        let cells = self.history(days).await?;
+        let readings = match self.replica() {
+            Some(replica) => replica.readings(days.0, as_of).await?,
+            None => Vec::new(),
+        };
+        Ok(Held { cells, readings, accounts: Accounts::of(&self.settings) })
+    }
+
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-        cut(query, self.history(days_of(query, as_of)).await?, pricing, &self.labels)
+        let held = self.held(query, as_of).await?;
+        cut(query, held, pricing, &self.labels)
     }
 }
 
@@ -213,13 +254,15 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
 ///
 /// # Errors
 /// The query names a device by what several ids begin with.
-pub fn cut(query: &Query, mut days: Vec<DayCells>, pricing: &Pricing, labels: &Labels) -> Result<Report> {
+pub fn cut(query: &Query, held: Held, pricing: &Pricing, labels: &Labels) -> Result<Report> {
+    let Held { cells: mut days, readings, accounts } = held;
     if !labels.same.is_empty() {
         let keys = days.iter_mut().flat_map(|day| day.cells.iter_mut().map(|(key, _)| key));
         keys.for_each(|key| key.device = labels.shown(key.device));
     }
-    let (prices, query) = (pricing.look_up(), filter::in_full(query, &days, labels)?);
-    Ok(Report::cut(&query, days, &|key, day, tokens| prices.cost(key, day, tokens)))
+    let (prices, query) = (pricing.look_up(), filter::in_full(query, &days, &readings, labels)?);
+    let metered = Metered { readings: &readings, accounts: &accounts };
+    Ok(Report::cut(&query, days, &metered, &|key, day, tokens| prices.cost(key, day, tokens)))
 }
 
 /// Cuts a report from a replica.
@@ -230,5 +273,5 @@ pub async fn report(
     pricing: &Pricing,
     labels: &Labels,
 ) -> Result<Report> {
-    cut(query, replica.history(query.utc_days(), as_of, query.detail()).await?, pricing, labels)
+    cut(query, Held::of(replica, query, as_of).await?, pricing, labels)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use aimon_core::event::Event;
-//! use aimon_core::history::{Query, Report};
+//! use aimon_core::history::{Metered, Query, Report};
 //! use aimon_core::time::{UtcDay, UtcMillis};
 //! use aimon_replica::{Commit, Options, Replica};
 //!
@@ -14,7 +14,7 @@
 //! // History: cells of days, from which reports are cut.
 //! let query = Query::daily(jiff::tz::TimeZone::UTC);
 //! let days = replica.history(query.utc_days(), now.day(), query.detail()).await?;
-//! let report = Report::cut(&query, days, &|_, _, _| None);
+//! let report = Report::cut(&query, days, &Metered::default(), &|_, _, _| None);
 //! // Subscribe: a number that grows with every change.
 //! let mut changes = replica.subscribe();
 //! changes.changed().await.ok();

@@ -18,10 +18,11 @@ use super::http::Clients;
 use super::state::{State, Trouble};
 use super::unit::{Line, Unit};
 use super::{AccountError, keys, provider_of};
+use crate::agent::state::Agent;
 use crate::error::Result;
 use crate::place::Place;
 use crate::secrets::{Secrets, Surroundings};
-use crate::{dates, workspace};
+use crate::{dates, output, workspace};
 
 /// What comes within this time after something has come is recorded with it.
 const TOGETHER: Duration = Duration::from_millis(250);
@@ -49,6 +50,8 @@ pub enum How {
     Due,
     /// Everything, once, whenever it was asked for.
     Force,
+    /// What becomes due while something slow is on its way, too.
+    Stay,
 }
 
 /// What a round came to.
@@ -208,7 +211,7 @@ impl Polling {
         place: &Place,
         how: How,
         only: Option<&AccountId>,
-        tell: &dyn Fn(&Self, UtcMillis),
+        tell: &(dyn Fn(&Self, UtcMillis) + Sync),
     ) -> Result<Outcome> {
         let mut outcome = Outcome { accounts: self.of.len() as u64, ..Outcome::default() };
         let is_meant = |unit: &Unit| only.is_none_or(|only| unit.line.account == *only);
@@ -219,7 +222,13 @@ impl Polling {
         loop {
             let first = replica.lock().await.first_day();
             self.begin(&mut asked, first, &is_meant);
-            let Some(came) = asked.join_next().await else { break };
+            let now = dates::now();
+            let due = self.due_at(now, first).filter(|_| how == How::Stay).map_or(REST, |due| until(now, due));
+            let came = tokio::select! {
+                came = asked.join_next() => came,
+                () = tokio::time::sleep(due.max(TOGETHER)), if !asked.is_empty() => continue,
+            };
+            let Some(came) = came else { break };
             let mut all: Vec<Came> = came.into_iter().collect();
             let end = tokio::time::Instant::now() + TOGETHER;
             while let Ok(Some(more)) = tokio::time::timeout_at(end, asked.join_next()).await {
@@ -347,6 +356,63 @@ impl Polling {
     pub fn state(&self) -> &State {
         &self.state
     }
+}
+
+/// Asks for as long as it is let, and records what comes: what `aimon up` does beside everything else. What fails here is said once,
+/// and tried again.
+pub async fn stay(agent: Arc<Agent>) {
+    let mut failing: Option<String> = None;
+    let mut changes = agent.changes();
+    loop {
+        let rest = match turn(&agent).await {
+            Ok(rest) => {
+                failing = None;
+                rest
+            }
+            Err(e) => {
+                if failing.as_deref() != Some(e.code()) {
+                    output::error(&e);
+                }
+                failing = Some(e.code().to_owned());
+                REST
+            }
+        };
+        let pause = tokio::time::sleep(rest);
+        tokio::pin!(pause);
+        // An account that is added is asked for at once.
+        tokio::select! {
+            () = &mut pause => {}
+            _ = changes.changed(), if rest == REST => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// Where there is nobody to ask, and nothing happens.
+const REST: Duration = Duration::from_secs(60);
+
+/// One round, and how long nothing is due then.
+async fn turn(agent: &Agent) -> Result<Duration> {
+    let mut polling = Polling::new()?;
+    polling.load(agent.replica(), agent.place()).await?;
+    if polling.is_idle() || agent.place().is_demo() {
+        return Ok(REST);
+    }
+    loop {
+        let (now, first) = (dates::now(), agent.replica().lock().await.first_day());
+        let due = polling.due_at(now, first).unwrap_or(now);
+        tokio::time::sleep(until(now, due)).await;
+        polling.load(agent.replica(), agent.place()).await?;
+        if polling.is_idle() {
+            return Ok(REST);
+        }
+        polling.round(agent.replica(), agent.place(), How::Stay, None, &|_, _| {}).await?;
+    }
+}
+
+/// How long it is until then, but no longer than a minute: clocks jump.
+fn until(now: UtcMillis, then: UtcMillis) -> Duration {
+    let most = i64::try_from(REST.as_millis()).unwrap_or(i64::MAX);
+    Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
 }
 
 /// Under which name it stands that a key is not here.

@@ -1,7 +1,7 @@
 //! `aimon account`
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint, Path};
 use aimon_core::event::Event;
@@ -121,14 +121,14 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
     let mut polling = Polling::new()?;
     polling.load(replica, place).await?;
     polling.backfills(backfill);
-    let last = RefCell::new(i64::MIN);
+    let last = AtomicI64::new(0);
     let tell = |polling: &Polling, now: UtcMillis| {
         let first = now.day().plus(-3650);
         let (done, of) = polling.progress(now, first, id);
         let days = |ms: i64| ms / 86_400_000;
         // A line now and then: this is no terminal, perhaps.
-        if of > 0 && now.0 - *last.borrow() > 3_000 {
-            *last.borrow_mut() = now.0;
+        if of > 0 && now.0 - last.load(Ordering::Relaxed) > 3_000 {
+            last.store(now.0, Ordering::Relaxed);
             output::note(&format!("{} of {} so far", days(done), count(days(of).unsigned_abs(), "day")));
         }
     };

@@ -31,7 +31,8 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
         let query = asked.query(period(args.period, first_of_week(args.start_of_week, settings)), by);
         Ok::<_, Error>((asked, query))
     };
-    let wanted = |settings: &Settings| asked(settings).ok().map(|(asked, query)| days_of(&query, asked.today.utc));
+    let wanted =
+        |settings: &Settings| asked(settings).ok().map(|(asked, query)| days_of(&query, asked.today.utc, settings));
     let mut view = View::open(&place, !args.range.no_scan, wanted).await?;
     let (asked, query) = asked(view.settings())?;
     let labels = view.labels().clone();
@@ -158,5 +159,7 @@ pub fn dimension(arg: ByArg) -> Dimension {
         ByArg::Tier => Dimension::Tier,
         ByArg::Account => Dimension::Account,
         ByArg::Project => Dimension::Project,
+        ByArg::Provider => Dimension::Provider,
+        ByArg::Key => Dimension::Key,
     }
 }

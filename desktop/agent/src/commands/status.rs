@@ -28,7 +28,7 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
     let wanted = |settings: &Settings| {
         let zone = by(settings).ok()?;
         let today = Today::of(args.as_of, place.now, &zone);
-        Some(days_of(&status::query(&zone, today), today.utc))
+        Some(days_of(&status::query(&zone, today), today.utc, settings))
     };
     let mut view = View::open(&place, !args.no_scan, wanted).await?;
     let zone = by(view.settings())?;

@@ -4,6 +4,9 @@ use aimon_core::sync::SyncError as S;
 use aimon_replica::Error as R;
 use aimon_replica::transport::Error as T;
 
+use aimon_sources::provider::Failure;
+use aimon_sources::provider::failure::Unreadable;
+
 use super::*;
 
 #[test]
@@ -138,14 +141,15 @@ fn place(e: &Error) -> usize {
         Error::Output(_) => 45,
         Error::System { .. } => 46,
         Error::KeyStays { .. } => 47,
+        Error::Account(_) => 48,
         // These two are never shown.
-        Error::Ended(_) => 48,
-        Error::Pipe => 49,
+        Error::Ended(_) => 49,
+        Error::Pipe => 50,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 48;
+const SHOWN: usize = 49;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -194,6 +198,32 @@ fn every() -> Vec<Error> {
         T::NewerFolder(path()),
         T::Folder { path: path(), source: io() },
     ];
+    let failures = [
+        Failure::KeyRefused(text()),
+        Failure::Forbidden(text()),
+        Failure::RateLimited { retry_after_s: Some(7) },
+        Failure::Down { status: 500, retry_after_s: None },
+        Failure::Unreachable(text()),
+        Failure::TimedOut,
+        Failure::Refused { status: 400, text: text() },
+        Failure::NotTheProvider(text()),
+        Failure::Unreadable(Unreadable::Endless),
+        Failure::Unreadable(Unreadable::Absurd { field: text(), value: text() }),
+        Failure::TooLarge,
+    ];
+    let accounts = [
+        AccountError::UnknownProvider(text()),
+        AccountError::Unknown(text()),
+        AccountError::Ambiguous { given: text(), found: text() },
+        AccountError::BadKey(text()),
+        AccountError::KeyMissing(text()),
+        AccountError::OtherAccount { found: text(), asked: text() },
+        AccountError::BadUrl { text: text(), why: text() },
+        AccountError::NeedsUrl("LiteLLM"),
+        AccountError::Demo,
+        AccountError::BadPayer(text()),
+    ];
+    let failed = failures.map(|failure| AccountError::Failed { whom: text(), failure });
     let own = [
         Error::Link(LinkError::Revoked),
         Error::Link(LinkError::Uneven),
@@ -247,6 +277,7 @@ fn every() -> Vec<Error> {
         Error::System { what: "", source: io() },
     ];
     let elsewhere = replica.into_iter().map(Error::from).chain(transport.into_iter().map(Error::from));
+    let elsewhere = elsewhere.chain(accounts.into_iter().chain(failed).map(Error::from));
     elsewhere.chain(words.split_whitespace().map(|word| refused(word).into())).chain(own).collect()
 }
 

@@ -15,7 +15,7 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
     });
     out.push_str(
         ",inputTokens,outputTokens,reasoningTokens,cacheCreationTokens,cacheReadTokens,totalTokens,\
-         totalCost,statedCost,calls,unpricedCalls,quality",
+         totalCost,statedCost,calls,unpricedCalls,quality,billedCost",
     );
     // The last column, and only in a demo: what reads real figures by position or by name finds them as ever.
     let demo = if labels.demo { ",true\r\n" } else { "\r\n" };
@@ -52,6 +52,7 @@ fn line(out: &mut String, names: &[&str], f: &Figures, end: &str) {
         f.sums.calls.to_string(),
         f.unpriced_calls.to_string(),
         f.quality().map(|q| q.word()).unwrap_or_default().to_owned(),
+        dollars(f.billed_usd()),
     ];
     let fields: Vec<String> = names.iter().map(|n| field(n)).chain(figures).collect();
     out.push_str(&fields.join(","));

@@ -3,7 +3,9 @@
 //! Nothing here depends on the clock, the machine or its paths: the same events, zone and as-of day
 //! give the same bytes on every replica. Money is written with its exact decimal digits.
 
-use aimon_core::history::{Dimension, Figures, Period, Report, Row};
+use std::collections::BTreeMap;
+
+use aimon_core::history::{Dimension, Explained, Figures, Period, Report, Row};
 use aimon_core::units::PicoUsd;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -96,6 +98,59 @@ pub struct FiguresJson {
     /// The least trusted quality among the calls: billed, metered, log, understated, estimated;
     /// null where there are none.
     pub quality: Option<&'static str>,
+    /// What providers billed, in dollars; there only where one of them has said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    pub billed_cost: Option<Dollars>,
+    /// What providers billed in other currencies, by code (`EUR`): never added up.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub billed_other: BTreeMap<String, Dollars>,
+    /// What the logs say of usage for which an account's own figures stand; it is in none of the sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<ExplainedJson>,
+    /// Present, and true, where some of it is by UTC day and can't be cut by local days.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_utc_day: bool,
+    /// Present, and true, where some of it is by hours, and the zone's midnight cuts one of them in two.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_hour: bool,
+}
+
+/// What the logs say beside an account's own figures.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedJson {
+    /// Model calls.
+    pub calls: u64,
+    /// As in the row.
+    pub input_tokens: u64,
+    /// As in the row.
+    pub output_tokens: u64,
+    /// As in the row.
+    pub cache_creation_tokens: u64,
+    /// As in the row.
+    pub cache_read_tokens: u64,
+    /// As in the row.
+    pub total_tokens: u64,
+    /// What they would cost, as far as prices are known.
+    #[schema(value_type = f64)]
+    pub total_cost: Dollars,
+}
+
+impl ExplainedJson {
+    fn of(explained: &Explained) -> Option<Self> {
+        let t = explained.sums.tokens;
+        (explained.sums.calls > 0).then(|| Self {
+            calls: explained.sums.calls,
+            input_tokens: t.input,
+            output_tokens: t.output,
+            cache_creation_tokens: t.cache_write(),
+            cache_read_tokens: t.cache_read,
+            total_tokens: t.total(),
+            total_cost: Dollars(explained.cost),
+        })
+    }
 }
 
 /// One model of a row.
@@ -151,9 +206,12 @@ pub struct GroupJson {
     /// As in the row.
     #[schema(value_type = Option<f64>)]
     pub total_cost: Option<Dollars>,
-    /// What a provider billed; null as long as no provider was asked.
+    /// What a provider billed; null where none has said it.
     #[schema(value_type = Option<f64>)]
     pub billed_cost: Option<Dollars>,
+    /// What the logs say of usage for which an account's own figures stand; it is in none of the sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<ExplainedJson>,
     /// As in the row.
     pub quality: Option<&'static str>,
 }
@@ -245,8 +303,19 @@ impl FiguresJson {
             calls: f.sums.calls,
             unpriced_calls: f.unpriced_calls,
             quality: f.quality().map(|q| q.word()),
+            billed_cost: f.billed_usd().map(Dollars),
+            billed_other: billed_other(f),
+            explained: ExplainedJson::of(&f.explained),
+            by_utc_day: f.grain.utc_days,
+            by_hour: f.grain.hours,
         }
     }
+}
+
+/// What was billed in other currencies than dollars.
+fn billed_other(f: &Figures) -> BTreeMap<String, Dollars> {
+    let other = f.billed.iter().filter(|(currency, _)| currency.as_str() != "usd");
+    other.map(|(currency, amount)| (currency.to_uppercase(), Dollars(PicoUsd(*amount)))).collect()
 }
 
 impl ModelJson {
@@ -281,7 +350,8 @@ impl GroupJson {
             total_tokens: t.total(),
             requests: f.sums.calls,
             total_cost: f.known_cost().map(Dollars),
-            billed_cost: None,
+            billed_cost: f.billed_usd().map(Dollars),
+            explained: ExplainedJson::of(&f.explained),
             quality: f.quality().map(|q| q.word()),
         }
     }

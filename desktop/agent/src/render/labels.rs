@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aimon_core::accounts::Accounts;
 use aimon_core::history::Dimension;
 use aimon_core::ids::DeviceId;
 use aimon_core::settings::Settings;
+use aimon_sources::provider::provider;
 
 /// What this replica knows about names, and whether its figures are made up.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Labels {
     pub devices: BTreeMap<String, String>,
     /// Devices that are shown as another one: identities of one machine.
     pub same: BTreeMap<DeviceId, DeviceId>,
+    /// Names of accounts, by id.
+    pub accounts: BTreeMap<String, String>,
     /// Devices that are put away.
     pub archived: BTreeSet<String>,
     /// Devices that are shown, and have a name that another one has too.
@@ -38,6 +42,11 @@ impl Labels {
                 self.same.insert(device, shown);
             }
         }
+        for account in Accounts::of(settings).all() {
+            if let Some(label) = &account.label {
+                self.accounts.insert(account.id.to_string(), label.clone());
+            }
+        }
         let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (id, name) in &self.devices {
             if DeviceId::parse(id).is_none_or(|id| self.shown(id) == id) {
@@ -55,7 +64,13 @@ impl Labels {
     /// A label of a report's part that every replica gives alike: no "this device".
     pub fn stable(&self, by: Dimension, id: &str) -> String {
         match self.devices.get(id).filter(|_| by == Dimension::Device) {
+            _ if id.is_empty() && by == Dimension::Device => "any device (an account's own figures)".to_owned(),
             _ if id.is_empty() => "not stated".to_owned(),
+            None if by == Dimension::Provider => provider(id).map_or(id, |one| one.title()).to_owned(),
+            None if by == Dimension::Account => match self.accounts.get(id) {
+                Some(name) => format!("{name} ({id})"),
+                None => id.to_owned(),
+            },
             Some(name) => name.clone(),
             // Sessions and accounts are UUIDs too.
             None if by == Dimension::Device => format!("device {}", short(id)),

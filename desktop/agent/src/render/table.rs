@@ -73,7 +73,15 @@ impl Layout {
             Self::Narrow => &[words(first), figures("Input"), figures("Output"), figures("Total"), figures("Cost")],
             Self::Least => &[words(first), figures("Tokens"), figures("Cost")],
         };
-        let mut grid = Grid::new(heads);
+        // Only who pays by the call is billed for it.
+        let has_billed = !report.total.billed.is_empty();
+        let mut heads = heads.to_vec();
+        heads.extend(has_billed.then(|| figures("Billed")));
+        let with_billed = |mut cells: Vec<String>, f: &Figures| {
+            cells.extend(has_billed.then(|| billed(f)));
+            cells
+        };
+        let mut grid = Grid::new(&heads);
         let groups = report.rows.iter().flat_map(|r| &r.groups).map(|g| &g.id);
         let sessions = match (period, parts) {
             (Period::Session, _) => Sessions::of(report.rows.iter().map(|r| &r.period)),
@@ -88,22 +96,22 @@ impl Layout {
         for row in &report.rows {
             let period = if period == Period::Session { sessions.shown(&row.period) } else { row.period.clone() };
             let models = if parts == Parts::Models { String::new() } else { models(&row.models) };
-            grid.row(Weight::Plain, self.cells(&period, &models, &row.figures));
+            grid.row(Weight::Plain, with_billed(self.cells(&period, &models, &row.figures), &row.figures));
             match parts {
                 Parts::None => {}
                 Parts::Models => {
                     for (model, figures) in &row.models {
-                        grid.row(Weight::Part, self.part(&shown_model(model), figures));
+                        grid.row(Weight::Part, with_billed(self.part(&shown_model(model), figures), figures));
                     }
                 }
                 Parts::Groups(by) => {
                     for g in &row.groups {
-                        grid.row(Weight::Part, self.part(&group(by, &g.id), &g.figures));
+                        grid.row(Weight::Part, with_billed(self.part(&group(by, &g.id), &g.figures), &g.figures));
                     }
                 }
             }
         }
-        grid.row(Weight::Sum, self.cells("Total", "", &report.total));
+        grid.row(Weight::Sum, with_billed(self.cells("Total", "", &report.total), &report.total));
         grid
     }
 
@@ -155,6 +163,15 @@ pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
     }
 }
 
+/// What was billed, each currency by itself.
+fn billed(f: &Figures) -> String {
+    let one = |(currency, amount): (&aimon_core::name::Name, &i128)| match currency.as_str() {
+        "usd" => money(PicoUsd(*amount)),
+        other => format!("{} {}", other.to_uppercase(), PicoUsd(*amount).to_cents()),
+    };
+    f.billed.iter().map(one).collect::<Vec<_>>().join(" + ")
+}
+
 /// The cost, with `≥` where not all of it is known.
 pub fn cost(f: &Figures) -> String {
     marked_cost(f.known_cost(), f.unpriced_calls > 0, mark(f))
@@ -194,6 +211,20 @@ pub fn legend(report: &Report) -> String {
     if !report.unpriced_models.is_empty() {
         let models = names(&report.unpriced_models);
         lines.push(format!("≥ not in the cost, because their price is unknown: {models}"));
+    }
+    let total = &report.total;
+    if total.explained.sums.calls > 0 {
+        let calls = super::number::count(total.explained.sums.calls, "call");
+        let (tokens, cost) = (short(total.explained.sums.tokens.total()), money(total.explained.cost));
+        lines.push(format!(
+            "not added: {calls} from logs ({tokens} tokens, {cost}), for which accounts' own figures stand"
+        ));
+    }
+    if total.grain.utc_days {
+        lines.push("some of it is told by UTC day, and stands with that day in every zone".to_owned());
+    }
+    if total.grain.hours {
+        lines.push("some of it is told by the hour, and this zone's midnight lies within one".to_owned());
     }
     if lines.is_empty() { String::new() } else { format!("\n{}\n", paint::dim(&lines.join("\n"))) }
 }

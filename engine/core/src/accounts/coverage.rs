@@ -53,6 +53,9 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Nothing was said.
+    pub const NONE: Self = Self { from: BTreeMap::new() };
+
     /// Of the settings.
     pub fn of(settings: &Settings) -> Self {
         let mut from: BTreeMap<Name, BTreeMap<UtcDay, Payer>> = BTreeMap::new();

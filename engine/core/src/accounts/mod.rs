@@ -115,6 +115,9 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// None.
+    pub const NONE: Self = Self { all: BTreeMap::new(), coverage: Coverage::NONE };
+
     /// Of the settings.
     pub fn of(settings: &Settings) -> Self {
         let mut all: BTreeMap<AccountId, Account> = BTreeMap::new();

@@ -9,14 +9,16 @@ mod cells;
 mod gauges;
 mod identity;
 pub mod index;
+mod metered;
 mod readings;
 mod report;
 
 pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
+pub use metered::Metered;
 pub use readings::{DayReadings, Heard, Reading, ReadingKey, Span, union};
-pub use report::{CostMode, Dimension, Figures, Group, Period, Query, Report, Row};
+pub use report::{CostMode, Dimension, Explained, Figures, Grain, Group, Period, Query, Report, Row};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,6 +6,8 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 use super::cells::{CellKey, DayCells, Detail, Sums};
+use super::metered::{Line, Metered, Place};
+use crate::accounts::{AccountId, Payer};
 use crate::event::{Quality, Tier};
 use crate::name::Name;
 use crate::time::{Quarter, UtcDay};
@@ -45,10 +47,14 @@ pub enum Dimension {
     Quality,
     /// The price class.
     Tier,
-    /// Who paid, where stated.
+    /// Who pays: an account, or a subscription; as the log states it, where nobody has said so.
     Account,
-    /// The project, where opted in.
+    /// The project: of an account's figures the provider's, of a call's that of its repository, where opted in.
     Project,
+    /// Whose models they are.
+    Provider,
+    /// The key that was used, by the provider's id for it.
+    Key,
 }
 
 /// Where costs come from.
@@ -112,7 +118,8 @@ impl Query {
     }
 
     /// How finely this query needs its cells: a zone that is a whole number of hours away from UTC
-    /// cuts no hour in two.
+    /// cuts no hour in two. Where accounts pay for sources all of it is needed: by quarter it is decided whether their own figure
+    /// stands.
     pub fn detail(&self) -> Detail {
         let whole = |offset: jiff::tz::Offset| offset.seconds() % 3600 == 0;
         let sessions = self.by == Some(Dimension::Session) || self.period == Period::Session;
@@ -126,7 +133,12 @@ impl Query {
     /// A day's cells, summed over what this query does not tell apart: a few sums a day, where there
     /// are hundreds of cells. Prices are linear in tokens of one model, day, tier and context class,
     /// so these are never summed.
-    fn sum<'a>(&self, day: &'a DayCells, local: &LocalDays) -> Vec<(Date, &'a CellKey, Sums)> {
+    fn sum<'a>(
+        &self,
+        day: &'a DayCells,
+        local: &LocalDays,
+        is_meant: &dyn Fn(&CellKey) -> bool,
+    ) -> Vec<(Date, &'a CellKey, Sums)> {
         let by = |dimension| self.by == Some(dimension);
         let session = by(Dimension::Session) || self.period == Period::Session;
         let device = by(Dimension::Device) || !self.devices.is_empty();
@@ -144,6 +156,9 @@ impl Query {
         let mut out: Vec<(Date, &CellKey, Sums)> = Vec::new();
         for (key, sums) in &day.cells {
             let Some(date) = local.date(key.quarter) else { continue };
+            if !is_meant(key) {
+                continue;
+            }
             if self.since.is_some_and(|d| date < d) || self.until.is_some_and(|d| date > d) {
                 continue;
             }
@@ -174,8 +189,34 @@ pub struct Figures {
     pub cost: PicoUsd,
     /// How many calls have no known price: their cost is unknown, not 0.
     pub unpriced_calls: u64,
-    /// Calls by quality.
+    /// Calls by quality. Providers that count no calls are there with none.
     pub qualities: BTreeMap<Quality, u64>,
+    /// What was billed, by currency (`usd`), in 10⁻¹² of it. Currencies are never added up.
+    pub billed: BTreeMap<Name, i128>,
+    /// What calls that are not in the sums say of the same usage: an account's own figures stand for them.
+    pub explained: Explained,
+    /// Whether some of it is by UTC day, or by hours that the zone's midnight cuts.
+    pub grain: Grain,
+    has_priced: bool,
+    has_unpriced: bool,
+}
+
+/// What the logs say of usage for which an account's own figures stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Explained {
+    /// Calls and tokens.
+    pub sums: Sums,
+    /// What they would cost, as far as prices are known.
+    pub cost: PicoUsd,
+}
+
+/// What of a figure can't be cut by local days exactly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Grain {
+    /// Some of it is by UTC day.
+    pub utc_days: bool,
+    /// Some of it is by hours, and the zone's midnight cuts them.
+    pub hours: bool,
 }
 
 impl Figures {
@@ -184,11 +225,52 @@ impl Figures {
         self.cost += cost.known;
         self.unpriced_calls += cost.unpriced_calls;
         *self.qualities.entry(quality).or_default() += sums.calls;
+        self.has_priced |= cost.has_priced;
+        self.has_unpriced |= cost.has_unpriced;
     }
 
-    /// The cost, if the price of at least one call is known.
+    fn add_billed(&mut self, line: &Line) {
+        for (currency, amount) in &line.billed {
+            let sum = self.billed.entry(currency.clone()).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+        self.grain.utc_days |= line.place == Place::UtcDay;
+        self.grain.hours |= line.place == Place::Hours;
+    }
+
+    fn add_explained(&mut self, sums: &Sums, cost: Cost) {
+        self.explained.sums += *sums;
+        self.explained.cost += cost.known;
+    }
+
+    /// Takes in the figures of another row.
+    pub fn join(&mut self, other: &Self) {
+        self.sums += other.sums;
+        self.cost += other.cost;
+        self.unpriced_calls = self.unpriced_calls.saturating_add(other.unpriced_calls);
+        for (quality, calls) in &other.qualities {
+            *self.qualities.entry(*quality).or_default() += calls;
+        }
+        for (currency, amount) in &other.billed {
+            let sum = self.billed.entry(currency.clone()).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+        self.explained.sums += other.explained.sums;
+        self.explained.cost += other.explained.cost;
+        self.grain.utc_days |= other.grain.utc_days;
+        self.grain.hours |= other.grain.hours;
+        self.has_priced |= other.has_priced;
+        self.has_unpriced |= other.has_unpriced;
+    }
+
+    /// The cost, if the price of at least something is known.
     pub fn known_cost(&self) -> Option<PicoUsd> {
-        (self.unpriced_calls == 0 || self.unpriced_calls < self.sums.calls).then_some(self.cost)
+        (self.has_priced || !self.has_unpriced).then_some(self.cost)
+    }
+
+    /// What was billed in dollars, if anything was.
+    pub fn billed_usd(&self) -> Option<PicoUsd> {
+        self.billed.get("usd").map(|amount| PicoUsd(*amount))
     }
 
     /// The least trusted quality of any call.
@@ -245,37 +327,113 @@ pub struct Report {
 /// those of its calls without a stated cost.
 pub type Price<'a> = dyn Fn(&CellKey, UtcDay, &Tokens) -> Option<PicoUsd> + 'a;
 
+/// One part of a report: sums with what they cost, and where they belong.
+struct Part<'a> {
+    date: Date,
+    key: &'a CellKey,
+    groups: Groups<'a>,
+    sums: Sums,
+    cost: Cost,
+}
+
+/// What a part belongs to, beside what its key says.
+#[derive(Clone, Copy, Default)]
+struct Groups<'a> {
+    payer: Option<&'a str>,
+    api_key: Option<&'a str>,
+    project: Option<&'a str>,
+}
+
 impl Report {
-    /// Cuts a report.
-    pub fn cut(query: &Query, days: impl IntoIterator<Item = DayCells>, price: &Price<'_>) -> Self {
+    /// Cuts a report: of calls from logs, and of what accounts said.
+    pub fn cut(
+        query: &Query,
+        days: impl IntoIterator<Item = DayCells>,
+        metered: &Metered<'_>,
+        price: &Price<'_>,
+    ) -> Self {
         let mut rows: BTreeMap<String, Building> = BTreeMap::new();
         let mut report = Self::default();
+        let covers = !metered.accounts.coverage().is_empty();
         for day in days {
             let local = LocalDays::of(day.day, &query.zone);
-            for (date, key, sums) in query.sum(&day, &local) {
+            let explaining = |key: &CellKey| metered.explains(day.day, key).filter(|_| covers);
+            for (date, key, sums) in query.sum(&day, &local, &|key| explaining(key).is_none()) {
                 let cost = cost(query.mode, key, day.day, &sums, price);
-                let model = shown_model(key);
-                if cost.unpriced_calls > 0 {
-                    report.unpriced_models.insert(model.clone());
-                }
-                let (sums, quality) = (&sums, key.quality);
-                let row = rows.entry(period_of(query.period, date, key)).or_default();
-                row.figures.add(sums, quality, cost);
-                report.total.add(sums, quality, cost);
-                report.models.entry(model.clone()).or_default().add(sums, quality, cost);
-                if let Some(by) = query.by {
-                    row.groups.entry(group_of(by, key)).or_default().add(sums, quality, cost);
-                }
-                row.models.entry(model).or_default().add(sums, quality, cost);
-                row.sources.insert(key.source.clone());
-                row.days = Some(row.days.map_or((date, date), |(a, b)| (a.min(date), b.max(date))));
+                let payer = metered.payer(day.day, key).map(Payer::text);
+                let groups = Groups { payer, ..Groups::default() };
+                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
+                    figures.add(&part.sums, part.key.quality, part.cost);
+                });
             }
+            if !covers {
+                continue;
+            }
+            for (date, key, sums) in query.sum(&day, &local, &|key| explaining(key).is_some()) {
+                let cost = cost(query.mode, key, day.day, &sums, price);
+                let payer = explaining(key).map(|account| account.name().as_str());
+                let groups = Groups { payer, ..Groups::default() };
+                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
+                    figures.add_explained(&part.sums, part.cost);
+                });
+            }
+        }
+        for line in metered.lines(&query.zone) {
+            if query.period == Period::Session || !query.takes(&line.key) || !query.devices.is_empty() {
+                continue;
+            }
+            if query.since.is_some_and(|d| line.date < d) || query.until.is_some_and(|d| line.date > d) {
+                continue;
+            }
+            let cost = match line.sums.tokens.is_zero() {
+                true => Cost::NOTHING,
+                false => cost(CostMode::Calculate, &line.key, line.day, &line.sums, price),
+            };
+            let groups = Groups {
+                payer: line.key.payer.as_deref(),
+                api_key: line.api_key.as_deref(),
+                project: line.project.as_deref(),
+            };
+            let part = Part { date: line.date, key: &line.key, groups, sums: line.sums, cost };
+            report.take(query, &mut rows, &part, &|figures, part| {
+                figures.add_billed(&line);
+                if part.sums != Sums::default() {
+                    figures.add(&part.sums, part.key.quality, part.cost);
+                }
+            });
         }
         report.rows = rows.into_iter().map(|(period, b)| b.row(period)).collect();
         if query.period == Period::Session {
             report.rows.sort_by(|a, b| (a.days.map(|d| d.1), &a.period).cmp(&(b.days.map(|d| d.1), &b.period)));
         }
         report
+    }
+
+    fn take(
+        &mut self,
+        query: &Query,
+        rows: &mut BTreeMap<String, Building>,
+        part: &Part<'_>,
+        add: &dyn Fn(&mut Figures, &Part<'_>),
+    ) {
+        let (date, key) = (part.date, part.key);
+        let model = shown_model(key);
+        if part.cost.has_unpriced {
+            self.unpriced_models.insert(model.clone());
+        }
+        let row = rows.entry(period_of(query.period, date, key)).or_default();
+        add(&mut row.figures, part);
+        add(&mut self.total, part);
+        // What was billed is of no model.
+        if part.sums != Sums::default() {
+            add(self.models.entry(model.clone()).or_default(), part);
+            add(row.models.entry(model).or_default(), part);
+        }
+        if let Some(by) = query.by {
+            add(row.groups.entry(group_of(by, key, part.groups)).or_default(), part);
+        }
+        row.sources.insert(key.source.clone());
+        row.days = Some(row.days.map_or((date, date), |(a, b)| (a.min(date), b.max(date))));
     }
 }
 
@@ -309,6 +467,13 @@ fn shown_model(key: &CellKey) -> String {
 struct Cost {
     known: PicoUsd,
     unpriced_calls: u64,
+    has_priced: bool,
+    has_unpriced: bool,
+}
+
+impl Cost {
+    /// There is nothing that costs anything.
+    const NOTHING: Self = Self { known: PicoUsd(0), unpriced_calls: 0, has_priced: false, has_unpriced: false };
 }
 
 fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'_>) -> Cost {
@@ -320,8 +485,14 @@ fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'
         CostMode::Auto => (sums.stated_cost, price(key, day, &sums.unstated), unstated_calls),
     };
     match derived {
-        Some(derived) => Cost { known: stated + derived, unpriced_calls: 0 },
-        None => Cost { known: stated, unpriced_calls: calls },
+        Some(derived) => Cost { known: stated + derived, unpriced_calls: 0, has_priced: true, has_unpriced: false },
+        // Where all calls state their cost none is without a price. Not every provider counts calls.
+        None => Cost {
+            known: stated,
+            unpriced_calls: calls,
+            has_priced: calls < sums.calls || (calls == 0 && sums.calls > 0),
+            has_unpriced: calls > 0 || sums.calls == 0,
+        },
     }
 }
 
@@ -337,16 +508,38 @@ fn period_of(period: Period, date: Date, key: &CellKey) -> String {
     }
 }
 
-fn group_of(by: Dimension, key: &CellKey) -> String {
+/// Whose models an agent's are, where it has one provider's only.
+fn provider_of(source: &str) -> &str {
+    match source {
+        "claude-code" => "anthropic",
+        "codex" => "openai",
+        "gemini" => "google",
+        "opencode" => "",
+        source => source,
+    }
+}
+
+fn group_of(by: Dimension, key: &CellKey, groups: Groups<'_>) -> String {
     match by {
         Dimension::Model => shown_model(key),
         Dimension::Source => key.source.to_string(),
+        // What an account said nobody has observed alone.
+        Dimension::Device if key.quality == Quality::Metered => String::new(),
         Dimension::Device => key.device.to_string(),
         Dimension::Session => key.session.to_string(),
         Dimension::Quality => key.quality.word().to_owned(),
         Dimension::Tier => key.tier.word().to_owned(),
-        Dimension::Account => key.payer.as_ref().map_or_else(String::new, Name::to_string),
-        Dimension::Project => key.project.map_or_else(String::new, |p| format!("{:016x}", u64::from_be_bytes(p))),
+        Dimension::Account => groups.payer.or(key.payer.as_deref()).unwrap_or_default().to_owned(),
+        Dimension::Project => match (groups.project, key.project) {
+            (Some(project), _) => project.to_owned(),
+            (None, Some(hash)) => format!("{:016x}", u64::from_be_bytes(hash)),
+            (None, None) => String::new(),
+        },
+        Dimension::Provider => match groups.payer.and_then(AccountId::parse) {
+            Some(account) => account.provider().to_owned(),
+            None => provider_of(&key.source).to_owned(),
+        },
+        Dimension::Key => groups.api_key.unwrap_or_default().to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use aimon_core::batch::Batch;
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Event, MessageId, Quality, Record, RequestId, Row, Tier};
-use aimon_core::history::{DayCells, Detail, Query, Report};
+use aimon_core::history::{DayCells, Detail, Metered, Query, Report};
 use aimon_core::ids::WriterId;
 use aimon_core::segment::{self, Chain};
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -254,7 +254,7 @@ async fn the_history_is_a_function_of_the_set_of_events() {
 /// Without the device, which differs between the two replicas.
 fn strip(days: Vec<DayCells>) -> String {
     let query = Query::daily(jiff::tz::TimeZone::UTC);
-    format!("{:?}", Report::cut(&query, days, &|_, _, _| None))
+    format!("{:?}", Report::cut(&query, days, &Metered::default(), &|_, _, _| None))
 }
 
 /// Enough calls for the index to move its fresh pairs to their pages several times, with copies that

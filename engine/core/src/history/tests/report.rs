@@ -3,7 +3,7 @@ use jiff::tz::TimeZone;
 
 use super::copy;
 use crate::event::Quality;
-use crate::history::{Copy, CostMode, DayCells, Detail, Dimension, Period, Query, Report};
+use crate::history::{Copy, CostMode, DayCells, Detail, Dimension, Metered, Period, Query, Report};
 use crate::time::UtcMillis;
 use crate::units::PicoUsd;
 
@@ -15,7 +15,9 @@ fn at(mut c: Copy, text: &str) -> Copy {
 fn cut(query: &Query, copies: &[Copy]) -> Report {
     let days: std::collections::BTreeSet<_> = copies.iter().map(|c| c.record.time.day()).collect();
     let cells = days.into_iter().map(|d| DayCells::fold(d, copies));
-    Report::cut(query, cells, &|key, _, tokens| (&*key.model == "model").then(|| PicoUsd(i128::from(tokens.output))))
+    Report::cut(query, cells, &Metered::default(), &|key, _, tokens| {
+        (&*key.model == "model").then(|| PicoUsd(i128::from(tokens.output)))
+    })
 }
 
 fn zone(name: &str) -> TimeZone {
@@ -154,7 +156,7 @@ fn hours_give_the_same_report_where_they_are_enough() {
         "America/St_Johns",
     ] {
         let query = Query::daily(zone(name));
-        let by = |cells: &[DayCells]| Report::cut(&query, cells.iter().cloned(), &|_, _, _| None);
+        let by = |cells: &[DayCells]| Report::cut(&query, cells.iter().cloned(), &Metered::default(), &|_, _, _| None);
         let detail = if ["Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns"].contains(&name) {
             Detail::Full
         } else {
@@ -166,7 +168,7 @@ fn hours_give_the_same_report_where_they_are_enough() {
         }
     }
     let kathmandu = Query::daily(zone("Asia/Kathmandu"));
-    let by = |cells: &[DayCells]| Report::cut(&kathmandu, cells.iter().cloned(), &|_, _, _| None);
+    let by = |cells: &[DayCells]| Report::cut(&kathmandu, cells.iter().cloned(), &Metered::default(), &|_, _, _| None);
     assert_ne!(by(&full), by(&hours), "there they are not");
     let mut sessions = Query::daily(zone("UTC"));
     sessions.period = Period::Session;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aimon_core::batch::Batch;
 use aimon_core::event::{Event, MessageId, Quality, Record, RequestId, Tier};
-use aimon_core::history::{Query, Report};
+use aimon_core::history::{Metered, Query, Report};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::time::{UtcDay, UtcMillis};
@@ -194,7 +194,7 @@ async fn report(replica: &Mutex<Replica>, expected: &Totals) {
     let today = now().day();
     let query = Query::daily(jiff::tz::TimeZone::UTC);
     let cells = replica.history(query.utc_days(), today, query.detail()).await.unwrap();
-    let _ = Report::cut(&query, cells, &|_, _, _| None);
+    let _ = Report::cut(&query, cells, &Metered::default(), &|_, _, _| None);
     let mut totals = Totals::new();
     for day in replica.readings(query.utc_days(), today).await.unwrap() {
         for (key, reading) in day.readings {
