@@ -157,7 +157,7 @@ mod tests {
         Status {
             today,
             week: Figures::default(),
-            month: Figures { unpriced_calls: 1, ..Figures::default() },
+            month: Figures { unpriced_calls: 1, has_unpriced: true, ..Figures::default() },
             unpriced_models: BTreeSet::new(),
             windows: vec![window("claude-code", 125_000), window("a.b", 300_000)],
             date: jiff::civil::date(2026, 11, 24),

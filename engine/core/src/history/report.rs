@@ -197,8 +197,10 @@ pub struct Figures {
     pub explained: Explained,
     /// Whether some of it is by UTC day, or by hours that the zone's midnight cuts.
     pub grain: Grain,
-    has_priced: bool,
-    has_unpriced: bool,
+    /// Whether the price of some of it is known.
+    pub has_priced: bool,
+    /// Whether the price of some of it is not known.
+    pub has_unpriced: bool,
 }
 
 /// What the logs say of usage for which an account's own figures stand.
