@@ -34,6 +34,10 @@ impl World {
         }
         if self.nodes.iter().any(Node::is_lied_to) {
             self.settle_as(false)?;
+            // Who had given up comes once more: others have said something since (seed 43453).
+            for n in (0..self.nodes.len()).filter(|n| self.nodes[*n].uneven >= MOST_UNEVEN).collect::<Vec<_>>() {
+                self.exchange(n);
+            }
             check::while_hidden(self)?;
             self.nodes.iter_mut().for_each(|node| node.lies = Lies::default());
         }
