@@ -34,7 +34,7 @@ const RECENT: i32 = 4;
 const BACKFILLS: usize = 4;
 
 /// Pages of the past that an account is asked for don't follow each other faster than this.
-const BREATH: Duration = Duration::from_millis(200);
+const BREATH: Duration = Duration::from_millis(100);
 
 /// What came of one question.
 struct Came {

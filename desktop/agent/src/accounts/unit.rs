@@ -93,7 +93,7 @@ impl Unit {
             return None;
         }
         if self.track.due_at(now, share) <= now {
-            return Some(self.track.live(now));
+            return Some(self.track.live(now, first));
         }
         self.track.backfill(now, first).filter(|_| backfill)
     }

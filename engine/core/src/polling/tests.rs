@@ -11,6 +11,9 @@ use crate::history::answers::{settling_ms, standing};
 use crate::history::{DayReadings, Heard};
 use crate::time::{UtcDay, UtcMillis};
 
+/// The first day that is kept.
+const FIRST: UtcDay = UtcDay(20_000 - 179);
+
 /// All days.
 const ALL: RangeInclusive<UtcDay> = UtcDay(i32::MIN)..=UtcDay(i32::MAX);
 
@@ -110,7 +113,7 @@ fn a_new_account_is_asked_for_the_present_first_and_then_for_the_past_backwards(
     let (mut device, mut history) = (Device::new(USAGE), History::default());
     let now = at(14 * HOUR + 50 * MINUTE + 30_000);
     let first = DAY.plus(-179);
-    let live = device.track.live(now);
+    let live = device.track.live(now, FIRST);
     assert_eq!((live.from, live.to, live.width), (at(13 * HOUR), at(14 * HOUR + 51 * MINUTE), 60));
     device.poll(&live, now, &mut history);
     let mut asks = Vec::new();
@@ -133,7 +136,7 @@ fn a_new_account_is_asked_for_the_present_first_and_then_for_the_past_backwards(
 fn a_back_fill_is_gone_on_with_by_whoever_is_there() {
     let (mut one, mut history) = (Device::new(USAGE), History::default());
     let (now, first) = (at(10 * HOUR), DAY.plus(-29));
-    let live = one.track.live(now);
+    let live = one.track.live(now, FIRST);
     one.poll(&live, now, &mut history);
     let ask = one.track.backfill(now, first).unwrap();
     one.poll(&ask, now, &mut history);
@@ -152,19 +155,19 @@ fn a_night_is_made_up_for_by_the_minute_and_a_week_by_the_hour() {
     let first = DAY.plus(-1);
     for minute in 0..120 {
         let now = at(minute * MINUTE);
-        let live = device.track.live(now);
+        let live = device.track.live(now, FIRST);
         device.poll(&live, now, &mut history);
     }
     while let Some(ask) = device.track.backfill(at(2 * HOUR), first) {
         device.poll(&ask, at(2 * HOUR), &mut history);
     }
     let morning = at(9 * HOUR);
-    let live = device.track.live(morning);
+    let live = device.track.live(morning, FIRST);
     assert_eq!((live.from, live.width), (at(0), 60), "from the hour that had not settled");
     device.poll(&live, morning, &mut history);
     assert_eq!(device.track.backfill(morning, first), None);
     let week = at(7 * 24 * HOUR);
-    let live = device.track.live(week);
+    let live = device.track.live(week, FIRST);
     assert_eq!(live.from, at(7 * 24 * HOUR - 2 * HOUR));
     device.poll(&live, week, &mut history);
     let ask = device.track.backfill(week, first).unwrap();
@@ -199,11 +202,12 @@ fn days_are_heard_of_one_by_one() {
 fn costs_are_asked_for_until_they_are_settled() {
     let (mut device, mut history) = (Device::new(COSTS), History::default());
     let now = at(HOUR);
-    let live = device.track.live(now);
-    assert_eq!((live.from, live.to), (DAY.plus(-2).start(), DAY.plus(1).start()));
+    let live = device.track.live(now, FIRST);
+    assert_eq!((live.from, live.to), (FIRST.start(), DAY.plus(1).start()), "the past is one question with the present");
     device.poll(&live, now, &mut history);
-    let ask = device.track.backfill(now, DAY.plus(-179)).unwrap();
-    assert_eq!((ask.from, ask.to), (DAY.plus(-179).start(), DAY.plus(-2).start()));
+    assert_eq!(device.track.backfill(now, FIRST), None);
+    let live = device.track.live(at(2 * HOUR), FIRST);
+    assert_eq!((live.from, live.to), (DAY.plus(-2).start(), DAY.plus(1).start()));
 }
 
 #[test]
@@ -215,10 +219,8 @@ fn what_is_late_is_asked_for_days_that_are_over() {
         is_late: true,
     };
     let track = Track::new(Metric { name: "activity", dimensions: &[], every_s: 1800, kind });
-    let live = track.live(at(HOUR));
-    assert_eq!((live.from, live.to), (DAY.plus(-2).start(), DAY.start()));
-    let ask = track.backfill(at(HOUR), DAY.plus(-179)).unwrap();
-    assert_eq!((ask.from, ask.to), (DAY.plus(-30).start(), DAY.plus(-2).start()));
+    let live = track.live(at(HOUR), FIRST);
+    assert_eq!((live.from, live.to), (DAY.plus(-30).start(), DAY.start()));
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn failures_are_followed_by_longer_pauses() {
     track.hurry();
     assert!(track.due_at(now, 0) < now);
     track.failed(now, None);
-    track.answered(&track.live(now), now, now);
+    track.answered(&track.live(now, FIRST), now, now);
     assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
 }
 
@@ -330,7 +332,7 @@ proptest! {
             prop_assert!(hours.iter().all(|hour| !is_known(*hour)));
             prop_assert!(ask.from.day() >= first && ask.to.0 <= now.0 - 70 * MINUTE + HOUR);
             let last = (ask.to.0 - DAY.start().0) / HOUR;
-            let end = (track.live(now).from.0.min(now.0 - 70 * MINUTE) - DAY.start().0).div_euclid(HOUR);
+            let end = (track.live(now, FIRST).from.0.min(now.0 - 70 * MINUTE) - DAY.start().0).div_euclid(HOUR);
             prop_assert!((last..end).all(is_known), "the newest first");
         } else {
             let (done, all) = track.progress(now, first);

@@ -108,10 +108,9 @@ impl Track {
     /// An answer has come: observed then, by the provider's clock where it has one.
     pub fn answered(&mut self, ask: &Ask, observed: UtcMillis, now: UtcMillis) {
         (self.failures, self.rests_until) = (0, None);
-        if ask.is_backfill {
-            self.asked.retain(|(_, at)| now.0.saturating_sub(at.0) < AGAIN_MS);
-            self.asked.push(((ask.from, ask.to), now));
-        } else {
+        self.asked.retain(|(_, at)| now.0.saturating_sub(at.0) < AGAIN_MS);
+        self.asked.push(((ask.from, ask.to), now));
+        if !ask.is_backfill {
             self.tried = Some(now);
             self.newest = self.newest.max(Some(observed));
             self.is_mine = true;
@@ -153,21 +152,28 @@ impl Track {
     }
 
     /// What to ask for about the present.
-    pub fn live(&self, now: UtcMillis) -> Ask {
+    pub fn live(&self, now: UtcMillis, first: UtcDay) -> Ask {
         let Kind::Buckets { fine, coarse, is_late, .. } = self.metric.kind else {
             return Ask { width: 0, from: now, to: UtcMillis(now.0.saturating_add(1)), is_backfill: false };
         };
         let from = self.live_from(now, coarse);
         // What was missed since is asked for as finely, as far as one request goes.
         let before = self.settled.iter().rfind(|(_, to)| *to <= from).map(|(_, to)| floor(*to, coarse));
-        let furthest =
-            floor(UtcMillis(now.0.saturating_sub(ms(fine).saturating_mul(i64::from(fine.most) - 1))), coarse);
+        let to = if is_late { floor(now, fine) } else { UtcMillis(floor(now, fine).0.saturating_add(ms(fine))) };
+        // Everything begins with a coarse bucket.
+        let reach = ms(fine).saturating_mul(i64::from(fine.most)) - (ms(coarse) - 1);
+        let furthest = floor(UtcMillis(to.0.saturating_sub(reach)), coarse);
         let is_settled_up_to = self.settled.iter().any(|(a, b)| *a < from && *b >= from);
+        // Where the past is told as finely as the present, it is one question: providers count them.
+        let oldest = (fine.seconds == coarse.seconds).then(|| self.gaps(now, first).first().map(|gap| gap.0)).flatten();
+        let from = match oldest {
+            Some(oldest) => oldest.max(furthest).min(from),
+            None => from,
+        };
         let from = match before {
-            Some(before) if !is_settled_up_to && before > furthest => before,
+            Some(before) if !is_settled_up_to && before >= furthest => before.min(from),
             _ => from,
         };
-        let to = if is_late { floor(now, fine) } else { UtcMillis(floor(now, fine).0.saturating_add(ms(fine))) };
         Ask { width: fine.seconds, from: from.min(to), to, is_backfill: false }
     }
 
@@ -178,17 +184,23 @@ impl Track {
 
     /// The next part of the past that nobody has heard of, the newest first; `first` is the first day that is kept.
     pub fn backfill(&self, now: UtcMillis, first: UtcDay) -> Option<Ask> {
-        let Kind::Buckets { coarse, keeps_days, .. } = self.metric.kind else { return None };
-        let (from, to) = self.past(now, first)?;
+        let Kind::Buckets { coarse, .. } = self.metric.kind else { return None };
+        let (gap, end) = self.gaps(now, first).pop()?;
+        let to = self.live_from(now, coarse);
+        let end = UtcMillis(floor(UtcMillis(end.0.saturating_sub(1)), coarse).0.saturating_add(ms(coarse))).min(to);
+        // Not further than one request goes: what has come is kept, whatever happens then.
+        let most = ms(coarse).saturating_mul(i64::from(coarse.most));
+        let start = floor(gap, coarse).max(UtcMillis(end.0.saturating_sub(most)));
+        (start < end).then_some(Ask { width: coarse.seconds, from: start, to: end, is_backfill: true })
+    }
+
+    /// What of the past nobody has heard of, and this device has not just asked for, ascending.
+    fn gaps(&self, now: UtcMillis, first: UtcDay) -> Vec<Span> {
+        let Some(past) = self.past(now, first) else { return Vec::new() };
         let mut known = self.settled.clone();
         let is_fresh = |at: &UtcMillis| now.0.saturating_sub(at.0) < AGAIN_MS;
         known.extend(self.asked.iter().filter(|(_, at)| is_fresh(at)).map(|(span, _)| *span));
-        let (gap, end) = gaps(&union(known), (from, to)).pop()?;
-        let end = UtcMillis(floor(UtcMillis(end.0.saturating_sub(1)), coarse).0.saturating_add(ms(coarse))).min(to);
-        // Not further than one request goes: what has come is kept, whatever happens then.
-        let most = ms(coarse).saturating_mul(i64::from(coarse.most.min(keeps_days.saturating_mul(24))));
-        let start = floor(gap, coarse).max(UtcMillis(end.0.saturating_sub(most)));
-        (start < end).then_some(Ask { width: coarse.seconds, from: start, to: end, is_backfill: true })
+        gaps(&union(known), past)
     }
 
     /// The past that can be asked for, in whole coarse buckets.

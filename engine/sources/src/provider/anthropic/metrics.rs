@@ -22,8 +22,9 @@ pub(super) const ALL: &[Metric] = &[
         dimensions: &["line", "project"],
         every_s: 1800,
         kind: Kind::Buckets {
-            fine: Width { seconds: 86_400, most: 31 },
-            coarse: Width { seconds: 86_400, most: 31 },
+            // On pages of 31: a question is counted once, however many pages it has.
+            fine: Width { seconds: 86_400, most: 180 },
+            coarse: Width { seconds: 86_400, most: 180 },
             keeps_days: 180,
             is_late: false,
         },

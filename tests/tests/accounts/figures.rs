@@ -1,0 +1,39 @@
+//! Figures are the provider's own: by model, key, project and tier, tokens and money, in every zone.
+
+use aimon_providers::{Axis, Provider};
+
+use crate::rig::{World, billed, device, report};
+
+/// Adds an account, and compares all that is shown.
+fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
+    let (world, device) = (World::new(provider, 7), device());
+    let said = world.add(&device, 1, &[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(world.server.violations().is_empty(), "{:?}", world.server.violations().first());
+    for (axis, by) in axes {
+        for zone in ["UTC", "Asia/Kathmandu"] {
+            assert_eq!(report(&device, by, zone), world.truth(*axis), "{provider:?} by {by} in {zone}");
+        }
+    }
+    assert_eq!(billed(&device), world.billed(), "{provider:?}");
+}
+
+#[test]
+fn openai_is_shown_as_it_is() {
+    agrees(Provider::OpenAi, &[(Axis::Model, "model"), (Axis::Key, "key"), (Axis::Project, "project")]);
+}
+
+#[test]
+fn anthropic_is_shown_as_it_is() {
+    agrees(Provider::Anthropic, &[(Axis::Model, "model"), (Axis::Key, "key"), (Axis::Project, "project")]);
+}
+
+#[test]
+fn openrouter_is_shown_as_it_is() {
+    agrees(Provider::OpenRouter, &[(Axis::Model, "model")]);
+}
+
+#[test]
+fn a_litellm_proxy_is_shown_as_it_is() {
+    agrees(Provider::LiteLlm, &[(Axis::Model, "model")]);
+}

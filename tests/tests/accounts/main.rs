@@ -1,0 +1,8 @@
+//! Accounts: what `aimon` makes of what providers say, against servers that behave as the providers' specifications do and know the truth.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod figures;
+mod rig;
+mod trouble;
+mod two;

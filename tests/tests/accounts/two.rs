@@ -1,0 +1,34 @@
+//! One account on several devices, and what the logs say beside it: counted once.
+
+use aimon_providers::{Axis, Provider};
+use aimon_tests::{Relay, pair};
+
+use crate::rig::{World, device, report};
+
+#[test]
+fn two_devices_with_keys_of_one_organization_count_it_once() {
+    let world = World::new(Provider::OpenAi, 21);
+    let (one, other) = (device(), device());
+    let relay = Relay::start(&one.rig.path("relay"));
+    one.create(&relay.url(), "home");
+    pair(&one, &other, "other");
+    world.add(&one, 1, &[]);
+    world.add(&other, 2, &[]);
+    for _ in 0..2 {
+        one.sync();
+        other.sync();
+    }
+    let truth = world.truth(Axis::Model);
+    assert_eq!((report(&one, "model", "UTC"), report(&other, "model", "UTC")), (truth.clone(), truth));
+    let list = other.run(&["account", "list", "--json"]).out;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!((list.as_array().unwrap().len(), list[0]["keys"].as_array().unwrap().len()), (1, 2), "{list}");
+    // What one has just asked for the other one need not.
+    world.server.forget();
+    one.run(&["poll", "--force"]);
+    one.sync();
+    other.sync();
+    let before = world.server.requests().len();
+    assert_eq!(other.run(&["poll"]).out, "Nothing is due.\n");
+    assert_eq!(world.server.requests().len(), before);
+}
