@@ -76,7 +76,10 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     if !args.yes {
         match output::ask("Does the other one show the same, and shall it be brought?") {
             Some(true) => {}
-            Some(false) => return Err(Error::Untaken("nothing was joined, and nothing was changed here")),
+            Some(false) => {
+                mailbox.decline(&invitation, joiner.decline(entropy()?)).await;
+                return Err(Error::Untaken("nothing was joined, and nothing was changed here"));
+            }
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
     }

@@ -93,6 +93,11 @@ async fn invite(
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
     }
+    // Whoever sits there may have said no meanwhile: a device that never comes would stand in everybody's list.
+    if mailbox.requested(&invitation).await.is_some_and(|post| inviter.is_declined(&post)) {
+        mailbox.withdraw(&invitation).await;
+        return Err(Error::Untaken("the other device has declined; nobody was taken in"));
+    }
     let mut replica = place.borrow().await?;
     let now = dates::now();
     let (device, keys) = (request.device, request.keys);

@@ -54,21 +54,54 @@ fn what_a_device_brings_is_what_its_logs_hold() {
     assert!(joined.out.contains("This device brings 1 record of 1 day."), "{joined:?}");
 }
 
-/// A terminal is needed to say no on: util-linux' `script` makes one.
+/// A command on a terminal, to be asked something: util-linux' `script` makes one. `None` where there is none.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(machine: &Machine, args: &[&str]) -> Option<std::process::Child> {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no `script` here");
+        return None;
+    }
+    let there = machine.command(args);
+    let line = format!("{} {}", there.get_program().to_str().unwrap(), args.join(" "));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env_clear();
+    command.envs(there.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Some(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+}
+
+/// Whoever says no first is heard: the other one's yes takes nobody in.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_that_has_declined_is_not_taken_in() {
+    let (two, third) = (Two::paired(), settled(Machine::empty()));
+    let Some(mut pair) = on_a_terminal(&two.laptop, &["pair", "--json"]) else { return };
+    let mut says = BufReader::new(pair.stdout.take().unwrap());
+    let mut code = String::new();
+    says.read_line(&mut code).unwrap();
+    let code: serde_json::Value = serde_json::from_str(code.trim()).unwrap();
+    let mut join = on_a_terminal(&third, &["join", code["code"].as_str().unwrap()]).unwrap();
+    let mut answers = join.stdin.take().unwrap();
+    answers.write_all(b"n\n").unwrap();
+    let mut said = String::new();
+    join.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!join.wait().unwrap().success() && said.contains("error[declined]"), "{said}");
+    let mut types = pair.stdin.take().unwrap();
+    types.write_all(b"y\n").unwrap();
+    let mut rest = String::new();
+    says.read_to_string(&mut rest).unwrap();
+    assert!(
+        !pair.wait().unwrap().success() && rest.contains("error[declined]: the other device has declined"),
+        "{rest}"
+    );
+    assert_eq!(two.members(), 2);
+    drop((answers, types));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_no_is_heard_at_once() {
-    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: there is no `script` here");
-        return;
-    }
     let (two, third) = (Two::paired(), settled(Machine::empty()));
-    let there = two.laptop.command(&["pair", "--json"]);
-    let line = format!("{} pair --json", there.get_program().to_str().unwrap());
-    let mut pair = Command::new("script");
-    pair.args(["-qec", &line, "/dev/null"]).env_clear();
-    pair.envs(there.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut pair = pair.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let Some(mut pair) = on_a_terminal(&two.laptop, &["pair", "--json"]) else { return };
     let mut says = BufReader::new(pair.stdout.take().unwrap());
     let mut code = String::new();
     says.read_line(&mut code).unwrap();
