@@ -28,6 +28,9 @@ pub(crate) const CAUGHT_UP: &str = "caught-up";
 /// When a shared folder was read through last.
 pub(crate) const READ_THROUGH: &str = "folder-read-through";
 
+/// How many files of a shared folder, that hold what is lacking here, were damaged when it was last looked into.
+pub(crate) const DAMAGED_FILES: &str = "folder-damaged";
+
 /// When a shared folder was tidied last, and how many purges were known then.
 pub(crate) const TIDIED: &str = "folder-tidied";
 
@@ -47,8 +50,9 @@ impl Replica {
     pub async fn set_relay(&mut self, address: Option<&str>) -> Result<(), Error> {
         self.transaction(async |db| {
             meta::unset(db, "cursor").await?;
-            meta::unset(db, READ_THROUGH).await?;
-            meta::unset(db, TIDIED).await?;
+            for key in [READ_THROUGH, TIDIED, DAMAGED_FILES] {
+                meta::unset(db, key).await?;
+            }
             match address {
                 Some(address) => meta::set(db, "relay", address.as_bytes()).await,
                 None => meta::unset(db, "relay").await,
@@ -57,15 +61,33 @@ impl Replica {
         .await
     }
 
-    /// The day on which the shared folder was read through last.
-    pub(crate) async fn folder_read_through(&mut self) -> Result<Option<UtcDay>, Error> {
-        let day = meta::get(&mut self.db, READ_THROUGH).await.map_err(|e| error(&self.home, e))?;
-        Ok(day.and_then(|day| day.try_into().ok()).map(i32::from_le_bytes).map(UtcDay))
+    /// When the shared folder was read through last. An earlier version noted the day alone: that says too little.
+    pub(crate) async fn folder_read_through(&mut self) -> Result<Option<UtcMillis>, Error> {
+        let at = meta::get(&mut self.db, READ_THROUGH).await.map_err(|e| error(&self.home, e))?;
+        Ok(at.and_then(|at| at.try_into().ok()).map(i64::from_le_bytes).map(UtcMillis))
     }
 
     /// Notes that it was read through.
-    pub(crate) async fn set_folder_read_through(&mut self, day: UtcDay) -> Result<(), Error> {
-        self.transaction(async |db| meta::set(db, READ_THROUGH, &day.0.to_le_bytes()).await).await
+    pub(crate) async fn set_folder_read_through(&mut self, at: UtcMillis) -> Result<(), Error> {
+        self.transaction(async |db| meta::set(db, READ_THROUGH, &at.0.to_le_bytes()).await).await
+    }
+
+    /// How many files of the shared folder, that hold what is lacking here and of which nothing else tells, were damaged when it was last
+    /// looked into, and may no more be arriving than a day.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn damaged_files(&mut self) -> Result<u64, Error> {
+        let count = meta::get(&mut self.db, DAMAGED_FILES).await.map_err(|e| error(&self.home, e))?;
+        Ok(count.and_then(|count| count.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default())
+    }
+
+    /// Notes how many there are.
+    pub(crate) async fn set_damaged_files(&mut self, count: u64) -> Result<(), Error> {
+        if self.damaged_files().await? == count {
+            return Ok(());
+        }
+        self.transaction(async |db| meta::set(db, DAMAGED_FILES, &count.to_le_bytes()).await).await
     }
 
     /// The day on which the shared folder was tidied last, and how many purges were known then.

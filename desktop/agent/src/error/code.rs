@@ -69,6 +69,7 @@ pub const CODES: &[&str] = &[
     "no-shared-folder",
     "not-a-shared-folder",
     "shared-folder-newer",
+    "shared-folder-damaged",
     "shared-folder-failed",
     "malformed",
     "too-large",

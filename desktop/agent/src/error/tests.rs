@@ -45,6 +45,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (T::NoFolder(path()), exit::NOT_IN_STEP),
         (T::NotAFolder(path()), exit::NOT_IN_STEP),
         (T::NewerFolder(path()), exit::FAILURE),
+        (T::DamagedFolder(path()), exit::NOT_IN_STEP),
         (T::Folder { path: path(), source: io() }, exit::NOT_IN_STEP),
     ];
     for (e, code) in transport {
@@ -192,6 +193,7 @@ fn every() -> Vec<Error> {
         T::NoFolder(path()),
         T::NotAFolder(path()),
         T::NewerFolder(path()),
+        T::DamagedFolder(path()),
         T::Folder { path: path(), source: io() },
     ];
     let own = [

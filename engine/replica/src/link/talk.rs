@@ -89,7 +89,7 @@ async fn listen(
         let is_caught_up = replica.client().await?.is_caught_up();
         replica.set_in_step(is_caught_up).await?;
         say(&mut replica, connection, step, told, &mut failures).await?;
-        if goal == Goal::Even && replica.client().await?.is_even() {
+        if goal != Goal::Stay && replica.client().await?.is_even() {
             return failures.all_taken();
         }
     }
