@@ -9,8 +9,8 @@ use aimon_core::sync::{Client, Held, Me, Step, Stored, SyncError, Write};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::{ChunkId, WorkspaceId};
-use aimon_ledger::statement::{Author, Statement};
+use aimon_ledger::ids::{ChunkId, StatementId, WorkspaceId};
+use aimon_ledger::statement::{Author, Statement, What};
 
 use crate::changes::{self, Row, Unread};
 use crate::database::error;
@@ -30,6 +30,9 @@ pub(crate) const READ_THROUGH: &str = "folder-read-through";
 
 /// How many files of a shared folder, that hold what is lacking here, were damaged when it was last looked into.
 pub(crate) const DAMAGED_FILES: &str = "folder-damaged";
+
+/// The heads of the statements of which a relay is known to hold all.
+pub(crate) const TOLD: &str = "told";
 
 /// When a shared folder was tidied last, and how many purges were known then.
 pub(crate) const TIDIED: &str = "folder-tidied";
@@ -97,6 +100,38 @@ impl Replica {
             let (day, purges) = state.split_first_chunk()?;
             Some((UtcDay(i32::from_le_bytes(*day)), u64::from_le_bytes(purges.try_into().ok()?)))
         }))
+    }
+
+    /// Notes that the relay holds all statements that are held here.
+    pub(crate) async fn set_told(&mut self) -> Result<(), Error> {
+        let heads: Vec<u8> = self.client().await?.membership().heads().iter().flat_map(|id| id.0).collect();
+        if meta::get(&mut self.db, TOLD).await.map_err(|e| error(&self.home, e))?.as_ref() == Some(&heads) {
+            return Ok(());
+        }
+        self.transaction(async |db| meta::set(db, TOLD, &heads).await).await
+    }
+
+    /// What of this device's own no relay is known to hold. Needs no keys.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn unsent(&mut self) -> Result<Unsent, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let mut unsent = Unsent { chunks: self.queue().await?.len() as u64, ..Unsent::default() };
+        let told = meta::get(&mut self.db, TOLD).await.map_err(fail)?;
+        let (Some(workspace), Some(told)) = (self.workspace, told) else { return Ok(unsent) };
+        let heads: Vec<StatementId> = told.as_chunks::<32>().0.iter().map(|id| StatementId(*id)).collect();
+        let Some(set) = statements::membership(workspace, statements::all(&mut self.db).await.map_err(fail)?) else {
+            return Ok(unsent);
+        };
+        for said in set.lacking(&heads).iter().map(|statement| statement.body()) {
+            if said.author == Author::Device(self.device) {
+                unsent.statements += 1;
+                unsent.purges += u64::from(matches!(said.what, What::Purge { .. }));
+            }
+        }
+        Ok(unsent)
     }
 
     /// Notes that it was tidied.
@@ -438,6 +473,17 @@ impl Replica {
         }
         Ok(found)
     }
+}
+
+/// What a device has that nobody else does.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unsent {
+    /// Chunks that no relay has acknowledged.
+    pub chunks: u64,
+    /// Statements of this device's that no relay is known to hold.
+    pub statements: u64,
+    /// How many of them are purges.
+    pub purges: u64,
 }
 
 /// What goes with the chunks that leave.

@@ -149,6 +149,7 @@ async fn exchange(
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
     put_statements(&mut replica, log, &listing).await?;
+    replica.set_told().await?;
     let beside = broken.not_withheld(replica.client().await?);
     replica.set_damaged_files(beside).await?;
     replica.set_in_step(!broken.is_arriving).await?;

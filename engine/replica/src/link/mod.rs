@@ -260,6 +260,9 @@ impl Replica {
     /// The database can't be read.
     pub async fn is_member(&mut self) -> Result<bool, Error> {
         let Some(workspace) = self.workspace else { return Ok(false) };
+        if self.may_sync() {
+            return Ok(self.client().await?.is_member());
+        }
         let all = statements::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
         let set = statements::membership(workspace, all);
         Ok(set.is_some_and(|set| set.standing().members.contains_key(&self.device)))

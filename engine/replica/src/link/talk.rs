@@ -167,7 +167,10 @@ async fn say(
     }
     for notice in step.notices {
         match notice {
-            Notice::Even => told(Told::Even),
+            Notice::Even => {
+                replica.set_told().await?;
+                told(Told::Even);
+            }
             Notice::Refused(_, code) => told(Told::Refused(code)),
             Notice::Cloned => told(Told::Cloned),
             Notice::Revoked => return Err(LinkError::Revoked),
