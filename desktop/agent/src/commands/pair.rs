@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::text::visible;
 use crate::workspace::mailbox::Inviting;
+use crate::workspace::touch::patiently;
 use crate::workspace::{entropy, machine_name, settings};
 use crate::{dates, output, paint};
 
@@ -47,7 +48,7 @@ pub async fn run(args: &PairArgs) -> Result<()> {
     let own = (who.device, &who.secret.public());
     let mut inviter = Inviter::new(&relay, (who.workspace, &name), own, dates::now(), entropy()?)?;
     let invitation = inviter.code().invitation;
-    let mailbox = Inviting::open(&address, &who, &invitation).await?;
+    let mailbox = patiently(Inviting::open(&address, &who, &invitation)).await?;
     show(&inviter, args)?;
 
     let done = invite(&mailbox, &mut inviter, &who, &address, &place, args).await;

@@ -81,6 +81,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::NoMember(String::new()), exit::FAILURE),
         (Error::KeyStays { device: String::new(), why: S::Recipient }, exit::FAILURE),
         (Error::BadDevice(String::new()), exit::USAGE),
+        (Error::Incomplete(String::new()), exit::NOT_IN_STEP),
     ];
     for (e, code) in own {
         assert_eq!(e.exit(), code, "{e}");
@@ -139,14 +140,17 @@ fn place(e: &Error) -> usize {
         Error::Output(_) => 45,
         Error::System { .. } => 46,
         Error::KeyStays { .. } => 47,
+        Error::Incomplete(_) => 48,
+        Error::DemoApart(_) => 49,
+        Error::SecretStoreDamaged(_) => 50,
         // These two are never shown.
-        Error::Ended(_) => 48,
-        Error::Pipe => 49,
+        Error::Ended(_) => 51,
+        Error::Pipe => 52,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 48;
+const SHOWN: usize = 51;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -210,6 +214,9 @@ fn every() -> Vec<Error> {
         Error::Late(""),
         Error::NoRelay,
         Error::SyncRefused { count: 1, code: text() },
+        Error::Incomplete(text()),
+        Error::DemoApart(path()),
+        Error::SecretStoreDamaged(path()),
         Error::UnknownDevice(text()),
         Error::NoMember(text()),
         Error::KeyStays { device: text(), why: S::Recipient },
