@@ -154,7 +154,7 @@ fn pair(laptop: &Device, desktop: &Device) -> Result<()> {
         .map_err(|error| Problem::new(format!("`{}` said no code: {error}", line(&command))))?;
     let code = text(&said["code"]).to_owned();
     println!("{code}\n\ndesktop$ aimon join -");
-    let mut command = desktop.command(&["join", "-", "--yes", "--name", desktop.name]);
+    let mut command = desktop.command(&["join", "-", "--yes", "--made-up", "--name", desktop.name]);
     let mut joining = command.stdin(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = joining.stdin.take() {
         writeln!(stdin, "{code}")?;

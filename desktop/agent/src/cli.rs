@@ -226,7 +226,7 @@ pub struct RangeArgs {
     /// Only this model, by its name or as tables show it; may be repeated
     #[arg(long, value_name = "MODEL")]
     pub model: Vec<String>,
-    /// Only this device, by its name, its id or how that begins, with those merged into it; may be repeated
+    /// Only this device, by its name, its id, or how that begins or ends, with those merged into it; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
     /// Where costs come from

@@ -31,7 +31,7 @@ fn is_device(given: &str, id: &str, labels: &Labels) -> bool {
         || given == end
         || given == format!("device {end}")
         || given == format!("this device ({end})")
-        || labels.devices.get(id).is_some_and(|name| name == given)
+        || labels.devices.get(id).is_some_and(|name| name == given || format!("{name} ({end})") == given)
         || given == labels.device(id)
         || given == labels.named(id)
 }

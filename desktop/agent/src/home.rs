@@ -54,17 +54,33 @@ pub fn options(now: UtcMillis) -> Result<Options> {
 
 /// Why nothing can be written to the folder, if so. Only writing something tells for certain: rights,
 /// read-only disks and full ones all have their say.
-pub fn unwritable(home: &Path) -> Option<String> {
+pub fn unwritable(home: &Path) -> Option<aimon_replica::Error> {
     // A folder that is yet to be made is made in the nearest one that is there.
     let there = home.ancestors().find(|path| path.symlink_metadata().is_ok())?;
     if !there.is_dir() {
-        return Some(format!("{} is no folder", there.display()));
+        let source =
+            std::io::Error::new(std::io::ErrorKind::NotADirectory, format!("{} is no folder", there.display()));
+        return Some(unusable(home, home, source));
     }
     let probe = there.join(format!(".aimon-{}.probe", std::process::id()));
-    let written = std::fs::File::create_new(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"?"));
+    let written =
+        std::fs::File::create_new(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, &[b'?'; PROBE]));
     // Nothing is left of it, whatever became of it.
     let _ = std::fs::remove_file(&probe);
-    written.err().map(|e| e.to_string())
+    written.err().map(|source| unusable(home, there, source))
+}
+
+/// As much as SQLite wants at once.
+const PROBE: usize = 32 << 10;
+
+/// A file in the folder that can't be written, in the words that every command has for that.
+pub fn unusable(home: &Path, path: &Path, source: std::io::Error) -> aimon_replica::Error {
+    match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            aimon_replica::Error::Full(home.to_owned())
+        }
+        _ => aimon_replica::Error::Home { path: path.to_owned(), source },
+    }
 }
 
 /// Writes a file that only its owner may read; whole, or not at all. It is durable when this returns.

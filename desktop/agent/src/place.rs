@@ -108,7 +108,10 @@ impl Place {
     /// # Errors
     /// Why they can't be had, for [`Place::needing_keys`].
     pub async fn unlock(&self, replica: &mut Replica) -> Result<()> {
+        use aimon_replica::Error as R;
         match self.give_keys(replica).await {
+            // That has nothing to do with keys.
+            Err(e @ Error::Replica(R::Damaged { .. } | R::Full(_) | R::Home { .. })) => Err(e),
             Err(e) if self.keys == Keys::Wanted => {
                 output::note(&format!(
                     "{e} ({}): what other devices have written since the keys were last here is not shown, and nothing is sent \

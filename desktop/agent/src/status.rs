@@ -1,10 +1,9 @@
 //! Today, 7 and 30 days, and the windows: what one glance should answer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aimon_core::history::{Figures, Query};
-use aimon_core::ids::DeviceId;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
 use jiff::ToSpan;
@@ -17,6 +16,7 @@ use crate::pricing::Pricing;
 use crate::render::labels::Labels;
 use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
+use crate::workspace::concerns::Concerns;
 use crate::workspace::waiting::Waiting;
 
 /// Figures of three spans that end today, and the windows as they were last seen.
@@ -36,8 +36,8 @@ pub struct Status {
     pub quarantined: u64,
     /// What no relay has taken yet; `None` without a workspace.
     pub waiting: Option<Waiting>,
-    /// How many chunks of each device are withheld; `None` where that can't be known.
-    pub withheld: Option<BTreeMap<DeviceId, u64>>,
+    /// What keeps them from being everybody's.
+    pub concerns: Concerns,
     /// The day that is today.
     pub date: Date,
     /// The zone.
@@ -104,7 +104,7 @@ impl Status {
         // Behind the reading, which finds what is damaged.
         status.quarantined = replica.quarantined().await?;
         status.waiting = Waiting::of(replica).await?;
-        status.withheld = replica.withheld().await?;
+        status.concerns = Concerns::of(replica).await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
@@ -122,7 +122,7 @@ impl Status {
             windows: Vec::new(),
             quarantined: 0,
             waiting: None,
-            withheld: None,
+            concerns: Concerns::default(),
             date: today.local,
             zone: zone.clone(),
             now,

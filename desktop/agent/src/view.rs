@@ -16,7 +16,7 @@ use crate::pricing::Pricing;
 use crate::render::labels::Labels;
 use crate::render::number;
 use crate::scan::{self, Scanned};
-use crate::workspace;
+use crate::workspace::{self, concerns::Concerns};
 
 /// How many days the clock may be ahead before that is worth a word.
 pub const DOUBT: i64 = 30;
@@ -150,6 +150,14 @@ impl View {
     pub async fn tell_quarantined(&mut self) -> Result<()> {
         if let Some(replica) = self.replica() {
             tell_quarantined(replica.quarantined().await?);
+        }
+        Ok(())
+    }
+
+    /// Says what keeps the figures from being everybody's.
+    pub async fn tell_concerns(&mut self) -> Result<()> {
+        if let Some(replica) = self.replica.as_mut().map(Mutex::get_mut) {
+            Concerns::of(replica).await?.tell(&self.labels);
         }
         Ok(())
     }

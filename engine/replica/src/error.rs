@@ -165,7 +165,8 @@ impl Error {
                 "put the keys of this device back into the secret store; without them: `aimon workspace leave --lose`, and join again"
             }
             Self::Damaged { .. } => {
-                "move the folder away and run `aimon scan`: it is read again from the logs that still exist"
+                "move the folder away and run `aimon scan`: it is read again from the logs that still exist. Where this device is in a workspace, \
+                 join it again then (`aimon pair` on another device, or `aimon workspace recover`): that brings the whole history back"
             }
             Self::Full(_) => "free some space and run the command again: nothing that was recorded is lost",
             Self::Busy(_) => "try again; if it stays, another program holds the file open",

@@ -79,4 +79,5 @@ pub use health::{Health, Quarantined};
 pub use queue::Queued;
 pub use record::{Commit, Mark, Recorded};
 pub use replica::{Options, Replica};
+pub use sync::Unsent;
 pub use workspace::{Brought, Enrolment};

@@ -9,8 +9,8 @@ use aimon_core::sync::{Client, Held, Me, Step, Stored, SyncError, Write};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::{Chunk, Place};
 use aimon_ledger::frame::Frame;
-use aimon_ledger::ids::{ChunkId, WorkspaceId};
-use aimon_ledger::statement::{Author, Statement};
+use aimon_ledger::ids::{ChunkId, StatementId, WorkspaceId};
+use aimon_ledger::statement::{Author, Statement, What};
 
 use crate::changes::{self, Row, Unread};
 use crate::database::error;
@@ -27,6 +27,12 @@ pub(crate) const CAUGHT_UP: &str = "caught-up";
 
 /// When a shared folder was read through last.
 pub(crate) const READ_THROUGH: &str = "folder-read-through";
+
+/// How many files of a shared folder, that hold what is lacking here, were damaged when it was last looked into.
+pub(crate) const DAMAGED_FILES: &str = "folder-damaged";
+
+/// The heads of the statements of which a relay is known to hold all.
+pub(crate) const TOLD: &str = "told";
 
 /// When a shared folder was tidied last, and how many purges were known then.
 pub(crate) const TIDIED: &str = "folder-tidied";
@@ -47,8 +53,9 @@ impl Replica {
     pub async fn set_relay(&mut self, address: Option<&str>) -> Result<(), Error> {
         self.transaction(async |db| {
             meta::unset(db, "cursor").await?;
-            meta::unset(db, READ_THROUGH).await?;
-            meta::unset(db, TIDIED).await?;
+            for key in [READ_THROUGH, TIDIED, DAMAGED_FILES] {
+                meta::unset(db, key).await?;
+            }
             match address {
                 Some(address) => meta::set(db, "relay", address.as_bytes()).await,
                 None => meta::unset(db, "relay").await,
@@ -57,15 +64,33 @@ impl Replica {
         .await
     }
 
-    /// The day on which the shared folder was read through last.
-    pub(crate) async fn folder_read_through(&mut self) -> Result<Option<UtcDay>, Error> {
-        let day = meta::get(&mut self.db, READ_THROUGH).await.map_err(|e| error(&self.home, e))?;
-        Ok(day.and_then(|day| day.try_into().ok()).map(i32::from_le_bytes).map(UtcDay))
+    /// When the shared folder was read through last. An earlier version noted the day alone: that says too little.
+    pub(crate) async fn folder_read_through(&mut self) -> Result<Option<UtcMillis>, Error> {
+        let at = meta::get(&mut self.db, READ_THROUGH).await.map_err(|e| error(&self.home, e))?;
+        Ok(at.and_then(|at| at.try_into().ok()).map(i64::from_le_bytes).map(UtcMillis))
     }
 
     /// Notes that it was read through.
-    pub(crate) async fn set_folder_read_through(&mut self, day: UtcDay) -> Result<(), Error> {
-        self.transaction(async |db| meta::set(db, READ_THROUGH, &day.0.to_le_bytes()).await).await
+    pub(crate) async fn set_folder_read_through(&mut self, at: UtcMillis) -> Result<(), Error> {
+        self.transaction(async |db| meta::set(db, READ_THROUGH, &at.0.to_le_bytes()).await).await
+    }
+
+    /// How many files of the shared folder, that hold what is lacking here and of which nothing else tells, were damaged when it was last
+    /// looked into, and may no more be arriving than a day.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn damaged_files(&mut self) -> Result<u64, Error> {
+        let count = meta::get(&mut self.db, DAMAGED_FILES).await.map_err(|e| error(&self.home, e))?;
+        Ok(count.and_then(|count| count.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default())
+    }
+
+    /// Notes how many there are.
+    pub(crate) async fn set_damaged_files(&mut self, count: u64) -> Result<(), Error> {
+        if self.damaged_files().await? == count {
+            return Ok(());
+        }
+        self.transaction(async |db| meta::set(db, DAMAGED_FILES, &count.to_le_bytes()).await).await
     }
 
     /// The day on which the shared folder was tidied last, and how many purges were known then.
@@ -75,6 +100,38 @@ impl Replica {
             let (day, purges) = state.split_first_chunk()?;
             Some((UtcDay(i32::from_le_bytes(*day)), u64::from_le_bytes(purges.try_into().ok()?)))
         }))
+    }
+
+    /// Notes that the relay holds all statements that are held here.
+    pub(crate) async fn set_told(&mut self) -> Result<(), Error> {
+        let heads: Vec<u8> = self.client().await?.membership().heads().iter().flat_map(|id| id.0).collect();
+        if meta::get(&mut self.db, TOLD).await.map_err(|e| error(&self.home, e))?.as_ref() == Some(&heads) {
+            return Ok(());
+        }
+        self.transaction(async |db| meta::set(db, TOLD, &heads).await).await
+    }
+
+    /// What of this device's own no relay is known to hold. Needs no keys.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn unsent(&mut self) -> Result<Unsent, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let mut unsent = Unsent { chunks: self.queue().await?.len() as u64, ..Unsent::default() };
+        let told = meta::get(&mut self.db, TOLD).await.map_err(fail)?;
+        let (Some(workspace), Some(told)) = (self.workspace, told) else { return Ok(unsent) };
+        let heads: Vec<StatementId> = told.as_chunks::<32>().0.iter().map(|id| StatementId(*id)).collect();
+        let Some(set) = statements::membership(workspace, statements::all(&mut self.db).await.map_err(fail)?) else {
+            return Ok(unsent);
+        };
+        for said in set.lacking(&heads).iter().map(|statement| statement.body()) {
+            if said.author == Author::Device(self.device) {
+                unsent.statements += 1;
+                unsent.purges += u64::from(matches!(said.what, What::Purge { .. }));
+            }
+        }
+        Ok(unsent)
     }
 
     /// Notes that it was tidied.
@@ -416,6 +473,17 @@ impl Replica {
         }
         Ok(found)
     }
+}
+
+/// What a device has that nobody else does.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unsent {
+    /// Chunks that no relay has acknowledged.
+    pub chunks: u64,
+    /// Statements of this device's that no relay is known to hold.
+    pub statements: u64,
+    /// How many of them are purges.
+    pub purges: u64,
 }
 
 /// What goes with the chunks that leave.

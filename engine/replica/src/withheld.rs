@@ -1,8 +1,9 @@
-//! Chunks that somebody holds back, by whose they are.
+//! Chunks that somebody holds back, and those that are here and don't count, by whose they are.
 
 use std::collections::BTreeMap;
 
 use aimon_core::ids::DeviceId;
+use aimon_ledger::live::State;
 
 use crate::{Error, Replica};
 
@@ -15,10 +16,26 @@ impl Replica {
         if !self.may_sync() {
             return Ok(None);
         }
-        let mut withheld = BTreeMap::new();
-        for one in self.client().await?.withheld() {
-            *withheld.entry(one.device).or_default() += 1;
-        }
-        Ok(Some(withheld))
+        Ok(Some(by_device(self.client().await?.withheld().into_iter().map(|one| one.device))))
     }
+
+    /// How many chunks of each revoked device are held, and were listed by nobody: they count nowhere until somebody vouches for them.
+    /// `None` as for [`Replica::withheld`].
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn chunks_aside(&mut self) -> Result<Option<BTreeMap<DeviceId, u64>>, Error> {
+        if !self.may_sync() {
+            return Ok(None);
+        }
+        let log = self.client().await?.log();
+        let aside = log.all().filter(|(_, _, state)| *state == State::SetAside);
+        Ok(Some(by_device(aside.map(|(_, header, _)| header.place.device))))
+    }
+}
+
+fn by_device(devices: impl Iterator<Item = DeviceId>) -> BTreeMap<DeviceId, u64> {
+    let mut counts = BTreeMap::new();
+    devices.for_each(|device| *counts.entry(device).or_default() += 1);
+    counts
 }

@@ -18,7 +18,7 @@ use crate::database::error;
 use crate::derived::Damaged;
 use crate::keys::entropy;
 use crate::replica::quarantine;
-use crate::sync::{CAUGHT_UP, READ_THROUGH, TIDIED};
+use crate::sync::{CAUGHT_UP, DAMAGED_FILES, READ_THROUGH, TIDIED, TOLD};
 use crate::time::expire;
 use crate::{Error, Replica, derived, marks, meta, queue, statements};
 
@@ -143,7 +143,9 @@ impl Replica {
                 changes::remove_chunks(db).await?;
                 statements::clear(db).await?;
                 queue::clear(db).await?;
-                for key in ["workspace", "relay", "cursor", "last", READ_THROUGH, TIDIED, CAUGHT_UP] {
+                for key in
+                    ["workspace", "relay", "cursor", "last", READ_THROUGH, TIDIED, DAMAGED_FILES, TOLD, CAUGHT_UP]
+                {
                     meta::unset(db, key).await?;
                 }
                 if is_locked || is_damaged {
@@ -217,10 +219,14 @@ async fn settle_in(
     meta::set(db, "workspace", &workspace.0).await?;
     meta::set(db, "device", &into.device.0).await?;
     meta::set(db, "retention", &retention.to_le_bytes()).await?;
-    for key in ["cursor", "last", "relay", READ_THROUGH, TIDIED, CAUGHT_UP] {
+    for key in ["cursor", "last", "relay", READ_THROUGH, TIDIED, DAMAGED_FILES, CAUGHT_UP] {
         meta::unset(db, key).await?;
     }
     meta::unset_heard(db).await?;
+    // They come from the relay, or were laid there before.
+    let heads = statements::membership(workspace, into.statements.clone()).map(|set| set.heads());
+    let heads: Vec<u8> = heads.into_iter().flatten().flat_map(|id| id.0).collect();
+    meta::set(db, TOLD, &heads).await?;
     if let Some(relay) = &into.relay {
         meta::set(db, "relay", relay.as_bytes()).await?;
     }

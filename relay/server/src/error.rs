@@ -56,6 +56,12 @@ pub enum Error {
     /// What was given as a workspace is none, or not here.
     #[error("there is no workspace `{0}` here")]
     NoWorkspace(String),
+    /// The key of tokens is none.
+    #[error("{0} is damaged: it holds no key")]
+    TokenKey(PathBuf),
+    /// The command line can't be understood; the text is clap's.
+    #[error("{0}")]
+    Usage(String),
     /// A registration token that could be guessed.
     #[error("a registration token has at least 16 characters, without blanks")]
     BadToken,
@@ -85,6 +91,8 @@ pub const CODES: &[&str] = &[
     "relay-bad-tls",
     "relay-no-workspace",
     "relay-bad-token",
+    "relay-token-key",
+    "bad-usage",
     "system",
 ];
 
@@ -106,6 +114,8 @@ impl Error {
             Self::Tls { .. } => "relay-bad-tls",
             Self::NoWorkspace(_) => "relay-no-workspace",
             Self::BadToken => "relay-bad-token",
+            Self::TokenKey(_) => "relay-token-key",
+            Self::Usage(_) => "bad-usage",
             Self::System { .. } => "system",
         }
     }
@@ -131,6 +141,10 @@ impl Error {
             Self::Tls { .. } => "both files are PEM: the certificate with its chain, and its private key",
             Self::NoWorkspace(_) => "`aimon-relay workspaces` lists them",
             Self::BadToken => "let one be made: `aimon-relay token` without --set shows it",
+            Self::TokenKey(_) => {
+                "delete the file: another key is drawn at the next start, and devices fetch new tokens by themselves"
+            }
+            Self::Usage(_) => "`aimon-relay --help` lists the commands, `aimon-relay COMMAND --help` their options",
             Self::System { .. } => "try again; if it stays, report it with the text above",
         }
     }
@@ -142,7 +156,12 @@ impl Error {
             Self::Folder { .. } | Self::NotEmpty(_) => 4,
             Self::Storage(e) if e.is_full() => 4,
             Self::Storage(_) | Self::NoData(_) => 5,
-            Self::Plain(_) | Self::NoOrigin | Self::BadOrigin(_) | Self::NoWorkspace(_) | Self::BadToken => 2,
+            Self::Plain(_)
+            | Self::NoOrigin
+            | Self::BadOrigin(_)
+            | Self::NoWorkspace(_)
+            | Self::BadToken
+            | Self::Usage(_) => 2,
             _ => 1,
         }
     }
@@ -186,6 +205,8 @@ mod tests {
             Error::Tls { path: path(), why: String::new() },
             Error::NoWorkspace(String::new()),
             Error::BadToken,
+            Error::TokenKey(path()),
+            Error::Usage(String::new()),
             Error::System { what: "x", source: io() },
         ];
         for error in all {

@@ -49,18 +49,19 @@ impl Folder {
     pub fn token_key(&self) -> Result<Zeroizing<[u8; 32]>> {
         let path = self.path.join(TOKEN_KEY);
         let failed = |source| Error::Folder { path: path.clone(), source };
-        match fs::read(&path).map(Zeroizing::new) {
-            Ok(bytes) => {
-                let key = bytes.as_slice().try_into().map_err(|_| failed(io::ErrorKind::InvalidData.into()))?;
-                Ok(Zeroizing::new(key))
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let key = random()?;
-                write_private(&path, &*key).map_err(failed)?;
-                Ok(key)
-            }
-            Err(e) => Err(failed(e)),
+        let bytes = match fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
+            Err(e) => return Err(failed(e)),
+        };
+        // A power cut can leave an empty file: no token was ever signed by that.
+        if bytes.is_empty() {
+            let key = random()?;
+            write_private(&path, &*key).map_err(failed)?;
+            return Ok(key);
         }
+        let key = bytes.as_slice().try_into().map_err(|_| Error::TokenKey(path.clone()))?;
+        Ok(Zeroizing::new(key))
     }
 }
 
@@ -71,14 +72,14 @@ impl Folder {
 pub fn registration_token(folder: &Path) -> Result<Zeroizing<String>> {
     let path = folder.join(REGISTRATION);
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Zeroizing::new(text.trim().to_owned())),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let token = Zeroizing::new(hex(&*random()?));
-            set_registration_token(folder, &token)?;
-            Ok(token)
-        }
-        Err(source) => Err(Error::Folder { path, source }),
+        // One that is empty would let in whoever shows nothing.
+        Ok(text) if !text.trim().is_empty() => return Ok(Zeroizing::new(text.trim().to_owned())),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(Error::Folder { path, source }),
+        _ => {}
     }
+    let token = Zeroizing::new(hex(&*random()?));
+    set_registration_token(folder, &token)?;
+    Ok(token)
 }
 
 /// Sets it.
@@ -128,6 +129,25 @@ pub(crate) fn private() -> fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Has a file be its owner's alone, whatever its folder lets others do: it is made if `may_make` says so, and what is there already loses
+/// what others may do with it.
+pub(crate) fn keep_private(path: &Path, may_make: bool) -> io::Result<()> {
+    let opened = private().read(true).create(may_make).truncate(false).open(path);
+    let file = match opened {
+        Err(e) if !may_make && e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    drop(file);
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

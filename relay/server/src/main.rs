@@ -53,8 +53,29 @@ enum Command {
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("AIMON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let cli = Cli::parse();
-    match run(&cli) {
+    match Cli::try_parse() {
+        Ok(cli) => end(run(&cli)),
+        // `--help` and `--version` arrive as errors too.
+        Err(e) if !e.use_stderr() => {
+            say(e.render().ansi().to_string().trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(e) => end(Err(Error::Usage(usage(&e)))),
+    }
+}
+
+/// clap's words, without the heading that ours replaces.
+fn usage(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    // Its words are the whole help then.
+    if e.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("it has to be said what is to be done\n\n{}", text.trim_end());
+    }
+    text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+}
+
+fn end(done: Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "error[{}]: {error}\n  help: {}", error.code(), error.help());

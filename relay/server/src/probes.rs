@@ -32,10 +32,14 @@ pub fn metrics(handle: PrometheusHandle) -> Router {
 }
 
 async fn ready(State(server): State<Server>) -> Response {
-    let is_stopping = *server.stop.borrow();
-    if !is_stopping && matches!(timeout(ANSWER, server.writer.sync()).await, Ok(Ok(()))) {
+    let text = if *server.stop.borrow() {
+        "the relay is stopping"
+    } else if !matches!(timeout(ANSWER, server.writer.sync()).await, Ok(Ok(()))) {
+        "the relay does not come to writing"
+    } else if !server.writer.can_write() {
+        "the relay could not write what it was sent last: see its log, and its disk"
+    } else {
         return "ready\n".into_response();
-    }
-    let text = if is_stopping { "the relay is stopping" } else { "the relay does not come to writing" };
+    };
     refused(&Refusal { code: Code::Unavailable, text: text.to_owned() })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -122,6 +122,7 @@ pub enum Job {
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
     next: Arc<AtomicU64>,
+    can_write: Arc<AtomicBool>,
 }
 
 fn gone() -> Refusal {
@@ -149,6 +150,7 @@ impl Writer {
             );
         }
         let (jobs, waiting) = mpsc::channel(MOST_WAITING);
+        let can_write = Arc::new(AtomicBool::new(true));
         let work = Work {
             relay,
             waiting,
@@ -158,11 +160,12 @@ impl Writer {
             synced: Vec::new(),
             swept: Swept::Until(Instant::now()),
             is_stopping: false,
+            can_write: Arc::clone(&can_write),
             dropped: Box::new(dropped),
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || work.run());
         let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
-        Ok((Self { jobs, next: Arc::new(AtomicU64::new(1)) }, thread))
+        Ok((Self { jobs, next: Arc::new(AtomicU64::new(1)), can_write }, thread))
     }
 
     /// A name for a new session.
@@ -186,6 +189,11 @@ impl Writer {
         let (reply, done) = oneshot::channel();
         self.bring(Job::Sync(reply)).await?;
         done.await.map_err(|_| gone())
+    }
+
+    /// Whether what was to be made durable last was: where the disk is full it is not, until there is room again.
+    pub fn can_write(&self) -> bool {
+        self.can_write.load(Ordering::Relaxed)
     }
 
     /// What is known of a workspace.
@@ -232,6 +240,7 @@ struct Work {
     synced: Vec<Reply<()>>,
     swept: Swept,
     is_stopping: bool,
+    can_write: Arc<AtomicBool>,
     dropped: Box<dyn Fn() + Send>,
 }
 
@@ -338,6 +347,7 @@ impl Work {
         let began = Instant::now();
         let said = self.relay.pump(FRAMES_BETWEEN);
         let failed = self.relay.trouble().map(|error| failed(&error));
+        self.can_write.store(self.relay.can_write(), Ordering::Relaxed);
         metrics::histogram!("aimon_relay_commit_seconds").record(began.elapsed().as_secs_f64());
         let mut counted = Counted::default();
         for said in said {

@@ -322,9 +322,11 @@ fn what_is_withheld_is_missed() {
         written.push(aimon_tests::files::all(&shared).into_iter().find(|file| !before.contains(file)).unwrap());
     }
     std::fs::remove_file(shared.join(&written[0].0)).unwrap();
-    a.sync();
+    let said = a.rig.run(&["sync"]);
+    said.refused("sync-incomplete", 6);
+    assert!(said.err.contains("1 chunk of b is missing here") && !said.out.contains("In step"), "{}", said.err);
     let withheld = |device: &Device| -> serde_json::Value {
-        let doctor: serde_json::Value = serde_json::from_str(&device.run(&["doctor", "--json"]).out).unwrap();
+        let doctor: serde_json::Value = serde_json::from_str(&device.rig.run(&["doctor", "--json"]).out).unwrap();
         let status: serde_json::Value =
             serde_json::from_str(&device.run(&["status", "--json", "--no-scan"]).out).unwrap();
         assert_eq!(doctor["workspace"]["withheld"], status["withheld"]);
@@ -335,7 +337,9 @@ fn what_is_withheld_is_missed() {
         (&missed[0]["name"], &missed[0]["chunks"], missed.as_array().unwrap().len()),
         (&"b".into(), &1.into(), 1)
     );
-    let said = a.run(&["doctor"]).out;
+    let said = a.rig.run(&["doctor"]);
+    assert_eq!(said.code, Some(6), "{}", said.out);
+    let said = said.out;
     assert!(said.contains("1 chunk of b is withheld") && said.contains("`aimon sync`"), "{said}");
     // Nothing else is hidden by it.
     assert_eq!(input_of(&a, &["--no-scan"]), 1_001 + 1_002 + 1_004);

@@ -68,7 +68,11 @@ impl AgentFile {
 
     /// Writes it, for its owner only.
     pub fn write(&self, home: &Path) -> Result<()> {
-        home::write_private(&path(home), &serde_json::to_vec(self).unwrap_or_default())
+        match home::write_private(&path(home), &serde_json::to_vec(self).unwrap_or_default()) {
+            // It is the data folder that can't be written to, and no file that somebody has named.
+            Err(Error::Write { path, source }) => Err(home::unusable(home, &path, source).into()),
+            done => done,
+        }
     }
 }
 

@@ -71,6 +71,9 @@ pub struct RecoverArgs {
     /// Don't ask before this device's history is brought along
     #[arg(long)]
     pub yes: bool,
+    /// Bring the demo's made-up figures into the workspace
+    #[arg(long, hide = true)]
+    pub made_up: bool,
 }
 
 /// `aimon workspace leave`
@@ -107,6 +110,13 @@ pub struct JoinArgs {
     /// What this device is called on the others
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Where the relay is for this device, if not where the code says: another address of the same one, or file:///PATH where the shared
+    /// folder lies at another path
+    #[arg(long, value_name = "ADDRESS")]
+    pub relay: Option<String>,
+    /// Bring the demo's made-up figures into the workspace
+    #[arg(long, hide = true)]
+    pub made_up: bool,
 }
 
 /// `aimon sync`
@@ -135,14 +145,14 @@ pub enum DeviceCommand {
     List(DeviceListArgs),
     /// Give a device another name, on all devices
     Rename {
-        /// The device: its name, its id, or how that begins
+        /// The device: its name, its id, how that begins, or the eight characters at its end, as tables show them
         device: String,
         /// Its new name
         name: String,
     },
     /// Put a device away that is not used any more: its history stays, and tables say that it is archived
     Archive {
-        /// The device: its name, its id, or how that begins
+        /// The device: its name, its id, how that begins, or the eight characters at its end, as tables show them
         device: String,
         /// Take it out again
         #[arg(long)]
@@ -162,7 +172,7 @@ pub enum DeviceCommand {
     /// Take a device out of the workspace: it reads nothing that is written from here on
     #[command(long_about = REVOKE)]
     Revoke {
-        /// The device: its name, its id, or how that begins
+        /// The device: its name, its id, how that begins, or the eight characters at its end, as tables show them
         device: String,
         /// Don't ask
         #[arg(long)]
@@ -170,7 +180,7 @@ pub enum DeviceCommand {
     },
     /// Let count what a revoked device had written, and its revoke did not list: an honest device's queue
     Vouch {
-        /// The device: its name, its id, or how that begins
+        /// The device: its name, its id, how that begins, or the eight characters at its end, as tables show them
         device: String,
     },
 }

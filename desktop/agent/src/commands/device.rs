@@ -12,16 +12,17 @@ use tokio::sync::Mutex;
 use crate::cli::{DeviceCommand, DeviceListArgs};
 use crate::error::{Error, Result};
 use crate::place::Place;
-use crate::render::grid::{self, Grid, Weight, fit, words};
+use crate::render::grid::{self, Grid, Head, Weight, within, words};
 use crate::render::json::pretty;
-use crate::render::labels::Labels;
+use crate::render::labels::{Labels, short};
 use crate::render::number::{ago, count};
-use crate::render::status::WaitingJson;
-use crate::render::text::name as shown;
+use crate::render::status::{WaitingJson, WithheldJson};
+use crate::render::text::{name as shown, visible, wrapped};
+use crate::workspace::concerns::{Concerns, revoked};
 use crate::workspace::devices::{self, Belongs, Device};
 use crate::workspace::waiting::Waiting;
-use crate::workspace::{set, settings, touch};
-use crate::{dates, output};
+use crate::workspace::{need_member, set, settings, touch};
+use crate::{dates, output, paint};
 
 /// Does what is asked for.
 pub async fn run(command: &DeviceCommand) -> Result<()> {
@@ -30,12 +31,16 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
         _ => Place::here()?.needing_keys(),
     };
     let mut replica = place.borrow().await?;
+    if !matches!(command, DeviceCommand::List(_)) {
+        need_member(&mut replica).await?;
+    }
     let known = devices::all(&mut replica).await?;
     let labels = place.labels(Some(replica.device()), &settings(&mut replica).await?);
     let find = |given: &str| devices::find(&known, given, &labels);
     let done = match command {
         DeviceCommand::List(args) => {
-            list(args, &known, &labels, Waiting::of(&mut replica).await?)?;
+            let concerns = Concerns::of(&mut replica).await?;
+            list(args, &known, &labels, &concerns, Waiting::of(&mut replica).await?)?;
             replica.settle().await;
             return Ok(());
         }
@@ -69,7 +74,11 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
                 }
                 Some(into) => {
                     // What it is shown as, so that chains stay short; and never in a circle.
-                    let into = labels.shown(find(into)?);
+                    let named = find(into)?;
+                    if named == device {
+                        return Err(Error::BadDevice(format!("both are {label}: a device is one with itself already")));
+                    }
+                    let into = labels.shown(named);
                     if into == device {
                         return Err(Error::BadDevice(format!(
                             "{label} and the device that it is to be merged into are shown as one already"
@@ -90,10 +99,17 @@ pub async fn run(command: &DeviceCommand) -> Result<()> {
 
 /// What `list --json` prints.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Listed {
     devices: Vec<DeviceJson>,
     /// What waits on this device; null without a workspace.
     waiting: Option<WaitingJson>,
+    /// By device that was revoked, its chunks that are here and don't count; null where that can't be known.
+    set_aside: Option<Vec<WithheldJson>>,
+    /// By device, its chunks that it wrote before others that are here, and that are not; null where that can't be known.
+    withheld: Option<Vec<WithheldJson>>,
+    /// Whether this device was revoked, and has heard so.
+    revoked: bool,
 }
 
 #[derive(Serialize)]
@@ -142,20 +158,30 @@ fn time(at: UtcMillis) -> String {
     jiff::Timestamp::from_millisecond(at.0).map(|time| time.to_string()).unwrap_or_default()
 }
 
-fn list(args: &DeviceListArgs, devices: &[Device], labels: &Labels, waiting: Option<Waiting>) -> Result<()> {
+fn list(
+    args: &DeviceListArgs,
+    devices: &[Device],
+    labels: &Labels,
+    concerns: &Concerns,
+    waiting: Option<Waiting>,
+) -> Result<()> {
     if args.json {
         let waiting = waiting.as_ref().map(WaitingJson::of);
         return output::print_plain(&pretty(&Listed {
             devices: devices.iter().map(DeviceJson::of).collect(),
             waiting,
+            set_aside: concerns.aside.as_ref().map(|all| WithheldJson::all(all, labels)),
+            withheld: concerns.withheld.as_ref().map(|all| WithheldJson::all(all, labels)),
+            revoked: concerns.is_revoked,
         }));
     }
     let now = dates::now();
-    let mut grid = Grid::new(&["Device", "Id", "", "Last heard", "Said of its queue"].map(words));
-    for device in devices {
-        grid.row(Weight::Plain, row(device, labels, now));
+    let rows: Vec<Row> = devices.iter().map(|device| Row::of(device, labels, now)).collect();
+    let mut text = table(&rows, grid::width());
+    let lines = concerns.missing(labels).into_iter().chain(concerns.set_aside(labels));
+    for line in lines.chain(concerns.is_revoked.then(revoked)) {
+        text.push_str(&format!("\n{}\n", paint::warn(&visible(&format!("{line}.")))));
     }
-    let mut text = fit(grid::width(), [grid]);
     if let Some(waiting) = waiting {
         let since = |at: UtcMillis| format!(", since {}", ago(now.0.saturating_sub(at.0) / 1000));
         let why = waiting.reason.as_deref().unwrap_or("not sent yet");
@@ -172,33 +198,81 @@ fn list(args: &DeviceListArgs, devices: &[Device], labels: &Labels, waiting: Opt
     output::print(&text)
 }
 
-fn row(device: &Device, labels: &Labels, now: UtcMillis) -> Vec<String> {
-    let id = device.id.to_string();
-    let label = labels.named(&id);
-    let mut notes = Vec::new();
-    if device.is_here {
-        notes.push("this device".to_owned());
+/// What is shown of a device.
+struct Row {
+    label: String,
+    id: String,
+    notes: String,
+    heard: String,
+    said: String,
+}
+
+impl Row {
+    fn of(device: &Device, labels: &Labels, now: UtcMillis) -> Self {
+        let id = device.id.to_string();
+        let mut notes = Vec::new();
+        if device.is_here {
+            notes.push("this device".to_owned());
+        }
+        if device.belongs == Belongs::Revoked {
+            notes.push("revoked".to_owned());
+        }
+        if device.is_archived {
+            notes.push("archived".to_owned());
+        }
+        if let Some(same_as) = device.same_as {
+            notes.push(format!("shown as {}", labels.device(&same_as.to_string())));
+        }
+        let heard = match device.heard {
+            _ if device.is_here => "–".to_owned(),
+            Some(at) => ago(now.0.saturating_sub(at.0) / 1000),
+            None => "never".to_owned(),
+        };
+        let said = device.said.as_ref().filter(|_| !device.is_here);
+        let said = said.map_or_else(String::new, |said| match said.waiting {
+            0 => "nothing waited".to_owned(),
+            n => format!("{} waited", count(n, "chunk")),
+        });
+        Self { label: shown(&labels.named(&id)), id, notes: shown(&notes.join(", ")), heard, said }
     }
-    if device.belongs == Belongs::Revoked {
-        notes.push("revoked".to_owned());
+
+    /// By which it can be named, and is told from the others: the end of its id.
+    fn tag(&self) -> String {
+        short(&self.id).to_owned()
     }
-    if device.is_archived {
-        notes.push("archived".to_owned());
+}
+
+/// As much of it as fits: with the ids, with the tags that they end with, without what each said, and at last below each other.
+fn table(rows: &[Row], width: usize) -> String {
+    type Cells = fn(&Row) -> Vec<String>;
+    let layouts: [(&[&'static str], Cells); 3] = [
+        (&["Device", "Id", "", "Last heard", "Said of its queue"], |row| {
+            vec![row.label.clone(), row.id.clone(), row.notes.clone(), row.heard.clone(), row.said.clone()]
+        }),
+        (&["Device", "Id", "", "Last heard", "Said of its queue"], |row| {
+            vec![row.label.clone(), format!("…{}", row.tag()), row.notes.clone(), row.heard.clone(), row.said.clone()]
+        }),
+        (&["Device", "Id", "", "Last heard"], |row| {
+            vec![row.label.clone(), format!("…{}", row.tag()), row.notes.clone(), row.heard.clone()]
+        }),
+    ];
+    for (heads, cells) in layouts {
+        let heads: Vec<Head> = heads.iter().copied().map(words).collect();
+        let mut grid = Grid::new(&heads);
+        rows.iter().for_each(|row| grid.row(Weight::Plain, cells(row)));
+        if let Some(text) = within(width, &grid) {
+            return text;
+        }
     }
-    if let Some(same_as) = device.same_as {
-        notes.push(format!("shown as {}", labels.device(&same_as.to_string())));
+    let mut text = String::new();
+    for row in rows {
+        let heard = if row.heard == "–" { String::new() } else { format!("last heard: {}", row.heard) };
+        let rest = [row.notes.clone(), heard, row.said.clone()];
+        let rest: Vec<String> = rest.into_iter().filter(|part| !part.is_empty()).collect();
+        text.push_str(&wrapped(&format!("{} …{}", row.label, row.tag()), 0, width));
+        text.push_str(&wrapped(&rest.join(" · "), 2, width));
     }
-    let heard = match device.heard {
-        _ if device.is_here => "–".to_owned(),
-        Some(at) => ago(now.0.saturating_sub(at.0) / 1000),
-        None => "never".to_owned(),
-    };
-    let said = device.said.as_ref().filter(|_| !device.is_here);
-    let said = said.map_or_else(String::new, |said| match said.waiting {
-        0 => "nothing waited".to_owned(),
-        n => format!("{} waited", count(n, "chunk")),
-    });
-    vec![shown(&label), id, shown(&notes.join(", ")), heard, said]
+    text
 }
 
 /// In touch, if there is a relay; says what became of it.

@@ -14,8 +14,8 @@ use crate::pricing::Pricing;
 use crate::render::json::pretty;
 use crate::{dates, output, scan};
 
-/// Checks everything. Ends with 1 if something is damaged, nothing can be recorded, or this device has no keys or was revoked; with
-/// 6 if its relay can't be reached.
+/// Checks everything. Ends with 1 if something is damaged, or this device has no keys or was revoked; with 4 if nothing can be recorded;
+/// with 6 if its relay can't be reached, or something is missing here that others have.
 pub async fn run(args: &DoctorArgs) -> Result<()> {
     let zone = dates::zone(args.timezone.as_deref())?;
     let pricing = Pricing::load()?;

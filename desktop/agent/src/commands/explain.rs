@@ -16,13 +16,13 @@ use crate::explain::{Explained, Part, PartKey, Rule, cost};
 use crate::lines::{self, Lines};
 use crate::place::Place;
 use crate::pricing::Pricing;
-use crate::render::grid::{self, Grid, Weight, figures, fit, words};
+use crate::render::grid::{self, Grid, Weight, figures, within, words};
 use crate::render::json::{Dollars, pretty};
 use crate::render::labels::Labels;
-use crate::render::number::exact;
+use crate::render::number::{count, exact};
 use crate::render::sessions::Sessions;
 use crate::render::table::{mark_of, marked_cost, shown_model};
-use crate::render::text::{name, names, visible};
+use crate::render::text::{name, names, visible, wrapped};
 use crate::view::View;
 use crate::{filter, output, paint};
 
@@ -166,12 +166,11 @@ impl Shown<'_> {
     }
 
     fn text(&self, width: usize) -> String {
-        let mut text = format!("{}\n\n", paint::bold(&visible(&self.labels.title(&self.title))));
-        text.push_str(&fit(width, [4, 3, 0].map(|names| self.parts(names))));
-        text.push_str(&format!(
-            "\n{}\n",
-            paint::dim("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read")
-        ));
+        let title = wrapped(&self.labels.title(&self.title), 0, width);
+        let mut text = format!("{}\n\n", paint::bold(title.trim_end()));
+        text.push_str(&self.table(width));
+        let head = wrapped("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read", 0, width);
+        text.push_str(&format!("\n{}\n", paint::dim(head.trim_end())));
         for (model, rule) in &self.rules() {
             let model = name(model);
             let line = match &rule.matched {
@@ -182,7 +181,10 @@ impl Shown<'_> {
                 }
                 None => format!("  {model}: price unknown, not in the cost"),
             };
-            text.push_str(&format!("{line}\n"));
+            match line.chars().count() > width {
+                true => text.push_str(&wrapped(line.trim_start(), 2, width)),
+                false => text.push_str(&format!("{line}\n")),
+            }
         }
         if let Some(lines) = self.lines {
             let sessions = self.sessions();
@@ -221,17 +223,19 @@ impl Shown<'_> {
             .unwrap_or_default()
     }
 
-    /// The parts; with `names` 4 also the device, with 3 what else tells one part from another.
+    /// The parts, and their sum, with as much as fits: where not even what tells them apart does, below each other.
+    fn table(&self, width: usize) -> String {
+        let layouts = [self.parts(4), self.parts(3), self.narrow()];
+        layouts.iter().find_map(|grid| within(width, grid)).unwrap_or_else(|| self.listed(width))
+    }
+
+    /// All figures of the parts; with `names` 4 also the device, with 3 what else tells one part from another.
     fn parts(&self, names: usize) -> Grid {
         let all = [words("Device"), words("Session"), words("Prompt"), words("Quality")];
         let middle = &all[all.len() - names.min(all.len())..];
         let mut heads = vec![words("Model"), words("Source")];
         heads.extend_from_slice(middle);
-        heads.push(figures("Calls"));
-        if !middle.is_empty() {
-            heads.extend(["Input", "Output", "Cache write", "Cache read"].map(figures));
-        }
-        heads.extend([figures("Total"), figures("Cost")]);
+        heads.extend(["Calls", "Input", "Output", "Cache write", "Cache read", "Total", "Cost"].map(figures));
         let mut grid = Grid::new(&heads);
         let row =
             |mark: &str, model: String, source: String, all: [String; 4], calls: u64, t: &Tokens, cost: String| {
@@ -239,9 +243,7 @@ impl Shown<'_> {
                 let mut cells = vec![model, source];
                 cells.extend_from_slice(&all[all.len() - middle.len()..]);
                 cells.push(exact(calls));
-                if !middle.is_empty() {
-                    cells.extend([marked(t.input), marked(t.output), exact(t.cache_write()), exact(t.cache_read)]);
-                }
+                cells.extend([marked(t.input), marked(t.output), exact(t.cache_write()), exact(t.cache_read)]);
                 cells.extend([marked(t.total()), cost]);
                 cells
             };
@@ -253,17 +255,84 @@ impl Shown<'_> {
                 key.context.above().map_or_else(String::new, |least| format!("> {}K", least / 1000)),
                 key.quality.word().to_owned(),
             ];
-            let mark = mark_of(|quality| quality == key.quality);
-            let cost = marked_cost(part.cost, false, mark);
+            let (mark, cost) = marks_of(key, part);
             let model = shown_model(&key.named());
             grid.row(Weight::Plain, row(mark, model, key.source.to_string(), all, part.calls, &part.tokens, cost));
         }
+        let (mark, cost) = self.sum();
+        let e = &self.explained;
+        grid.row(Weight::Sum, row(mark, "Sum".to_owned(), String::new(), Default::default(), e.calls, &e.tokens, cost));
+        grid
+    }
+
+    /// The sums of the parts, and what tells one part from another: its session, and from when to when it goes.
+    fn narrow(&self) -> Grid {
+        let mut grid = Grid::new(&[
+            words("Model"),
+            words("Session"),
+            words("When"),
+            figures("Calls"),
+            figures("Total"),
+            figures("Cost"),
+        ]);
+        let sessions = self.sessions();
+        for (key, part) in &self.explained.parts {
+            let (mark, cost) = marks_of(key, part);
+            let total = format!("{mark}{}", exact(part.tokens.total()));
+            let (model, session) = (shown_model(&key.named()), sessions.shown(&key.session));
+            grid.row(Weight::Plain, vec![model, session, self.when(part), exact(part.calls), total, cost]);
+        }
+        let (mark, cost) = self.sum();
+        let (e, none) = (&self.explained, String::new);
+        let total = format!("{mark}{}", exact(e.tokens.total()));
+        grid.row(Weight::Sum, vec!["Sum".to_owned(), none(), none(), exact(e.calls), total, cost]);
+        grid
+    }
+
+    /// The same, a part below the other.
+    fn listed(&self, width: usize) -> String {
+        let sessions = self.sessions();
+        let figures = |mark: &str, calls: u64, tokens: &Tokens, cost: &str| {
+            format!("{} · {mark}{} tokens · {cost}", count(calls, "call"), exact(tokens.total()))
+        };
+        let mut text = String::new();
+        for (key, part) in &self.explained.parts {
+            let (mark, cost) = marks_of(key, part);
+            let what = [shown_model(&key.named()), sessions.shown(&key.session), self.when(part)];
+            text.push_str(&wrapped(&what.join(" · "), 0, width));
+            text.push_str(&wrapped(&figures(mark, part.calls, &part.tokens, &cost), 2, width));
+        }
+        let (mark, cost) = self.sum();
+        let e = &self.explained;
+        text.push_str(&wrapped("Sum", 0, width));
+        text + &wrapped(&figures(mark, e.calls, &e.tokens, &cost), 2, width)
+    }
+
+    /// From its first call to its last one; of one day by the clock alone, where that is the day that was asked for.
+    fn when(&self, part: &Part) -> String {
+        let times = part.copies.iter().filter_map(|i| self.copies.get(*i)).map(|copy| copy.record.time);
+        let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return String::new() };
+        let is_one_day = self.asked.since.is_some() && self.asked.since == self.asked.until;
+        let shown = |at: UtcMillis, how: &str| {
+            let at = jiff::Timestamp::from_millisecond(at.0).ok();
+            at.map(|at| self.asked.zone.to_datetime(at).strftime(how).to_string()).unwrap_or_default()
+        };
+        let [from, to] = [first, last].map(|at| (shown(at, "%m-%d"), shown(at, "%H:%M")));
+        match (is_one_day, from.0 == to.0, from == to) {
+            (true, _, true) => from.1,
+            (true, _, false) => format!("{}–{}", from.1, to.1),
+            (false, true, true) => format!("{} {}", from.0, from.1),
+            (false, true, false) => format!("{} {}–{}", from.0, from.1, to.1),
+            (false, false, _) => format!("{} to {}", from.0, to.0),
+        }
+    }
+
+    /// How the sum's figures are marked, and what it costs.
+    fn sum(&self) -> (&'static str, String) {
         let e = &self.explained;
         let mark = mark_of(|quality| e.parts.iter().any(|(key, _)| key.quality == quality));
         let known = (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(e.cost);
-        let cost = marked_cost(known, e.unpriced_calls > 0, mark);
-        grid.row(Weight::Sum, row(mark, "Sum".to_owned(), String::new(), Default::default(), e.calls, &e.tokens, cost));
-        grid
+        (mark, marked_cost(known, e.unpriced_calls > 0, mark))
     }
 
     fn json(&self) -> ExplainJson {
@@ -316,6 +385,12 @@ impl Shown<'_> {
                 .collect(),
         })
     }
+}
+
+/// How a part's figures are marked, and what it costs.
+fn marks_of(key: &PartKey, part: &Part) -> (&'static str, String) {
+    let mark = mark_of(|quality| quality == key.quality);
+    (mark, marked_cost(part.cost, false, mark))
 }
 
 #[derive(Serialize)]

@@ -23,8 +23,9 @@ use crate::place::Place;
 use crate::render::number::count;
 use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
+use crate::workspace::concerns::Concerns;
 use crate::workspace::mailbox::Joining;
-use crate::workspace::{entropy, machine_name, new_device, set, touch};
+use crate::workspace::{entropy, machine_name, new_device, set, settings, touch};
 use crate::{dates, output, paint, scan, view};
 
 /// How long the other device may take to say yes.
@@ -39,6 +40,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Joins a workspace.
 pub async fn run(args: &JoinArgs) -> Result<()> {
     let place = Place::here()?.needing_keys();
+    if place.is_demo() && !args.made_up {
+        return Err(Error::DemoApart(place.home));
+    }
+    // What can't be understood is said before the code is looked at.
+    let elsewhere = args.relay.as_deref().map(Address::parse).transpose()?;
     let code = code(args)?;
     let code = Code::parse(&code).map_err(PairingError::from)?;
     let replica = Mutex::new(place.borrow().await?);
@@ -56,7 +62,10 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     let name = args.name.clone().unwrap_or_else(machine_name);
     let request = Request { device: me.device, keys: me.secret.public(), name: name.clone(), brings };
     let (joiner, post) = Joiner::new(&code.text(), request, entropy()?)?;
-    let address = Address::parse(&joiner.code().relay)?;
+    let address = match elsewhere {
+        Some(address) => address,
+        None => Address::parse(&joiner.code().relay)?,
+    };
     let mailbox = Joining::open(&address)?;
     let invitation = joiner.code().invitation;
     mailbox.request(&invitation, post).await?;
@@ -76,7 +85,10 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     if !args.yes {
         match output::ask("Does the other one show the same, and shall it be brought?") {
             Some(true) => {}
-            Some(false) => return Err(Error::Untaken("nothing was joined, and nothing was changed here")),
+            Some(false) => {
+                mailbox.decline(&invitation, joiner.decline(entropy()?)).await;
+                return Err(Error::Untaken("nothing was joined, and nothing was changed here"));
+            }
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
     }
@@ -98,6 +110,8 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
     let mut replica = replica.into_inner();
     replica.settle().await;
     done?;
+    let labels = place.labels(Some(replica.device()), &settings(&mut replica).await?);
+    Concerns::of(&mut replica).await?.tell(&labels);
     output::print("The history is here: `aimon report`. `aimon up` keeps it in step.\n")
 }
 

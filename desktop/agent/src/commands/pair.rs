@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::text::visible;
 use crate::workspace::mailbox::Inviting;
+use crate::workspace::touch::patiently;
 use crate::workspace::{entropy, machine_name, settings};
 use crate::{dates, output, paint};
 
@@ -47,7 +48,7 @@ pub async fn run(args: &PairArgs) -> Result<()> {
     let own = (who.device, &who.secret.public());
     let mut inviter = Inviter::new(&relay, (who.workspace, &name), own, dates::now(), entropy()?)?;
     let invitation = inviter.code().invitation;
-    let mailbox = Inviting::open(&address, &who, &invitation).await?;
+    let mailbox = patiently(Inviting::open(&address, &who, &invitation)).await?;
     show(&inviter, args)?;
 
     let done = invite(&mailbox, &mut inviter, &who, &address, &place, args).await;
@@ -92,6 +93,11 @@ async fn invite(
             }
             None => return Err(Error::Unasked("somebody has to compare the six digits")),
         }
+    }
+    // Whoever sits there may have said no meanwhile: a device that never comes would stand in everybody's list.
+    if mailbox.requested(&invitation).await.is_some_and(|post| inviter.is_declined(&post)) {
+        mailbox.withdraw(&invitation).await;
+        return Err(Error::Untaken("the other device has declined; nobody was taken in"));
     }
     let mut replica = place.borrow().await?;
     let now = dates::now();

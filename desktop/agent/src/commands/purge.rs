@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use aimon_core::event::Event;
+use aimon_core::history::Detail;
 use aimon_core::name::Name;
 use aimon_core::sync::{Purge, Selection};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::ids::StatementId;
 use aimon_replica::Replica;
+use aimon_replica::link::LinkError;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use super::workspace::out;
 use crate::cli::PurgeArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
@@ -39,15 +42,11 @@ struct Goes {
 /// Removes data for good.
 pub async fn run(args: &PurgeArgs) -> Result<()> {
     let place = Place::here()?.needing_keys();
-    let replica = Mutex::new(place.borrow().await?);
-    let has_relay = replica.lock().await.relay().await?.is_some();
-    if has_relay && !args.dry_run {
-        // What the relay holds is looked at too: what remains of it is written anew.
-        if let Err(e) = touch::once(&replica).await {
-            output::note(&format!("{e} ({}): the relay and the others follow when they hear of it", e.code()));
-        }
+    let mut replica = place.borrow().await?;
+    let is_revoked = replica.workspace().is_some() && !replica.is_member().await?;
+    if is_revoked && !args.all && !args.dry_run {
+        return Err(LinkError::Revoked.into());
     }
-    let mut replica = replica.into_inner();
     let now = dates::now();
     replica.observe(now).await?;
     let instant = replica.purge_instant(now);
@@ -61,35 +60,81 @@ pub async fn run(args: &PurgeArgs) -> Result<()> {
         instant,
         selection: Some(selection.clone()),
     };
-    let mut goes = look(&mut replica, &purge, &days, now).await?;
     if now.0.saturating_sub(instant.0) > 2 * 86_400_000 {
         output::note(&format!(
             "the clock is not trusted: what is dated after {} stays, unless `aimon doctor --trust-clock` comes first",
             instant.day()
         ));
     }
+    if is_revoked {
+        output::note(ALONE);
+    }
+    let goes = look(&mut replica, &purge, &days, now).await?;
+    if goes.records == 0 && goes.answers == 0 {
+        tell_unknown(&mut replica, args, now).await?;
+    }
     if args.dry_run {
         replica.settle().await;
         return show(args, &goes, "would go");
     }
     if !args.yes {
-        let whose = if replica.workspace().is_some() { " on all devices of the workspace" } else { "" };
+        let whose = match (replica.workspace().is_some(), is_revoked) {
+            (false, _) => "",
+            (true, false) => " on all devices of the workspace",
+            (true, true) => " here",
+        };
         match output::ask(&format!("{} would go{whose}, for good. Remove it?", goes.text())) {
             Some(true) => {}
             Some(false) => return Err(Error::Declined("nothing was removed")),
             None => return Err(Error::Unasked("what is purged is gone for good")),
         }
     }
+    if is_revoked {
+        out(&mut replica, &place, true).await?;
+    }
+    let has_relay = replica.relay().await?.is_some();
+    let replica = Mutex::new(replica);
+    // What the relay holds is looked at too: what remains of it is written anew.
+    let is_away = has_relay && !in_touch(&replica).await;
+    let mut replica = replica.into_inner();
+    let mut goes = look(&mut replica, &purge, &days, now).await?;
     replica.purge(days, &selection, now).await?;
     goes.purged = true;
     let replica = Mutex::new(replica);
-    if has_relay && let Err(e) = touch::once(&replica).await {
-        output::note(&format!("{e} ({}): the relay and the others follow when they hear of it", e.code()));
+    // One that was not there just now is not waited for again.
+    if has_relay && !is_away {
+        in_touch(&replica).await;
     }
     let mut replica = replica.into_inner();
     replica.scrub().await?;
     replica.settle().await;
     show(args, &goes, if goes.records == 1 { "is gone" } else { "are gone" })
+}
+
+/// What is said on a device that was revoked: it can tell nobody anything.
+const ALONE: &str = "this device was revoked (device-revoked): it leaves the workspace with this, and nobody else follows; what the others and the relay \
+                     hold of it stays there";
+
+/// In touch; says so where that does not work. Whether it did.
+async fn in_touch(replica: &Mutex<Replica>) -> bool {
+    let done = touch::once(replica).await;
+    if let Err(e) = &done {
+        output::note(&format!("{e} ({}): the relay and the others follow when they hear of it", e.code()));
+    }
+    done.is_ok()
+}
+
+/// Says so where a source is named that nothing is known of: a typing error, more likely than not.
+async fn tell_unknown(replica: &mut Replica, args: &PurgeArgs, now: UtcMillis) -> Result<()> {
+    let Some(given) = &args.source else { return Ok(()) };
+    let all = replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), now.day(), Detail::Hours).await?;
+    let mut known = all.iter().flat_map(|day| day.cells.iter().map(|(key, _)| key.source.as_str()));
+    if !known.any(|source| source == given) {
+        output::note(&format!(
+            "no source in the whole history is called `{given}`: `aimon report monthly --by source` names them"
+        ));
+    }
+    Ok(())
 }
 
 fn days(args: &PurgeArgs, instant: UtcMillis) -> RangeInclusive<UtcDay> {

@@ -38,6 +38,7 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     let labels = view.labels().clone();
     let report = view.report(&query, asked.today.utc, &pricing).await?;
     view.tell_quarantined().await?;
+    view.tell_concerns().await?;
     view.tell_unknown(&query, &report, asked.today.utc).await?;
     view.close().await;
     if args.json {

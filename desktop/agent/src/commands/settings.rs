@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::render::json::pretty;
 use crate::render::number::count;
 use crate::render::text::visible;
-use crate::workspace::{set, settings};
+use crate::workspace::{need_member, set, settings};
 use crate::{dates, output};
 
 /// What can be set.
@@ -124,6 +124,7 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
     // Without the keys nobody knows what stands, so nothing that is set goes before it for certain.
     let place = Place::here()?.needing_keys();
     let mut replica = place.borrow().await?;
+    need_member(&mut replica).await?;
     let path = match key {
         Key::Zone => Path::Zone,
         Key::WeekStart => Path::WeekStart,

@@ -39,6 +39,7 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
         return output::print_plain(&pretty(&StatusJson::of(&status, &labels)));
     }
     view::tell_quarantined(status.quarantined);
+    status.concerns.tell(&labels);
     view.close().await;
     match &args.format {
         Some(format) => output::print(&format!("{}\n", labels.title(&template::fill(format, &status)?))),

@@ -17,6 +17,7 @@ use crate::pricing::Pricing;
 use crate::render::grid;
 use crate::render::status::show;
 use crate::render::text::visible;
+use crate::workspace::concerns::Concerns;
 use crate::workspace::touch;
 use crate::{dates, output, paint, view};
 
@@ -61,7 +62,10 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let zone = agent.zone(&agent.settings().await?);
     let status = agent.status(&zone, None).await?;
     view::tell_quarantined(status.quarantined);
-    let mut text = show(&status, &agent.labels().await?, grid::width());
+    let labels = agent.labels().await?;
+    // That it was revoked is said by who hears it from the relay.
+    Concerns { is_revoked: false, ..status.concerns.clone() }.tell(&labels);
+    let mut text = show(&status, &labels, grid::width());
     for note in work.notes() {
         text.push_str(&format!("\n{}\n", paint::warn(&visible(&note))));
     }

@@ -14,7 +14,7 @@ use aimon_ledger::signature::Purpose;
 use aimon_ledger::statement::Statement;
 use aimon_replica::link::LinkError;
 use aimon_replica::transport::{self, Address, Folder, Http, Options};
-use aimon_replica::{Enrolment, Replica, link};
+use aimon_replica::{Enrolment, Replica, Unsent, link};
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -226,6 +226,9 @@ async fn state(replica: &mut Replica) -> Result<Shown> {
 
 async fn recover(args: &RecoverArgs) -> Result<()> {
     let place = Place::here()?.needing_keys();
+    if place.is_demo() && !args.made_up {
+        return Err(Error::DemoApart(place.home));
+    }
     let address = Address::parse(&args.relay)?;
     let registration = registration(args.registration_stdin)?;
     let phrase = Phrase::parse(&words()?)?.keys();
@@ -367,6 +370,9 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
     if replica.workspace().is_none() {
         return Err(aimon_replica::Error::NoWorkspace(place.home.clone()).into());
     }
+    if let Some(words) = unsent(&replica.unsent().await?) {
+        output::note(&words);
+    }
     if !args.yes {
         let asked = "Leave the workspace? The history stays here; other devices go on, and should revoke this one.";
         match output::ask(asked) {
@@ -375,10 +381,7 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
             None => return Err(Error::Unasked("leaving takes this device's keys away")),
         }
     }
-    let lost = replica.leave(args.lose).await?;
-    if let Some(secrets) = Secrets::open_if_chosen(&place.home, &Surroundings::real()?)? {
-        secrets.remove_all()?;
-    }
+    let lost = out(&mut replica, &place, args.lose).await?;
     // A device that holds nothing leaves nothing.
     let is_bare = replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await?.is_empty();
     if is_bare && lost == 0 {
@@ -396,4 +399,37 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
         ));
     }
     output::print("This device is in no workspace any more.\n")
+}
+
+/// Takes a device out of its workspace, and its keys with that: how many chunks could not be read, and are gone.
+pub async fn out(replica: &mut Replica, place: &Place, lose: bool) -> Result<u64> {
+    let lost = replica.leave(lose).await?;
+    if let Some(secrets) = Secrets::open_if_chosen(&place.home, &Surroundings::real()?)? {
+        secrets.remove_all()?;
+    }
+    Ok(lost)
+}
+
+/// What nobody else has of this device, in words.
+fn unsent(unsent: &Unsent) -> Option<String> {
+    let Unsent { chunks, statements, purges } = *unsent;
+    let mut what = Vec::new();
+    if chunks > 0 {
+        what.push(count(chunks, "chunk"));
+    }
+    if statements > purges {
+        what.push(count(statements - purges, "statement"));
+    }
+    if purges > 0 {
+        what.push(count(purges, "purge"));
+    }
+    let last = what.pop()?;
+    let (all, is_one) = match what.is_empty() {
+        true => (last, chunks + statements == 1),
+        false => (format!("{} and {last}", what.join(", ")), false),
+    };
+    let were = if is_one { "was" } else { "were" };
+    Some(format!(
+        "{all} of this device {were} never sent: the others don't hear of it. `aimon sync` sends what can be sent"
+    ))
 }

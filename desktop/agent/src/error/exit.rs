@@ -16,7 +16,7 @@ pub const LOCKED: u8 = 3;
 pub const NOT_WRITABLE: u8 = 4;
 /// The database is damaged, or of a newer version.
 pub const DATABASE: u8 = 5;
-/// Not in step with the relay: it can't be reached, or has refused something; what passes by itself. Nothing is lost.
+/// Not in step with the relay: it can't be reached, has refused something, or something is missing here; what passes by itself. Nothing is lost.
 pub const NOT_IN_STEP: u8 = 6;
 
 impl Error {
@@ -50,9 +50,16 @@ impl Error {
             Self::Link(LinkError::Replica(e)) => exit_of(e),
             Self::Link(e) if e.is_passing() => NOT_IN_STEP,
             Self::Transport(e) if e.is_passing() => NOT_IN_STEP,
-            Self::SyncRefused { .. } => NOT_IN_STEP,
+            Self::SyncRefused { .. } | Self::Incomplete(_) => NOT_IN_STEP,
             _ => FAILURE,
         }
+    }
+}
+
+impl Error {
+    /// The exit code with which what a replica says ends a command.
+    pub fn exit_of(e: &aimon_replica::Error) -> u8 {
+        exit_of(e)
     }
 }
 

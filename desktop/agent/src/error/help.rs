@@ -24,6 +24,18 @@ impl Error {
                 .to_owned(),
             Self::NoRelay => "name one: `aimon workspace create --relay https://HOST`".to_owned(),
             Self::SyncRefused { .. } => "`aimon status` says what waits; the relay's owner can make room".to_owned(),
+            Self::Incomplete(_) => {
+                "run `aimon sync` on the device that it is of, or on any that has it, then here: what is damaged on the way is written anew. If it stays \
+                 away, see `aimon doctor`"
+                    .to_owned()
+            }
+            Self::DemoApart(_) => {
+                "join with the folder of your own figures: without AIMON_HOME, or with AIMON_HOME set to it".to_owned()
+            }
+            Self::SecretStoreDamaged(_) => "delete the file. Where the folder `secrets` lies beside it, the keys are in there: run aimon with \
+                                            AIMON_SECRET_STORE=file then. Else they can't be found in the keychain any more: `aimon workspace \
+                                            leave --lose`, and join again"
+                .to_owned(),
             Self::UnknownDevice(_) => "`aimon device list` names them".to_owned(),
             Self::NoMember(_) => "nothing has to be done: it can read nothing of this workspace".to_owned(),
             Self::BadDevice(_) => "`aimon device list` shows the devices, and as what each is shown".to_owned(),

@@ -71,6 +71,15 @@ pub enum Error {
         /// The relay's word.
         code: String,
     },
+    /// Chunks that the others have are missing here; says which.
+    #[error("this device is not in step: {0}")]
+    Incomplete(String),
+    /// Made-up figures would get into a workspace.
+    #[error("the figures in {0} are the demo's, and would stand among real ones")]
+    DemoApart(PathBuf),
+    /// The file that says where secrets lie can't be understood.
+    #[error("{0} is damaged: it does not say any more where this device's secrets lie")]
+    SecretStoreDamaged(PathBuf),
     /// A device that is not known.
     #[error("`{0}` is no device of this workspace")]
     UnknownDevice(String),

@@ -48,6 +48,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (T::NoFolder(path()), exit::NOT_IN_STEP),
         (T::NotAFolder(path()), exit::NOT_IN_STEP),
         (T::NewerFolder(path()), exit::FAILURE),
+        (T::DamagedFolder(path()), exit::NOT_IN_STEP),
         (T::Folder { path: path(), source: io() }, exit::NOT_IN_STEP),
     ];
     for (e, code) in transport {
@@ -83,6 +84,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::NoMember(String::new()), exit::FAILURE),
         (Error::KeyStays { device: String::new(), why: S::Recipient }, exit::FAILURE),
         (Error::BadDevice(String::new()), exit::USAGE),
+        (Error::Incomplete(String::new()), exit::NOT_IN_STEP),
     ];
     for (e, code) in own {
         assert_eq!(e.exit(), code, "{e}");
@@ -141,15 +143,18 @@ fn place(e: &Error) -> usize {
         Error::Output(_) => 45,
         Error::System { .. } => 46,
         Error::KeyStays { .. } => 47,
-        Error::Account(_) => 48,
+        Error::Incomplete(_) => 48,
+        Error::DemoApart(_) => 49,
+        Error::SecretStoreDamaged(_) => 50,
+        Error::Account(_) => 51,
         // These two are never shown.
-        Error::Ended(_) => 49,
-        Error::Pipe => 50,
+        Error::Ended(_) => 52,
+        Error::Pipe => 53,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 49;
+const SHOWN: usize = 52;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -196,6 +201,7 @@ fn every() -> Vec<Error> {
         T::NoFolder(path()),
         T::NotAFolder(path()),
         T::NewerFolder(path()),
+        T::DamagedFolder(path()),
         T::Folder { path: path(), source: io() },
     ];
     let failures = [
@@ -238,6 +244,9 @@ fn every() -> Vec<Error> {
         Error::Late(""),
         Error::NoRelay,
         Error::SyncRefused { count: 1, code: text() },
+        Error::Incomplete(text()),
+        Error::DemoApart(path()),
+        Error::SecretStoreDamaged(path()),
         Error::UnknownDevice(text()),
         Error::NoMember(text()),
         Error::KeyStays { device: text(), why: S::Recipient },

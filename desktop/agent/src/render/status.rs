@@ -272,7 +272,7 @@ impl StatusJson {
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
             quarantined: status.quarantined,
             waiting: status.waiting.as_ref().map(WaitingJson::of),
-            withheld: status.withheld.as_ref().map(|withheld| WithheldJson::all(withheld, labels)),
+            withheld: status.concerns.withheld.as_ref().map(|withheld| WithheldJson::all(withheld, labels)),
         }
     }
 }

@@ -86,7 +86,10 @@ impl Chosen {
             // Another choice would hide the secrets that are there: what can't be read is not as if it were not there.
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(chosen) => Ok(Some(chosen)),
-                Err(e) => Err(Error::SecretFile { path, source: std::io::Error::other(e.to_string()) }),
+                Err(e) => {
+                    tracing::debug!("{}: {e}", path.display());
+                    Err(Error::SecretStoreDamaged(path))
+                }
             },
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::SecretFile { path, source }),

@@ -242,7 +242,7 @@ fn damage_is_no_new_device() {
     assert_eq!(e.code(), "secret-damaged");
     assert!(!format!("{e} {e:?} {secrets:?}").contains("a seed"));
     std::fs::write(scene.home.path().join("secrets.json"), "{").unwrap();
-    assert_eq!(scene.failed(None), "secret-file");
+    assert_eq!(scene.failed(None), "secret-store-damaged");
 }
 
 #[test]

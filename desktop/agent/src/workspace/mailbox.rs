@@ -82,6 +82,14 @@ impl Inviting {
         Err(late)
     }
 
+    /// The joiner's post as it is now: it stays, unless the joiner says no.
+    pub async fn requested(&self, invitation: &[u8; 16]) -> Option<Vec<u8>> {
+        match self {
+            Self::Relay(http, token) => http.await_request(invitation, token, Duration::ZERO).await.ok()?,
+            Self::Folder(folder) => folder.request(invitation).ok()?,
+        }
+    }
+
     /// Leaves the answer.
     ///
     /// # Errors
@@ -155,6 +163,18 @@ impl Joining {
 }
 
 impl Joining {
+    /// Says in the own post's place that somebody has said no. Where that does not get through, the other device takes in a device that
+    /// never comes: it shows in `aimon device list`.
+    pub async fn decline(&self, invitation: &[u8; 16], post: Vec<u8>) {
+        let done = match self {
+            Self::Relay(http) => http.decline(invitation, post).await,
+            Self::Folder(folder) => folder.decline(invitation, &post),
+        };
+        if let Err(e) = done {
+            tracing::debug!("the other device does not hear of it: {e}");
+        }
+    }
+
     /// The inviter's post as it is now. The first one stays in its place, in a folder as well, where it shows that the code is
     /// spent, unless the inviter says no.
     pub async fn answered(&self, invitation: &[u8; 16]) -> Option<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! Workspaces: what commands about them share.
 //!
 //! * [`begin`]: a new one's first statements.
+//! * [`concerns`]: what keeps this device's figures from being everybody's.
 //! * [`devices`]: which ones there are, and what each last said of itself.
 //! * [`mailbox`]: where two devices that pair leave each other their posts.
 //! * [`said`]: what a device says of itself.
@@ -8,6 +9,7 @@
 //! * [`waiting`]: what no relay has taken yet.
 
 pub mod begin;
+pub mod concerns;
 pub mod devices;
 pub mod mailbox;
 pub mod said;
@@ -20,6 +22,7 @@ use aimon_core::event::Event;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::settings::{Path, Settings};
+use aimon_replica::link::LinkError;
 use aimon_replica::{Commit, Replica};
 
 use crate::dates;
@@ -50,6 +53,17 @@ pub fn machine_name() -> String {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     let name = name.split('.').next().unwrap_or_default().trim().to_owned();
     if name.is_empty() { "device".to_owned() } else { name }
+}
+
+/// That this device may say something for the workspace.
+///
+/// # Errors
+/// `device-revoked` on one that was taken out, and has heard so.
+pub async fn need_member(replica: &mut Replica) -> Result<()> {
+    match replica.workspace().is_none() || replica.is_member().await? {
+        true => Ok(()),
+        false => Err(LinkError::Revoked.into()),
+    }
 }
 
 /// The settings, as far as they can be read here.

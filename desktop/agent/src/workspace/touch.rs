@@ -15,9 +15,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::agent::state::Agent;
-use crate::dates;
 use crate::error::{Error, Result};
-use crate::workspace::said;
+use crate::workspace::{concerns, said};
+use crate::{dates, output};
 
 /// How long a relay that can't be reached is tried by a command that syncs once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,7 +92,19 @@ async fn ask(address: &Address, who: &Identity) -> Result<()> {
 /// # Errors
 /// It can't be reached; something was refused and waits here.
 pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
-    even(replica, PATIENCE).await?;
+    in_touch(replica, Goal::Even).await
+}
+
+/// The same, and a shared folder is read through: what is damaged there, and whole here, is written anew.
+///
+/// # Errors
+/// As [`once`].
+pub async fn wholly(replica: &Mutex<Replica>) -> Result<()> {
+    in_touch(replica, Goal::Whole).await
+}
+
+async fn in_touch(replica: &Mutex<Replica>, goal: Goal) -> Result<()> {
+    even(replica, goal, PATIENCE).await?;
     let mut held = replica.lock().await;
     let has_said = said::say(&mut held, dates::now()).await?;
     // Who syncs now and then has caught up now.
@@ -103,7 +115,7 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
     }
     drop(held);
     if has_said || has_sealed {
-        even(replica, PATIENCE).await?
+        even(replica, Goal::Even, PATIENCE).await?
     }
     let queue = replica.lock().await.queue().await?;
     let refused = queue.iter().filter_map(|queued| queued.refused.as_ref()).next_back();
@@ -114,21 +126,25 @@ pub async fn once(replica: &Mutex<Replica>) -> Result<()> {
 }
 
 /// Until both hold the same, but for what was refused. A relay that says nothing for so long is not waited for.
-async fn even(replica: &Mutex<Replica>, patience: Duration) -> Result<()> {
+async fn even(replica: &Mutex<Replica>, goal: Goal, patience: Duration) -> Result<()> {
     let mut link = self::link(&mut *replica.lock().await).await?;
     let until = Instant::now() + patience;
-    let mut wait = AGAIN.0;
+    let (mut wait, mut is_told) = (AGAIN.0, false);
     loop {
         let heard = Heard::default();
         let mut told = |told| heard.note(&told);
         let done = tokio::select! {
-            done = link.run(replica, Goal::Even, &mut told) => Some(done),
+            done = link.run(replica, goal, &mut told) => Some(done),
             () = heard.silence(replica, patience) => None,
+            () = heard.tell_late(&mut is_told) => None,
         };
         match done {
             Some(Ok(())) => return Ok(()),
             Some(Err(e)) if e.is_passing() && Instant::now() + wait < until => {
                 tracing::debug!("once more: {e}");
+                if !std::mem::replace(&mut is_told, true) {
+                    output::note(&format!("{e} ({}): it is tried for {} s", e.code(), patience.as_secs()));
+                }
                 tokio::time::sleep(wait).await;
                 wait *= 2;
             }
@@ -151,7 +167,34 @@ struct Heard {
     has_refused: AtomicBool,
 }
 
+/// From when on somebody at a terminal wonders whether anything is going on.
+const LATE: Duration = Duration::from_secs(3);
+
+/// What is said then.
+const NOT_YET: &str = "the relay has not answered yet; it is waited for";
+
+/// Does something with a relay; says so where it is late.
+pub async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => done,
+        () = tokio::time::sleep(LATE) => {
+            output::note(NOT_YET);
+            work.await
+        }
+    }
+}
+
 impl Heard {
+    /// Says once that nothing was heard at all yet, if so; never done.
+    async fn tell_late(&self, is_told: &mut bool) {
+        tokio::time::sleep(LATE).await;
+        if self.count.load(Ordering::Relaxed) == 0 && !std::mem::replace(is_told, true) {
+            output::note(NOT_YET);
+        }
+        std::future::pending().await
+    }
+
     fn note(&self, told: &Told) {
         match told {
             Told::Connected | Told::Heard => drop(self.count.fetch_add(1, Ordering::Relaxed)),
@@ -180,6 +223,7 @@ pub async fn stay(agent: Arc<Agent>) {
     let even = Arc::new(Notify::new());
     let mut pace = Pace::default();
     let mut news = agent.changes();
+    let mut trouble = Trouble::default();
     loop {
         let link = self::link(&mut *agent.replica().lock().await).await;
         let mut link = match link {
@@ -197,6 +241,7 @@ pub async fn stay(agent: Arc<Agent>) {
             let now: UtcMillis = dates::now();
             match told {
                 Told::Connected => {
+                    trouble.is_over();
                     pace.connected(Instant::now());
                     state.send_modify(|touch| (touch.is_connected, touch.problem) = (true, None));
                 }
@@ -217,6 +262,7 @@ pub async fn stay(agent: Arc<Agent>) {
             () = after_each(&even, agent.replica()) => Ok(()),
         };
         let why = ended.err();
+        trouble.note(why.as_ref());
         state.send_modify(|touch| {
             touch.is_connected = false;
             touch.problem = why.as_ref().map(|e| e.code().to_owned());
@@ -229,6 +275,38 @@ pub async fn stay(agent: Arc<Agent>) {
             }
         }
         tokio::time::sleep(jittered(wait)).await;
+    }
+}
+
+/// What was said on the terminal of `aimon up` of a relay that can't be reached.
+#[derive(Default)]
+struct Trouble {
+    told: Option<String>,
+    was_connected: bool,
+}
+
+impl Trouble {
+    /// The relay answers.
+    fn is_over(&mut self) {
+        self.was_connected = true;
+        if self.told.take().is_some() {
+            output::note("in touch with the relay again");
+        }
+    }
+
+    /// An attempt has ended. One that was in touch is tried again at once; what keeps it from that is said, once.
+    fn note(&mut self, why: Option<&LinkError>) {
+        let was_connected = std::mem::take(&mut self.was_connected);
+        let Some(why) = why else { return };
+        let is_revoked = matches!(why, LinkError::Revoked);
+        if was_connected && !is_revoked || self.told.as_deref() == Some(why.code()) {
+            return;
+        }
+        self.told = Some(why.code().to_owned());
+        output::note(&match is_revoked {
+            true => concerns::revoked(),
+            false => format!("{why} ({}): it is tried again and again; what is new waits here", why.code()),
+        });
     }
 }
 

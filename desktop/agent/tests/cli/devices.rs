@@ -171,6 +171,8 @@ fn bad_names_get_help_that_helps() {
         let said = two.laptop.run(args).failed(2, "bad-setting");
         assert!(said.err.contains("help: `aimon device list`") && !said.err.contains("settings get"), "{said:?}");
     }
+    let said = two.laptop.run(&["device", "merge", "desktop", "desktop"]).failed(2, "bad-setting");
+    assert!(said.err.contains("both are desktop"), "{said:?}");
     let said = two.laptop.run(&["device"]).failed(2, "bad-usage");
     assert!(said.err.contains("error[bad-usage]: it has to be said") && said.err.contains("rename"), "{said:?}");
 }
@@ -208,10 +210,51 @@ fn a_revoked_device_is_out_and_what_it_wrote_counts_on() {
     let listed = two.laptop.run(&["device", "list", "--json"]).json();
     assert_eq!(device(&listed, "desktop")["standing"], "revoked");
     let found = two.laptop.run(&["doctor", "--json"]).json();
-    assert!(found["workspace"]["setAside"].as_u64().unwrap() > 0, "{found}");
+    let aside = found["workspace"]["setAside"].as_u64().unwrap();
+    assert!(aside > 0, "{found}");
+    // Wherever somebody looks, the way to let them count is named.
+    let chunks = if aside == 1 { "1 chunk".to_owned() } else { format!("{aside} chunks") };
+    let of = format!("{chunks} of desktop ");
+    for args in [&["sync"][..], &["device", "list"], &["doctor"], &["status"]] {
+        let said = two.laptop.run(args);
+        let text = format!("{}{}", said.out, said.err);
+        assert!(text.contains(&of) && text.contains("`aimon device vouch desktop` lets"), "{args:?}: {said:?}");
+    }
+    for args in [&["sync", "--json"][..], &["device", "list", "--json"]] {
+        let set_aside = two.laptop.run(args).json()["setAside"][0].clone();
+        assert_eq!((&set_aside["name"], &set_aside["chunks"]), (&"desktop".into(), &aside.into()), "{args:?}");
+    }
     assert!(two.laptop.run(&["device", "vouch", "desktop"]).fine().out.contains("now count"));
     assert_eq!(calls(), 7);
     assert!(two.laptop.run(&["device", "vouch", "desktop"]).fine().out.contains("Nothing"));
     let said = two.desktop.run(&["sync"]);
     assert!(said.code != 0 && said.err.contains("device-revoked"), "{said:?}");
+}
+
+/// As tables show it, also where nobody else is called so.
+#[test]
+fn a_device_is_found_by_its_name_with_its_tag() {
+    let two = Two::paired();
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    let id = device(&listed, "desktop")["id"].as_str().unwrap().to_owned();
+    for given in [format!("desktop ({})", &id[28..]), id[28..].to_owned()] {
+        assert_eq!(two.laptop.json(&["report", "--device", &given])["totals"]["calls"], 1, "{given}");
+        two.laptop.run(&["device", "rename", &given, "desktop"]).fine();
+    }
+    let help = two.laptop.run(&["device", "rename", "--help"]).fine().out;
+    assert!(help.split_whitespace().collect::<Vec<_>>().join(" ").contains("eight characters at its end"), "{help}");
+}
+
+#[test]
+fn the_list_fits_a_narrow_terminal() {
+    let two = Two::paired();
+    let listed = two.laptop.run(&["device", "list", "--json"]).json();
+    let id = device(&listed, "desktop")["id"].as_str().unwrap().to_owned();
+    for columns in [40, 60, 80, 120] {
+        let output = two.laptop.command(&["device", "list"]).env("COLUMNS", columns.to_string()).output().unwrap();
+        let text = crate::machine::Said::from(output).fine().out;
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}: {text}");
+        assert!(text.contains("desktop") && text.contains(&id[28..]) && text.contains("this device"), "{text}");
+        assert_eq!(text.contains(&id), columns == 120, "{text}");
+    }
 }

@@ -61,7 +61,8 @@ fn a_folder_that_cannot_be_made() {
     for home in ["file", "file/data"] {
         machine.env = vec![("AIMON_HOME", machine.path(home).display().to_string())];
         let said = machine.run(&["doctor"]);
-        assert!(said.code == 1 && said.out.contains("file is no folder"), "{said:?}");
+        assert!(said.code == 4 && said.out.contains("file is no folder"), "{said:?}");
+        assert!(said.out.contains("(home-not-writable)"), "{said:?}");
     }
     machine.env.clear();
     machine.run(&["doctor"]).fine();
@@ -215,6 +216,9 @@ fn on_a_full_disk_what_was_recorded_is_shown() {
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 5);
     machine.run(&["scan"]).failed(4, "disk-full");
     machine.run(&["settings", "set", "zone", "UTC"]).failed(4, "disk-full");
+    let said = machine.run(&["doctor"]);
+    assert!(said.code == 4 && said.out.contains("(disk-full): free some space"), "{said:?}");
+    machine.run(&["up"]).failed(4, "disk-full");
     // With room again nothing is missing.
     std::fs::remove_file(disk.0.join("full")).unwrap();
     assert_eq!(machine.json(&["report"])["totals"]["calls"], 6);

@@ -289,3 +289,24 @@ fn a_copy_on_another_day_is_left_out_of_both() {
     assert_eq!((&explained["inputTokens"], &report["totals"]["inputTokens"]), (&json!(30), &json!(30)));
     machine.run(&["explain", "2026-11-20"]).failed(1, "nothing-to-explain");
 }
+
+#[test]
+fn an_explanation_fits_a_narrow_terminal_and_tells_its_parts_apart() {
+    let machine = Machine::with_logs();
+    for session in ["session-2", "session-3"] {
+        let lines = crate::workspaces::line(session, 5, "2026-11-20T21:15:00.000Z", "model-a");
+        machine.write(&format!(".claude/projects/p/{session}.jsonl"), &lines);
+    }
+    for columns in [40, 80] {
+        let mut command = machine.command(&["explain", "2026-11-20", "--as-of", "2026-11-24"]);
+        let said = crate::machine::Said::from(command.env("COLUMNS", columns.to_string()).output().unwrap()).fine();
+        assert!(said.out.lines().all(|line| line.chars().count() <= columns), "{columns}: {}", said.out);
+        for word in ["session-1", "session-2", "session-3", "10:00–18:30", "21:15", "Sum", "12,500"] {
+            assert!(said.out.contains(word), "{columns}: {word}: {}", said.out);
+        }
+    }
+    let mut command =
+        machine.command(&["explain", "--since", "2026-11-20", "--source", "claude-code", "--as-of", "2026-11-24"]);
+    let said = crate::machine::Said::from(command.env("COLUMNS", "80").output().unwrap()).fine().out;
+    assert!(said.contains("11-20 10:00–18:30") && said.contains("11-22 10:00"), "{said}");
+}

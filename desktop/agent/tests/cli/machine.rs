@@ -108,7 +108,8 @@ impl Machine {
     pub fn pipe(&self, args: &[&str], input: &str) -> Said {
         let mut command = self.command(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // Whoever refuses before it reads breaks the pipe.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Said::from(child.wait_with_output().unwrap())
     }
 

@@ -38,6 +38,8 @@ fn it_says_what_would_go_and_asks() {
     assert_eq!((&would["sources"]["claude-code"], &would["sources"]["codex"]), (&3.into(), &1.into()), "{would}");
     let would = machine.run(&["purge", "--source", "codex", "--dry-run"]).fine().out;
     assert!(would.contains("1 record of 1 day (2026-11-20) [codex 1] would go"), "{would}");
+    let said = machine.run(&["purge", "--source", "nosuch", "--dry-run"]).fine();
+    assert!(said.err.contains("no source in the whole history is called `nosuch`"), "{said:?}");
     assert_eq!(calls(&machine), 5, "nothing went");
 }
 

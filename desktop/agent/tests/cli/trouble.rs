@@ -110,3 +110,161 @@ fn calls_of_the_future_count_and_are_told() {
         "{said:?}"
     );
 }
+
+/// Where the folder lies elsewhere a damaged file is mended by whoever holds what it should be; until then it is said that something
+/// is missing, and by whom it is brought.
+#[test]
+fn what_is_damaged_on_the_way_is_missed_and_mended() {
+    let two = Two::paired();
+    two.desktop.write(".claude/projects/p/new.jsonl", &line("session-3", 9, "2026-11-23T11:00:00.000Z", "model-a"));
+    let before = crate::machine::files(&two.relay_folder());
+    two.desktop.run(&["sync"]).fine();
+    let written: Vec<_> = crate::machine::files(&two.relay_folder());
+    let written: Vec<_> = written.into_iter().filter(|file| !before.contains(file)).collect();
+    let calls = || two.laptop.json(&["report", "--no-scan"])["totals"]["calls"].as_u64().unwrap();
+    for broken in [&b""[..], b"half of it"] {
+        let whole: Vec<Vec<u8>> = written.iter().map(|file| std::fs::read(file).unwrap()).collect();
+        written.iter().for_each(|file| std::fs::write(file, broken).unwrap());
+        if calls() == 6 {
+            let said = two.laptop.run(&["sync"]);
+            assert!(said.code == 6 && said.err.contains("error[sync-incomplete]"), "{said:?}");
+            assert!(!said.out.contains("In step") && said.err.contains("`aimon sync` on the device"), "{said:?}");
+            let said = two.laptop.run(&["sync", "--json"]);
+            assert_eq!(said.code, 6, "{said:?}");
+            let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+            assert_eq!(json["synced"], false, "{json}");
+            assert!(
+                json["damagedFiles"].as_u64().unwrap() + json["withheld"].as_array().unwrap().len() as u64 > 0,
+                "{json}"
+            );
+            for args in [&["report"][..], &["status"], &["report", "--json"]] {
+                let said = two.laptop.run(args).fine();
+                assert!(said.err.contains("missing here") && said.err.contains("`aimon doctor`"), "{args:?}: {said:?}");
+            }
+            let said = two.laptop.run(&["doctor"]);
+            assert!(attention(&said).0 == 6 && attention(&said).1.contains("`aimon sync`"), "{said:?}");
+            assert!(two.laptop.run(&["device", "list"]).fine().out.contains("missing here"));
+        }
+        two.desktop.run(&["sync"]).fine();
+        let now: Vec<Vec<u8>> = written.iter().map(|file| std::fs::read(file).unwrap()).collect();
+        assert!(now == whole, "whoever holds them has written them anew");
+    }
+    let said = two.laptop.run(&["sync"]).fine();
+    assert!(said.out.contains("In step"), "{said:?}");
+    assert_eq!(calls(), 7);
+    assert!(!two.laptop.run(&["report"]).fine().err.contains("missing"));
+    assert_eq!(two.laptop.run(&["doctor"]).code, 0);
+}
+
+#[test]
+fn a_damaged_marker_is_no_newer_one() {
+    let two = Two::paired();
+    let marker = two.relay_folder().join("aimon.folder");
+    std::fs::write(&marker, "q").unwrap();
+    let said = two.laptop.run(&["doctor"]);
+    assert!(attention(&said).0 == 6 && attention(&said).1.contains("shared-folder-damaged"), "{said:?}");
+    two.laptop.run(&["sync"]).fine();
+    assert_eq!(std::fs::read(&marker).unwrap(), b"1");
+}
+
+/// It can't say anything for the others any more, and says so wherever somebody looks.
+#[test]
+fn what_a_revoked_device_can_and_cannot_do() {
+    let two = Two::paired();
+    two.laptop.run(&["device", "revoke", "desktop", "--yes"]).fine();
+    two.desktop.run(&["sync"]).failed(1, "device-revoked");
+    for args in [
+        &["settings", "set", "zone", "UTC"][..],
+        &["device", "rename", "laptop", "x"],
+        &["device", "archive", "laptop"],
+        &["device", "merge", "desktop", "laptop"],
+        &["device", "revoke", "laptop", "--yes"],
+        &["device", "vouch", "laptop"],
+        &["purge", "--source", "claude-code", "--yes"],
+    ] {
+        two.desktop.run(args).failed(1, "device-revoked");
+    }
+    for args in [&["status"][..], &["report"]] {
+        let said = two.desktop.run(args).fine();
+        assert!(said.err.contains("device-revoked") && said.err.contains("workspace leave"), "{said:?}");
+    }
+    let said = two.desktop.run(&["device", "list"]).fine();
+    assert!(said.out.contains("device-revoked") && said.out.contains("workspace leave"), "{said:?}");
+    assert_eq!(two.desktop.run(&["device", "list", "--json"]).json()["revoked"], true);
+    assert_eq!(two.laptop.run(&["device", "list", "--json"]).json()["revoked"], false);
+    // What is here can be removed all the same, here.
+    let said = two.desktop.run(&["purge", "--all", "--yes"]).fine();
+    assert!(said.err.contains("nobody else follows") && said.out.contains("are gone"), "{said:?}");
+    assert_eq!(two.desktop.json(&["report"])["totals"]["calls"], 0);
+    two.desktop.run(&["workspace", "show"]).failed(1, "no-workspace");
+    two.laptop.run(&["sync"]).fine();
+    assert_eq!(two.laptop.json(&["report"])["totals"]["calls"], 6);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_agent_says_that_the_relay_is_away_and_that_it_is_back() {
+    use std::io::{BufRead, BufReader};
+    let two = Two::paired();
+    let away = two.laptop.path("away");
+    std::fs::rename(two.relay_folder(), &away).unwrap();
+    let mut child = two.laptop.command(&["up"]);
+    let mut child = child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let away_said = lines.next().unwrap();
+    std::fs::rename(&away, two.relay_folder()).unwrap();
+    let back_said = lines.next().unwrap();
+    two.desktop.run(&["device", "revoke", "laptop", "--yes"]).fine();
+    let revoked_said = lines.next().unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(away_said.contains("no-shared-folder") && away_said.contains("again and again"), "{away_said}");
+    assert!(back_said.contains("in touch with the relay again"), "{back_said}");
+    assert!(revoked_said.contains("device-revoked"), "{revoked_said}");
+}
+
+#[test]
+fn a_relay_that_is_away_is_said_at_once_and_once() {
+    let two = Two::paired();
+    std::fs::rename(two.relay_folder(), two.laptop.path("away")).unwrap();
+    let said = two.laptop.run(&["purge", "--before", "2026-11-21", "--yes"]).fine();
+    assert_eq!(said.err.matches("it is tried for 30 s").count(), 1, "{said:?}");
+    assert_eq!(said.err.matches("follow when they hear of it").count(), 1, "{said:?}");
+    // What was never sent is said before it can't be any more.
+    let said = two.laptop.run(&["workspace", "leave"]).failed(1, "nobody-to-ask");
+    assert!(said.err.contains("note: 1 purge of this device was never sent"), "{said:?}");
+    let said = two.laptop.run(&["workspace", "leave", "--yes"]).fine();
+    assert!(said.err.contains("never sent"), "{said:?}");
+}
+
+#[test]
+fn a_damaged_choice_of_the_store_is_said_as_what_it_is() {
+    let mut two = Two::paired();
+    let file = two.laptop.data().join("secrets.json");
+    std::fs::write(&file, "{\"store\":").unwrap();
+    let said = two.laptop.run(&["sync"]).failed(1, "secret-store-damaged");
+    assert!(!said.err.contains("EOF") && !said.err.contains("writable"), "{said:?}");
+    // The way out that the help names.
+    std::fs::remove_file(&file).unwrap();
+    two.laptop.env.retain(|(name, _)| *name != "AIMON_SECRET_STORE");
+    two.laptop.env.push(("AIMON_SECRET_STORE", "file".to_owned()));
+    two.laptop.run(&["sync"]).fine();
+}
+
+/// What SQLite says of the file has nothing to do with keys.
+#[test]
+fn a_damaged_database_is_not_said_to_be_a_matter_of_keys() {
+    let two = Two::paired();
+    let path = two.laptop.data().join("aimon.db");
+    for name in ["aimon.db-wal", "aimon.db-shm"] {
+        let _ = std::fs::remove_file(two.laptop.data().join(name));
+    }
+    let mut bytes = std::fs::read(&path).unwrap();
+    let page = bytes.len() / 4096;
+    // All but the first page, where it says what it is.
+    bytes[4096..4096 * page].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let said = two.laptop.run(&["report"]);
+    assert!(said.code != 0 && !said.err.contains("since the keys were last here"), "{said:?}");
+    assert!(!said.err.contains("database-damaged") || said.err.contains("workspace recover"), "{said:?}");
+}

@@ -159,7 +159,13 @@ impl Inviter {
     /// What to post in the answer's place when somebody has said no: the joiner need not wait.
     #[must_use]
     pub fn decline(&self, entropy: Entropy) -> Vec<u8> {
-        seal(&self.code, DECLINE, &cbor::write(|e| e.array(0)?.ok()), entropy.stream().bytes())
+        decline(&self.code, entropy)
+    }
+
+    /// Whether what stands in the joiner's place says that the person there has said no: then nobody waits to be taken in.
+    #[must_use]
+    pub fn is_declined(&self, post: &[u8]) -> bool {
+        open(&self.code, DECLINE, post).is_ok()
     }
 }
 
@@ -196,6 +202,12 @@ impl Joiner {
         }
         let digits = digits(&self.code, &answer, &self.request);
         Ok((answer, digits))
+    }
+
+    /// What to post in the place of the own post when somebody has said no: the inviter then takes nobody in.
+    #[must_use]
+    pub fn decline(&self, entropy: Entropy) -> Vec<u8> {
+        decline(&self.code, entropy)
     }
 
     /// Whether what stands in the answer's place says that somebody has said no. It takes the secret to say so, and no more:
@@ -266,6 +278,10 @@ fn digits(code: &Code, answer: &Answer, request: &Request) -> Digits {
 const REQUEST: &str = "aimon/v1/pairing request";
 const ANSWER: &str = "aimon/v1/pairing answer";
 const DECLINE: &str = "aimon/v1/pairing decline";
+
+fn decline(code: &Code, entropy: Entropy) -> Vec<u8> {
+    seal(code, DECLINE, &cbor::write(|e| e.array(0)?.ok()), entropy.stream().bytes())
+}
 
 /// A nonce, then the ciphertext; the invitation is the associated data.
 fn seal(code: &Code, info: &str, content: &[u8], nonce: [u8; 24]) -> Vec<u8> {

@@ -5,7 +5,8 @@
 //! joiner    posts a request under the secret: its id, keys and name, and what it will bring.  The first post spends the invitation
 //! inviter   answers under the secret with its keys and a fresh nonce, signed
 //! both      show six digits of BLAKE3(secret, workspace, inviter's keys, joiner's keys, nonce)
-//! inviter   signs the admit, or posts in the answer's place, under the secret, that it does not
+//! inviter   signs the admit, or posts in the answer's place, under the secret, that it does not; so does the joiner in its own post's
+//!           place, where somebody there says no first: the inviter looks once more before it signs
 //! ```
 //!
 //! Whoever sees the code can race the joiner. That shows: the joiner's own post is refused as spent. Whoever stands between

@@ -116,6 +116,8 @@ fn a_no_is_heard_by_whoever_has_the_code() {
     assert!(!joiner.is_declined(&answer) && !joiner.is_declined(&post) && !joiner.is_declined(b""));
     let no = invited.decline(Entropy::new([4; 32]));
     assert!(joiner.is_declined(&no));
+    let no = joiner.decline(Entropy::new([6; 32]));
+    assert!(invited.is_declined(&no) && !invited.is_declined(&post) && !invited.is_declined(b""));
     assert_eq!(joiner.answered(&no).unwrap_err(), PairingError::Stranger);
     let keys = secret(7).public();
     let relay = "https://relay.example";

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aimon_core::batch::Figures;
 use aimon_core::event::MessageId;
 use aimon_core::history::index::Page;
 use aimon_core::history::{Copy, DayCells, DayReadings, Gauges};
@@ -55,8 +56,42 @@ pub(crate) async fn step(
     upto: i64,
     pending: &mut Pending,
 ) -> Result<Option<Step>, sqlx::Error> {
-    let Reading { ring, first, most, tables } = *reading;
+    let Reading { ring, first, tables, .. } = *reading;
     let mut step = Step { upto, ..Step::default() };
+    let (new, has_more) = next(db, reading.most, pending, &mut step).await?;
+    let stale = std::mem::take(&mut pending.stale);
+    if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
+        return Ok(None);
+    }
+    let new::New { rows, mut whole } = new::read(db, ring, new).await?;
+    let Brought { pairs, mut answered, copies } = sort(db, tables, rows, &whole, &mut step).await?;
+    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale.iter().copied()).collect();
+    index(db, &mut step, &pairs, first, tables).await?;
+    dirty.extend(step.crossing.iter().map(|c| c.1));
+    dirty.retain(|d| *d >= first);
+    answered.extend(stale.iter().copied());
+    answered.retain(|d| *d >= first);
+    // One that is here as a whole is summed already.
+    whole.retain(|day, _| answered.contains(day));
+    answered.retain(|day| !whole.contains_key(day));
+    let later = if has_more { put_off(&mut dirty, &mut answered, &copies) } else { BTreeSet::new() };
+    step.stale = (later != stale).then(|| later.clone());
+    pending.stale = later;
+    let known: BTreeSet<_> = step.crossing.clone();
+    let of = Days { ring, days: &dirty, held: copies, known: &known, first };
+    step.cells = fold(db, of, &mut step.damaged, DayCells::fold).await?;
+    step.readings = fold_readings(db, ring, &answered, &mut step.damaged).await?;
+    step.readings.append(&mut whole);
+    Ok(Some(step))
+}
+
+/// The rows of one step: those that waited, as many as it takes, then those behind its last change. Whether more come behind them.
+async fn next(
+    db: &mut SqliteConnection,
+    most: i64,
+    pending: &mut Pending,
+    step: &mut Step,
+) -> Result<(Vec<Row>, bool), sqlx::Error> {
     let (mut new, mut bytes) = (Vec::new(), 0);
     while bytes < most
         && let Some(seq) = pending.rows.pop()
@@ -67,75 +102,83 @@ pub(crate) async fn step(
         bytes = bytes.saturating_add(row.as_ref().map_or(0, |row| row.len() as i64));
         new.extend(row);
     }
-    let mut has_more = !pending.rows.is_empty();
-    if !has_more {
-        let behind = changes::after(db, upto, most).await?;
-        step.upto = behind.last().map_or(upto, |row| row.seq);
-        has_more = behind.iter().map(Row::len).sum::<usize>() as i64 >= most;
-        new.extend(behind);
-        // One that waits again may not have been gone past yet.
-        new.sort_unstable_by_key(|row| row.seq);
-        new.dedup_by_key(|row| row.seq);
+    if !pending.rows.is_empty() {
+        return Ok((new, true));
     }
-    let stale = std::mem::take(&mut pending.stale);
-    if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
-        return Ok(None);
-    }
-    let mut pairs: Vec<(MessageId, UtcDay)> = Vec::new();
-    let mut gauges: Option<Gauges> = None;
-    let mut answered: BTreeSet<UtcDay> = BTreeSet::new();
-    let new::New { rows, mut whole } = new::read(db, ring, new).await?;
-    let mut copies: BTreeMap<UtcDay, Vec<Copy>> = BTreeMap::new();
+    let behind = changes::after(db, step.upto, most).await?;
+    step.upto = behind.last().map_or(step.upto, |row| row.seq);
+    let has_more = behind.iter().map(Row::len).sum::<usize>() as i64 >= most;
+    new.extend(behind);
+    // One that waits again may not have been gone past yet.
+    new.sort_unstable_by_key(|row| row.seq);
+    new.dedup_by_key(|row| row.seq);
+    Ok((new, has_more))
+}
+
+/// What new rows bring.
+struct Brought {
+    /// Messages, and the days that hold calls of them.
+    pairs: Vec<(MessageId, UtcDay)>,
+    /// Days of which providers said something.
+    answered: BTreeSet<UtcDay>,
+    /// The copies of calls of days that nothing else is held of.
+    copies: BTreeMap<UtcDay, Vec<Copy>>,
+}
+
+/// Sorts what new rows say; those that can't be read, and the newest answers, are the step's.
+async fn sort(
+    db: &mut SqliteConnection,
+    tables: Tables,
+    rows: Vec<(Row, Result<Vec<Figures>, Unread>)>,
+    whole: &BTreeMap<UtcDay, DayReadings>,
+    step: &mut Step,
+) -> Result<Brought, sqlx::Error> {
+    let mut brought = Brought { pairs: Vec::new(), answered: BTreeSet::new(), copies: BTreeMap::new() };
     for (row, read) in rows {
-        match read {
-            Ok(all) => {
-                for figures in all {
-                    if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
-                        let held = match gauges.take() {
-                            Some(held) => held,
-                            None if tables == Tables::Used => read_gauges(db).await?,
-                            None => Gauges::default(),
-                        };
-                        gauges.insert(held).absorb(&figures.gauges, &figures.unchanged);
-                    }
-                    let Some(day) = row.place.day else { continue };
-                    pairs.extend(figures.records.iter().map(|r| (r.message, day)));
-                    answered.extend(figures.has_buckets.then_some(day));
-                    if whole.contains_key(&day) {
-                        let of_day = copies.entry(day).or_default();
-                        of_day.extend(figures.records.into_iter().map(|r| Copy::new(row.place.device, r)));
-                    }
-                }
+        let all = match read {
+            Ok(all) => all,
+            Err(Unread::Waits(key)) => {
+                step.waiting.push((row.seq, key));
+                continue;
             }
-            Err(Unread::Waits(key)) => step.waiting.push((row.seq, key)),
-            Err(why) => step.damaged.push((row, why)),
+            Err(why) => {
+                step.damaged.push((row, why));
+                continue;
+            }
+        };
+        for figures in all {
+            if !figures.gauges.is_empty() || !figures.unchanged.is_empty() {
+                let held = match step.gauges.take() {
+                    Some(held) => held,
+                    None if tables == Tables::Used => read_gauges(db).await?,
+                    None => Gauges::default(),
+                };
+                step.gauges.insert(held).absorb(&figures.gauges, &figures.unchanged);
+            }
+            let Some(day) = row.place.day else { continue };
+            brought.pairs.extend(figures.records.iter().map(|r| (r.message, day)));
+            brought.answered.extend(figures.has_buckets.then_some(day));
+            if whole.contains_key(&day) {
+                let of_day = brought.copies.entry(day).or_default();
+                of_day.extend(figures.records.into_iter().map(|r| Copy::new(row.place.device, r)));
+            }
         }
     }
-    step.gauges = gauges;
-    pairs.sort_unstable();
-    pairs.dedup();
-    let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale.iter().copied()).collect();
-    index(db, &mut step, &pairs, first, tables).await?;
-    dirty.extend(step.crossing.iter().map(|c| c.1));
-    dirty.retain(|d| *d >= first);
-    answered.extend(stale.iter().copied());
-    answered.retain(|d| *d >= first);
-    // A day that many steps bring something to is folded once, behind the last of them; one that is here as a whole, at once.
-    let (mut now, mut later) = (dirty, BTreeSet::new());
-    whole.retain(|day, _| answered.contains(day));
-    answered.retain(|day| !whole.contains_key(day));
-    if has_more {
-        (now, later) = now.into_iter().partition(|day| copies.contains_key(day));
-        later.append(&mut answered);
-    }
-    step.stale = (later != stale).then(|| later.clone());
-    pending.stale = later;
-    let known: BTreeSet<_> = step.crossing.clone();
-    let of = Days { ring, days: &now, held: copies, known: &known, first };
-    step.cells = fold(db, of, &mut step.damaged, DayCells::fold).await?;
-    step.readings = fold_readings(db, ring, &answered, &mut step.damaged).await?;
-    step.readings.append(&mut whole);
-    Ok(Some(step))
+    brought.pairs.sort_unstable();
+    brought.pairs.dedup();
+    Ok(brought)
+}
+
+/// A day that many steps bring something to is folded once, behind the last of them: takes those out that are not here as a whole.
+fn put_off(
+    dirty: &mut BTreeSet<UtcDay>,
+    answered: &mut BTreeSet<UtcDay>,
+    copies: &BTreeMap<UtcDay, Vec<Copy>>,
+) -> BTreeSet<UtcDay> {
+    let (now, mut later) = std::mem::take(dirty).into_iter().partition(|day| copies.contains_key(day));
+    *dirty = now;
+    later.append(answered);
+    later
 }
 
 /// Writes what a step found out.

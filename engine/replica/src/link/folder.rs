@@ -1,8 +1,9 @@
 //! A shared folder: to sync is to read what one lacks and to write what it lacks.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use aimon_core::sync::{Notice, Step};
+use aimon_core::sync::{Client, Notice, Step};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Chunk;
 use aimon_ledger::frame::Frame;
@@ -25,30 +26,61 @@ pub(super) async fn run(
     told: &mut (dyn FnMut(Told) + Send),
 ) -> Result<(), LinkError> {
     told(Told::Connected);
+    let mut reading = Reading::default();
     loop {
         let now = clock();
-        exchange(replica, log, now, told).await?;
+        let has_damaged = exchange(replica, log, now, told).await?;
         tidy(replica, log, now.day()).await?;
-        mend(replica, log, now.day()).await?;
+        if goal == Goal::Whole || reading.is_due(&mut *replica.lock().await, has_damaged, now).await? {
+            mend(replica, log, now).await?;
+        }
         told(Told::Even);
-        if goal == Goal::Even {
+        if goal != Goal::Stay {
             return Ok(());
         }
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// Reads what is lacking here, writes what is lacking there.
+/// When a folder is read through: once a day, and where something seems to be wrong with it.
+#[derive(Default)]
+struct Reading {
+    /// When it was last looked whether something is withheld: that goes through all headers.
+    looked: Option<UtcMillis>,
+}
+
+impl Reading {
+    /// It reads all that lies there: at most so often.
+    const OFTEN_MS: i64 = 3_600_000;
+
+    async fn is_due(&mut self, replica: &mut Replica, has_damaged: bool, now: UtcMillis) -> Result<bool, LinkError> {
+        let is_fresh = |at: UtcMillis| (0..Self::OFTEN_MS).contains(&now.0.saturating_sub(at.0));
+        let Some(last) = replica.folder_read_through().await? else { return Ok(true) };
+        if last.day() != now.day() {
+            return Ok(true);
+        }
+        if is_fresh(last) || has_damaged {
+            return Ok(!is_fresh(last));
+        }
+        if self.looked.is_some_and(is_fresh) {
+            return Ok(false);
+        }
+        self.looked = Some(now);
+        Ok(!replica.client().await?.withheld().is_empty())
+    }
+}
+
+/// Reads what is lacking here, writes what is lacking there. Whether a file that is lacking here is damaged.
 async fn exchange(
     replica: &Mutex<Replica>,
     log: &FolderLog,
     now: UtcMillis,
     told: &mut (dyn FnMut(Told) + Send),
-) -> Result<(), LinkError> {
+) -> Result<bool, LinkError> {
     let listing = log.list()?;
     let mut replica = replica.lock().await;
     replica.in_step = false;
-    let mut is_whole = true;
+    let mut broken = Broken::default();
     let tick = replica.step(now, |client| Ok(client.tick(now))).await?;
     tell(tick, told)?;
 
@@ -59,7 +91,7 @@ async fn exchange(
     for id in &lacking {
         match log.statement(id)? {
             Found::Whole(bytes) => statements.push(bytes),
-            Found::Damaged | Found::Gone => is_whole &= !is_young(log.statement_written(id)?),
+            found => broken.add(&found, None, log.statement_written(id)?),
         }
     }
     if !statements.is_empty() {
@@ -89,7 +121,7 @@ async fn exchange(
                 // The name says what it is; whether it is signed is looked at where it is taken in.
                 some.extend(Chunk::parse(content).ok());
             }
-            Found::Damaged | Found::Gone => is_whole &= !is_young(log.chunk_written(day, &id)?),
+            found => broken.add(&found, Some((day, id)), log.chunk_written(day, &id)?),
         }
         if bytes >= TOGETHER {
             let step = replica.take(std::mem::take(&mut some), now).await?;
@@ -117,7 +149,44 @@ async fn exchange(
     let step = replica.step(now, |client| Ok(client.all_taken())).await?;
     tell(step, told)?;
     put_statements(&mut replica, log, &listing).await?;
-    Ok(replica.set_in_step(is_whole).await?)
+    replica.set_told().await?;
+    let beside = broken.not_withheld(replica.client().await?);
+    replica.set_damaged_files(beside).await?;
+    replica.set_in_step(!broken.is_arriving).await?;
+    Ok(broken.has_damaged)
+}
+
+/// What could not be read of what is lacking here.
+#[derive(Default)]
+struct Broken {
+    has_damaged: bool,
+    /// Whether something of it may still be arriving.
+    is_arriving: bool,
+    /// Damaged files that may be so: chunks by name, and how many statements.
+    chunks: Vec<(Option<UtcDay>, ChunkId)>,
+    statements: u64,
+}
+
+impl Broken {
+    fn add(&mut self, found: &Found, chunk: Option<(Option<UtcDay>, ChunkId)>, written: Option<SystemTime>) {
+        let (is_damaged, is_young) = (*found == Found::Damaged, is_young(written));
+        self.has_damaged |= is_damaged;
+        self.is_arriving |= is_young;
+        if is_damaged && is_young {
+            self.chunks.extend(chunk);
+            self.statements += u64::from(chunk.is_none());
+        }
+    }
+
+    /// How many of them nothing else tells to be missing here.
+    fn not_withheld(&self, client: &Client) -> u64 {
+        if self.chunks.is_empty() {
+            return self.statements;
+        }
+        let withheld: BTreeSet<_> = client.withheld().into_iter().map(|one| (one.day, one.id)).collect();
+        let beside = self.chunks.iter().filter(|(day, id)| !withheld.contains(&(*day, id.short())));
+        self.statements + beside.count() as u64
+    }
 }
 
 /// How long a file that is not what its name says may still be arriving. An older one is damaged, and if nobody has what it was it
@@ -143,13 +212,10 @@ async fn put_statements(replica: &mut Replica, log: &FolderLog, listing: &Listin
     Ok(())
 }
 
-/// Once a day: writes anew what lies there and is not what its name says, as far as it counts and is held here. It reads all that
-/// lies there, so it is noted when it was done.
-async fn mend(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Result<(), LinkError> {
+/// Writes anew what lies there and is not what its name says, as far as it counts and is held here. It reads all that lies there, so
+/// it is noted when it was done.
+async fn mend(replica: &Mutex<Replica>, log: &FolderLog, now: UtcMillis) -> Result<(), LinkError> {
     let mut replica = replica.lock().await;
-    if replica.folder_read_through().await? == Some(today) {
-        return Ok(());
-    }
     let client = replica.client().await?;
     let live = client.log().all().filter(|(_, _, state)| *state == State::Live);
     let live: Vec<(Option<UtcDay>, ChunkId)> = live.map(|(id, header, _)| (header.place.day, *id)).collect();
@@ -162,7 +228,7 @@ async fn mend(replica: &Mutex<Replica>, log: &FolderLog, today: UtcDay) -> Resul
     }
     // These are few, and those that are whole stay.
     log.put_statements(statements.iter().map(Vec::as_slice))?;
-    Ok(replica.set_folder_read_through(today).await?)
+    Ok(replica.set_folder_read_through(now).await?)
 }
 
 /// Removes what does not count any more: once a day, and when a purge was heard of. It lists all that lies there, and reads what is

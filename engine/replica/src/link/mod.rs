@@ -32,6 +32,9 @@ pub const TICK: Duration = Duration::from_secs(5);
 pub enum Goal {
     /// Until both sides hold the same, and nothing is left to be pushed but what was refused.
     Even,
+    /// The same; and a shared folder is read through, whenever that was done last: what lies there damaged is written anew, as far as it
+    /// is held here.
+    Whole,
     /// Until it breaks.
     Stay,
 }
@@ -168,7 +171,7 @@ impl Link {
         match &mut self.way {
             Way::Folder(path) => {
                 let workspace = replica.lock().await.client().await?.workspace();
-                let log = Folder::open(path)?.workspace(&workspace);
+                let log = Folder::of_member(path, &workspace)?;
                 folder::run(replica, &log, goal, self.clock, told).await
             }
             Way::Relay { http, connector } => {
@@ -257,6 +260,9 @@ impl Replica {
     /// The database can't be read.
     pub async fn is_member(&mut self) -> Result<bool, Error> {
         let Some(workspace) = self.workspace else { return Ok(false) };
+        if self.may_sync() {
+            return Ok(self.client().await?.is_member());
+        }
         let all = statements::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
         let set = statements::membership(workspace, all);
         Ok(set.is_some_and(|set| set.standing().members.contains_key(&self.device)))

@@ -89,7 +89,7 @@ async fn listen(
         let is_caught_up = replica.client().await?.is_caught_up();
         replica.set_in_step(is_caught_up).await?;
         say(&mut replica, connection, step, told, &mut failures).await?;
-        if goal == Goal::Even && replica.client().await?.is_even() {
+        if goal != Goal::Stay && replica.client().await?.is_even() {
             return failures.all_taken();
         }
     }
@@ -167,7 +167,10 @@ async fn say(
     }
     for notice in step.notices {
         match notice {
-            Notice::Even => told(Told::Even),
+            Notice::Even => {
+                replica.set_told().await?;
+                told(Told::Even);
+            }
             Notice::Refused(_, code) => told(Told::Refused(code)),
             Notice::Cloned => told(Told::Cloned),
             Notice::Revoked => return Err(LinkError::Revoked),

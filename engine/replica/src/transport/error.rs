@@ -75,6 +75,9 @@ pub enum Error {
     /// A newer version has laid it out.
     #[error("{0} is laid out by a newer aimon")]
     NewerFolder(PathBuf),
+    /// The file that says how it is laid out is damaged.
+    #[error("the file aimon.folder in {0} is damaged")]
+    DamagedFolder(PathBuf),
     /// A file in it can't be read or written.
     #[error("{path} in the shared folder: {source}")]
     Folder {
@@ -101,6 +104,7 @@ impl Error {
             Self::NoFolder(_) => "no-shared-folder",
             Self::NotAFolder(_) => "not-a-shared-folder",
             Self::NewerFolder(_) => "shared-folder-newer",
+            Self::DamagedFolder(_) => "shared-folder-damaged",
             Self::Folder { .. } => "shared-folder-failed",
         }
     }
@@ -124,12 +128,19 @@ impl Error {
             Self::Refused { code, .. } => refused(code),
             Self::Protocol(_) => "update aimon here and on the relay; if it stays, report it with the text above",
             Self::Challenge(_) => "check the address: a relay that is not what it says it is can't be used",
-            Self::NoFolder(_) => "connect the disk or start what shares the folder, then try again; nothing is lost",
+            Self::NoFolder(_) => {
+                "connect the disk or start what shares the folder, then try again; nothing is lost. Where it lies at another path on this \
+                 device, name that: `aimon join CODE --relay file:///PATH` to join, `aimon workspace move --relay file:///PATH` in the workspace"
+            }
             Self::NotAFolder(_) => {
-                "wait until the folder has arrived here; if it was emptied for good, `aimon workspace move --relay file:///PATH` fills \
-                 it again, and `aimon workspace create --relay file:///PATH` begins a workspace in it"
+                "wait until the folder has arrived here, or name the one that is meant: `aimon join CODE --relay file:///PATH` to join. If it \
+                 was emptied for good, `aimon workspace move --relay file:///PATH` on a device of the workspace fills it again; `aimon \
+                 workspace create --relay file:///PATH` begins a workspace in it"
             }
             Self::NewerFolder(_) => "update aimon",
+            Self::DamagedFolder(_) => {
+                "`aimon sync` on a device of the workspace writes it anew; then try again. Nothing else there is touched by it"
+            }
             Self::Folder { .. } => "make the folder readable and writable for you, with room left; nothing is lost",
         }
     }
@@ -137,9 +148,8 @@ impl Error {
     /// Whether the same may work later, without anything being changed here or on the relay.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Ended | Self::NoFolder(_) | Self::NotAFolder(_) | Self::Folder { .. } => {
-                true
-            }
+            Self::Unreachable { .. } | Self::Ended => true,
+            Self::NoFolder(_) | Self::NotAFolder(_) | Self::DamagedFolder(_) | Self::Folder { .. } => true,
             // A network that wants people to sign in first puts itself in between.
             Self::NotARelay { .. } | Self::Tls { .. } => true,
             Self::Refused { code, .. } => {
@@ -178,7 +188,7 @@ fn refused(code: &Code) -> &'static str {
             }
             "wrong-origin" => "use the address by which the relay knows itself",
             "invitation-spent" => {
-                "somebody has used the code already: if it was not you, begin again with `aimon pair`"
+                "begin again with `aimon pair` on the other device; if it was not you who used it, look at `aimon device list` there"
             }
             "invitation-expired" => "a code holds for ten minutes: begin again with `aimon pair` on the other device",
             "unknown-invitation" => {

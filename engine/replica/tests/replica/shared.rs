@@ -16,6 +16,9 @@ use super::*;
 /// What time it is, today and on the next days.
 const CLOCKS: [fn() -> UtcMillis; 3] = [|| NOW, || UtcMillis(NOW.0 + DAY), || UtcMillis(NOW.0 + 2 * DAY)];
 
+/// The same day, just before an hour is over, and just behind it.
+const AN_HOUR: [fn() -> UtcMillis; 2] = [|| UtcMillis(NOW.0 + 3_599_999), || UtcMillis(NOW.0 + 3_600_000)];
+
 /// A device that shares a folder.
 struct Scene {
     shared: TempDir,
@@ -40,9 +43,22 @@ impl Scene {
     }
 
     async fn exchange_of(&self, replica: &Mutex<Replica>, days: usize) -> Result<(), LinkError> {
+        self.run(replica, Goal::Even, CLOCKS[days]).await
+    }
+
+    async fn run(&self, replica: &Mutex<Replica>, goal: Goal, clock: fn() -> UtcMillis) -> Result<(), LinkError> {
         let address = Address::folder(self.shared.path()).unwrap();
-        let mut link = Link::new(&address, &transport::Options::default(), CLOCKS[days]).unwrap();
-        link.run(replica, Goal::Even, &mut |_| {}).await
+        let mut link = Link::new(&address, &transport::Options::default(), clock).unwrap();
+        link.run(replica, goal, &mut |_| {}).await
+    }
+
+    /// A file that holds half of a chunk that nobody here has.
+    fn strange(&mut self) -> PathBuf {
+        let own = self.world.a;
+        let cut = self.world.calls(own, 0, &[call(3, 5, 0)]);
+        let file = self.files("chunks")[0].with_file_name(cut.id().to_string());
+        fs::write(&file, &cut.bytes()[..50]).unwrap();
+        file
     }
 
     async fn seal(&self, days: usize) -> u64 {
@@ -85,6 +101,81 @@ async fn damaged_files_are_written_anew_once_a_day() {
         scene.exchange(day).await;
         assert_eq!([chunk, statement].map(|file| fs::read(file).unwrap()), whole, "day {day}");
     }
+}
+
+/// Whoever asks for it has the folder read through, however often.
+#[tokio::test]
+async fn damaged_files_are_written_anew_when_somebody_asks() {
+    let scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let [chunk] = &scene.files("chunks")[..] else { panic!() };
+    let whole = fs::read(chunk).unwrap();
+    for broken in [&whole[..whole.len() / 2], b"", &[&whole[1..], b"x"].concat()] {
+        fs::write(chunk, broken).unwrap();
+        scene.run(&scene.replica, Goal::Whole, CLOCKS[0]).await.unwrap();
+        assert_eq!(fs::read(chunk).unwrap(), whole);
+    }
+}
+
+/// Where something is wrong with it, it is not waited for the next day, but for an hour.
+#[tokio::test]
+async fn a_folder_that_holds_something_damaged_is_read_through_once_an_hour() {
+    let mut scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let [chunk] = &scene.files("chunks")[..] else { panic!() };
+    let whole = fs::read(chunk).unwrap();
+    damage(chunk);
+    let mended = async |scene: &Scene, clock: usize| {
+        scene.run(&scene.replica, Goal::Even, AN_HOUR[clock]).await.unwrap();
+        fs::read(chunk).unwrap() == whole
+    };
+    assert!(!mended(&scene, 1).await, "nothing tells of it");
+    scene.strange();
+    assert!(!mended(&scene, 0).await, "not so soon");
+    assert!(mended(&scene, 1).await);
+}
+
+/// What is lacking here, and damaged there, is counted for as long as it may be arriving.
+#[tokio::test]
+async fn damaged_files_that_are_lacking_are_counted() {
+    let mut scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let count = async |scene: &Scene| {
+        scene.exchange(0).await;
+        scene.replica.lock().await.damaged_files().await.unwrap()
+    };
+    assert_eq!(count(&scene).await, 0);
+    let file = scene.strange();
+    assert_eq!(count(&scene).await, 1);
+    let old = fs::File::options().write(true).open(&file).unwrap();
+    old.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(86_401)).unwrap();
+    assert_eq!(count(&scene).await, 0, "nobody has it");
+    // One that is held is none that is lacking.
+    damage(&scene.files("chunks").into_iter().find(|other| *other != file).unwrap());
+    assert_eq!(count(&scene).await, 0);
+}
+
+/// Not by whoever joins: that this is the folder, and not something else, a member knows.
+#[tokio::test]
+async fn a_damaged_marker_is_written_anew_by_a_member() {
+    let scene = Scene::new().await;
+    record(&mut *scene.replica.lock().await, &[call(1, 7, 0)]).await;
+    scene.exchange(0).await;
+    let marker = scene.shared.path().join("aimon.folder");
+    for broken in ["q", ""] {
+        fs::write(&marker, broken).unwrap();
+        assert!(Folder::open(scene.shared.path()).is_err());
+        scene.exchange(0).await;
+        assert_eq!(fs::read_to_string(&marker).unwrap(), "1", "{broken:?}");
+    }
+    // What is newer, or gone, is not touched.
+    fs::write(&marker, "2").unwrap();
+    assert_eq!(scene.exchange_of(&scene.replica, 0).await.unwrap_err().code(), "shared-folder-newer");
+    fs::remove_file(&marker).unwrap();
+    assert_eq!(scene.exchange_of(&scene.replica, 0).await.unwrap_err().code(), "not-a-shared-folder");
 }
 
 /// What a device wrote before it was set back, and what its clone writes, lies in the folder: it is held before a day is sealed.

@@ -36,6 +36,8 @@ struct Invitation {
     expires: UtcMillis,
     request: Option<Vec<u8>>,
     answer: Option<Vec<u8>>,
+    /// That the joiner goes no further, in its post's place.
+    declined: Option<Vec<u8>>,
 }
 
 impl Invitation {
@@ -76,7 +78,7 @@ impl Invitations {
             return Err(Refusal::new(Code::Rate, "too many invitations are open: wait ten minutes"));
         }
         let expires = UtcMillis(now.0 + INVITATION_MS);
-        self.0.insert(id, Invitation { by, expires, request: None, answer: None });
+        self.0.insert(id, Invitation { by, expires, request: None, answer: None, declined: None });
         Ok(())
     }
 
@@ -94,12 +96,28 @@ impl Invitations {
         Ok(())
     }
 
+    /// That the joiner goes no further: it stands in its post's place from here on. Whoever has the code can say so, once the post was
+    /// answered; all that it does is to end this invitation.
+    ///
+    /// # Errors
+    /// `unknown-invitation`, also as long as there is no answer; `invitation-expired`, `too-large`.
+    pub fn decline(&mut self, id: &InvitationId, post: Vec<u8>, now: UtcMillis) -> Result<(), Refusal> {
+        fits(&post)?;
+        let invitation = self.open(id, now)?;
+        if invitation.answer.is_none() {
+            return Err(unknown());
+        }
+        invitation.declined = Some(post);
+        Ok(())
+    }
+
     /// The joiner's post, for whoever made the invitation; `None` as long as there is none.
     ///
     /// # Errors
     /// `unknown-invitation`, `invitation-expired`.
     pub fn requested(&mut self, id: &InvitationId, by: &Who, now: UtcMillis) -> Result<Option<Vec<u8>>, Refusal> {
-        Ok(self.own(id, by, now)?.request.clone())
+        let invitation = self.own(id, by, now)?;
+        Ok(invitation.declined.as_ref().or(invitation.request.as_ref()).cloned())
     }
 
     /// The inviter's post.

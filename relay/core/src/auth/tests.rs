@@ -165,11 +165,15 @@ fn an_invitation_is_spent_by_the_first_who_comes() {
     assert_eq!(word(all.requested(&id, &other, NOW)), "unknown-invitation", "another member's is none");
     assert_eq!(word(all.answer(&id, &other, vec![2], NOW)), "unknown-invitation");
     assert_eq!(all.answered(&id, NOW).unwrap(), None);
+    assert_eq!(word(all.decline(&id, vec![4], NOW)), "unknown-invitation", "nobody has answered yet");
     all.answer(&id, &maker, vec![2], NOW).unwrap();
     assert_eq!(all.answered(&id, NOW).unwrap(), Some(vec![2]));
     // Somebody has said no.
     all.answer(&id, &maker, vec![3], NOW).unwrap();
     assert_eq!(all.answered(&id, NOW).unwrap(), Some(vec![3]), "a later one takes its place");
+    all.decline(&id, vec![4], NOW).unwrap();
+    assert_eq!(all.requested(&id, &maker, NOW).unwrap(), Some(vec![4]), "so has the joiner");
+    assert_eq!(word(all.request(&id, vec![5], NOW)), "invitation-spent");
     all.withdraw(&id, &maker, NOW).unwrap();
     assert_eq!(word(all.answered(&id, NOW)), "unknown-invitation");
 }

@@ -61,6 +61,16 @@ pub(super) async fn request<H: Host>(State(host): State<H>, Path(id): Path<Strin
     .await
 }
 
+pub(super) async fn decline<H: Host>(State(host): State<H>, Path(id): Path<String>, asked: Unread) -> Response {
+    answer::of(async {
+        let (id, post) = (id_of(&id)?, asked.whole().await?.to_vec());
+        let now = host.now();
+        change(&host, |all| all.decline(&id, post, now))?;
+        Ok(Vec::new())
+    })
+    .await
+}
+
 pub(super) async fn requested<H: Host>(State(host): State<H>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     answer::of(async {
         let (id, who) = (id_of(&id)?, member(&host, &headers).await?);

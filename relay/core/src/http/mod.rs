@@ -112,6 +112,7 @@ pub fn router<H: Host>(host: H) -> Router {
         .route("/v1/token", post(token::<H>))
         .route("/v1/invitations/{invitation}", invitation)
         .route("/v1/invitations/{invitation}/answer", answer)
+        .route("/v1/invitations/{invitation}/decline", post(invitations::decline::<H>))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let large = Router::new()
         .route("/v1/workspaces/{workspace}/statements", post(statements::<H>))

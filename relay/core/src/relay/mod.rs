@@ -132,6 +132,8 @@ pub struct Relay<S: Storage> {
     touched: BTreeSet<WorkspaceId>,
     /// Whether void chunks were dropped since [`Relay::has_dropped`] was asked.
     has_dropped: bool,
+    /// Whether the storage failed last, and has not made anything durable since.
+    is_failing: bool,
     trouble: Option<S::Error>,
 }
 
@@ -159,6 +161,7 @@ impl<S: Storage> Relay<S> {
             is_written: false,
             touched: BTreeSet::new(),
             has_dropped: false,
+            is_failing: false,
             trouble: None,
         })
     }
@@ -176,6 +179,12 @@ impl<S: Storage> Relay<S> {
     /// What went wrong last, once.
     pub fn trouble(&mut self) -> Option<S::Error> {
         self.trouble.take()
+    }
+
+    /// Whether the storage takes what is written: not from when it has failed until it has made something durable again, which is tried
+    /// with each [`Relay::tick`].
+    pub fn can_write(&self) -> bool {
+        !self.is_failing
     }
 
     /// A time too far ahead to expire anything by, if the clock shows one.
@@ -339,6 +348,7 @@ impl<S: Storage> Relay<S> {
                 self.fail(error);
             } else {
                 self.is_written = false;
+                self.is_failing = false;
                 self.touched.clear();
             }
         }
@@ -520,7 +530,9 @@ impl<S: Storage> Relay<S> {
         self.workspaces.retain(|_, workspace| !workspace.sessions.is_empty());
         self.fresh.clear();
         self.is_written = false;
+        // With the next tick the time is written again, which shows whether it can.
         self.saved = UtcMillis(i64::MIN);
+        self.is_failing = true;
         self.trouble = Some(error);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::StorageError;
+use crate::folder::keep_private;
 
 /// The database's name in the data folder.
 pub const FILE: &str = "relay.sqlite";
@@ -44,6 +45,12 @@ CREATE TABLE ids (
 /// Opens the folder's database to write, makes it if there is none, and brings an older one to this version.
 pub(super) fn open(folder: &Path) -> Result<Connection, StorageError> {
     let path = folder.join(FILE);
+    let failed = |source| StorageError::File { path: path.clone(), source };
+    keep_private(&path, true).map_err(failed)?;
+    // SQLite gives its journal the rights of the database; one that lies there already has those that it had then.
+    for end in ["-wal", "-shm"] {
+        keep_private(&folder.join(format!("{FILE}{end}")), false).map_err(failed)?;
+    }
     let mut connection = Connection::open(&path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -11,12 +11,13 @@ use crate::error::{Error, Result, exit};
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid;
-use crate::render::labels::Labels;
+use crate::render::labels::{Labels, short};
 use crate::render::number::{bytes, count, unreadable};
 use crate::render::status::{WaitingJson, WithheldJson};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
 use crate::view::{DOUBT, View};
+use crate::workspace::concerns::Concerns;
 use crate::workspace::touch;
 use crate::workspace::waiting::Waiting;
 use crate::{commands, home, paint};
@@ -48,7 +49,7 @@ pub struct Checkup {
     damaged: bool,
     /// Why nothing can be written to the folder, if so.
     #[serde(skip)]
-    unwritable: Option<String>,
+    unwritable: Option<aimon_replica::Error>,
 }
 
 #[derive(Serialize, Debug)]
@@ -87,6 +88,13 @@ struct Workspace {
     waiting_for_a_key: u64,
     /// Chunks of revoked devices that nobody has listed.
     set_aside: u64,
+    /// The same by device; null where that can't be known.
+    set_aside_by: Option<Vec<WithheldJson>>,
+    /// How many files of the shared folder are damaged that hold what else is missing here.
+    damaged_files: u64,
+    /// What is said of chunks that are set aside.
+    #[serde(skip)]
+    aside: Vec<String>,
     /// By device, its chunks that it wrote before others that are here, and that are not; null where that can't be known.
     withheld: Option<Vec<WithheldJson>>,
 }
@@ -168,19 +176,22 @@ impl Checkup {
 
     /// How it ends: something is broken, or the relay can't be reached, and not only worth knowing.
     pub fn exit(&self) -> u8 {
-        if self.damaged || self.unwritable.is_some() {
+        if let Some(why) = &self.unwritable {
+            return Error::exit_of(why);
+        }
+        if self.damaged {
             return exit::FAILURE;
         }
-        self.workspace.as_ref().map_or(exit::OK, |workspace| workspace.exit)
+        self.workspace.as_ref().map_or(exit::OK, |workspace| match workspace.exit {
+            exit::OK if workspace.lacks_something() => exit::NOT_IN_STEP,
+            code => code,
+        })
     }
 
     fn judge(&mut self) {
         let (mut problems, mut remarks) = (Vec::new(), Vec::new());
         if let Some(why) = &self.unwritable {
-            problems.push(format!(
-                "Nothing can be recorded in {} ({why}): make it a folder that you may write to, or set AIMON_HOME.",
-                self.home
-            ));
+            problems.push(format!("Nothing can be recorded: {why} ({}): {}.", why.code(), why.help()));
         }
         if let Some(db) = &self.database {
             // What was read again is as well as it can be: the rest of it stays until its day expires.
@@ -221,12 +232,24 @@ impl Checkup {
         }
         problems.extend(self.workspace.iter().filter_map(|workspace| workspace.words.clone()));
         for WithheldJson { device, name, chunks } in self.workspace.iter().flat_map(|w| w.withheld.iter().flatten()) {
-            let (who, are) = (name.as_deref().unwrap_or(device), if *chunks == 1 { "is" } else { "are" });
+            let who = name.clone().unwrap_or_else(|| format!("device {}", short(device)));
+            let are = if *chunks == 1 { "is" } else { "are" };
             problems.push(format!(
                 "{} of {who} {are} withheld: that device wrote behind them, and they are not here. Run `aimon sync` there, then here; if they \
                  stay away, it can't send them (`aimon device list` there), or the relay holds them back.",
                 count(*chunks, "chunk")
             ));
+        }
+        if let Some(files) = self.workspace.as_ref().map(|workspace| workspace.damaged_files).filter(|files| *files > 0)
+        {
+            problems.push(format!(
+                "{} in the shared folder that holds what is missing here: damaged, or still arriving. Run `aimon sync` on the other devices: whoever \
+                 holds what it should be writes it anew.",
+                count(files, "file")
+            ));
+        }
+        for line in self.workspace.iter().flat_map(|workspace| &workspace.aside) {
+            problems.push(format!("{line}."));
         }
         if self.logs.files_unreadable > 0 {
             let what = unreadable(self.logs.files_unreadable);
@@ -305,7 +328,8 @@ impl Workspace {
             Ok(()) => touch::look(replica).await.err(),
             Err(e) => Some(e),
         };
-        let withheld = replica.withheld().await?.map(|withheld| WithheldJson::all(&withheld, labels));
+        let concerns = Concerns::of(replica).await?;
+        let by_device = |chunks: &Option<_>| chunks.as_ref().map(|all| WithheldJson::all(all, labels));
         Ok(Some(Self {
             id: id.to_string(),
             relay: replica.relay().await?,
@@ -316,8 +340,16 @@ impl Workspace {
             waiting: WaitingJson::of(&waiting),
             waiting_for_a_key: health.map_or(0, |health| health.waiting),
             set_aside: health.map_or(0, |health| health.set_aside),
-            withheld,
+            set_aside_by: by_device(&concerns.aside),
+            damaged_files: concerns.damaged_files,
+            aside: concerns.set_aside(labels),
+            withheld: by_device(&concerns.withheld),
         }))
+    }
+
+    /// Whether something is missing here that others have.
+    fn lacks_something(&self) -> bool {
+        self.damaged_files > 0 || self.withheld.iter().flatten().any(|withheld| withheld.chunks > 0)
     }
 
     fn text(&self) -> String {
@@ -334,7 +366,7 @@ impl Workspace {
             }
         };
         notable(self.waiting_for_a_key, "can't be read until another device gives the key: `aimon sync` on both");
-        notable(self.set_aside, "of revoked devices set aside: `aimon device vouch` lets them count");
+        notable(self.set_aside, "of revoked devices set aside: what wants attention is below");
         let withheld = self.withheld.iter().flatten().map(|withheld| withheld.chunks).sum();
         notable(withheld, "withheld: what wants attention is below");
         if self.locked {

@@ -26,7 +26,7 @@ async fn a_relay_that_says_nothing_is_not_waited_for() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let replica = replica(&home, &format!("http://{}", silent.local_addr().unwrap())).await;
     let begun = Instant::now();
-    let error = even(&replica, Duration::from_millis(200)).await.unwrap_err();
+    let error = even(&replica, Goal::Even, Duration::from_millis(200)).await.unwrap_err();
     assert_eq!((error.code(), error.exit()), ("relay-unreachable", crate::error::exit::NOT_IN_STEP));
     assert!(error.to_string().contains("it says nothing for"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(20));

@@ -44,6 +44,14 @@ impl Folder {
         self.post(invitation, "request", post)
     }
 
+    /// That the joiner goes no further, in its post's place.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn decline(&self, invitation: &[u8; 16], post: &[u8]) -> Result<(), Error> {
+        self.post(invitation, "request", post)
+    }
+
     /// The joiner's post, once it has arrived. It may be arriving: one that can't be read is worth another look.
     ///
     /// # Errors

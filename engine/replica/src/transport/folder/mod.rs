@@ -71,17 +71,45 @@ impl Folder {
     /// The folder is not there, can't be written, or a newer version has laid it out.
     pub fn begin(path: &Path) -> Result<Self, Error> {
         let folder = Self { files: Files::open(path)? };
-        if !folder.is_laid_out()? {
-            folder.files.put(Path::new(""), MARKER, LAYOUT.as_bytes())?;
-            folder.files.sync(Path::new(""))?;
+        match folder.is_laid_out() {
+            Ok(true) => {}
+            Ok(false) | Err(Error::DamagedFolder(_)) => folder.lay_out()?,
+            Err(e) => return Err(e),
         }
         Ok(folder)
+    }
+
+    /// Opens it for a member of a workspace that lies there: it knows how the folder is laid out, and writes a marker anew that is damaged,
+    /// or empty.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn of_member(path: &Path, workspace: &WorkspaceId) -> Result<FolderLog, Error> {
+        let folder = Self { files: Files::open(path)? };
+        let is_there = folder.is_laid_out();
+        let is_empty = || folder.files.read(Path::new(MARKER), 1).map(|text| text.is_some());
+        let is_broken = match &is_there {
+            Ok(true) => false,
+            Ok(false) => is_empty()?,
+            Err(e) => matches!(e, Error::DamagedFolder(_)),
+        };
+        let log = FolderLog { folder, workspace: workspace.to_string() };
+        if is_broken && !log.list()?.statements.is_empty() {
+            log.folder.lay_out()?;
+            return Ok(log);
+        }
+        if is_there? { Ok(log) } else { Err(Error::NotAFolder(path.to_owned())) }
+    }
+
+    fn lay_out(&self) -> Result<(), Error> {
+        self.files.put(Path::new(""), MARKER, LAYOUT.as_bytes())?;
+        self.files.sync(Path::new(""))
     }
 
     /// Opens a folder that is used as a relay.
     ///
     /// # Errors
-    /// The folder is not there, is not used as a relay, or a newer version has laid it out.
+    /// The folder is not there, is not used as a relay, its marker is damaged, or a newer version has laid it out.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Self { files: Files::open(path)? };
         if folder.is_laid_out()? { Ok(folder) } else { Err(Error::NotAFolder(path.to_owned())) }
@@ -92,8 +120,13 @@ impl Folder {
         match self.files.read(Path::new(MARKER), 64)? {
             Some(text) if text.trim_ascii() == LAYOUT.as_bytes() => Ok(true),
             // An empty one is just arriving.
-            Some(text) if !text.is_empty() => Err(Error::NewerFolder(self.files.path().to_owned())),
-            _ => Ok(false),
+            Some(text) if text.is_empty() => Ok(false),
+            // Another layout has another number, whatever comes behind it.
+            Some(text) if text.trim_ascii_start().first().is_some_and(u8::is_ascii_digit) => {
+                Err(Error::NewerFolder(self.files.path().to_owned()))
+            }
+            Some(_) => Err(Error::DamagedFolder(self.files.path().to_owned())),
+            None => Ok(false),
         }
     }
 

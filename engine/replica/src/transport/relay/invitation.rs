@@ -64,6 +64,15 @@ impl Http {
         self.call(self.post(&path(invitation), post), call::PROMPT, MOST_POST).await.map(drop)
     }
 
+    /// That the joiner goes no further, in its post's place. A relay of an earlier version knows no such call.
+    ///
+    /// # Errors
+    /// `unknown-invitation` as long as there is no answer, `invitation-expired`.
+    pub async fn decline(&self, invitation: &[u8; 16], post: Vec<u8>) -> Result<(), Error> {
+        let request = self.post(&format!("{}/decline", path(invitation)), post);
+        self.call(request, call::PROMPT, MOST_POST).await.map(drop)
+    }
+
     /// The inviter's answer, if it comes within `wait` (at most 25 s).
     ///
     /// # Errors

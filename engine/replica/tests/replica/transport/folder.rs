@@ -158,10 +158,18 @@ fn a_disk_that_is_away_is_not_made_up() {
     assert_eq!(code(Folder::open(place.path())), "not-a-shared-folder", "it is just arriving");
     Folder::begin(place.path()).unwrap();
     assert_eq!(fs::read_to_string(place.path().join("aimon.folder")).unwrap(), "1");
-    for (layout, expected) in [("1\n", "fine"), ("2", "shared-folder-newer"), ("1 2", "shared-folder-newer")] {
+    for (layout, expected) in
+        [("1\n", "fine"), ("2", "shared-folder-newer"), ("1 2", "shared-folder-newer"), ("1\n", "fine")]
+    {
         fs::write(place.path().join("aimon.folder"), layout).unwrap();
         assert_eq!(code(Folder::open(place.path())), expected);
         assert_eq!(code(Folder::begin(place.path())), expected);
+    }
+    for damaged in ["q", "\0", "not this"] {
+        fs::write(place.path().join("aimon.folder"), damaged).unwrap();
+        assert_eq!(code(Folder::open(place.path())), "shared-folder-damaged", "{damaged}");
+        Folder::begin(place.path()).unwrap();
+        assert_eq!(code(Folder::open(place.path())), "fine");
     }
     let Address::Folder(path) = Address::parse(&Address::folder(place.path()).unwrap().to_string()).unwrap() else {
         panic!()
