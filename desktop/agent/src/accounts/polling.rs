@@ -25,16 +25,10 @@ use crate::secrets::{Secrets, Surroundings};
 use crate::{dates, output, workspace};
 
 /// What comes within this time after something has come is recorded with it.
-const TOGETHER: Duration = Duration::from_millis(250);
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// How many days back what is asked for again may reach.
 const RECENT: i32 = 4;
-
-/// The most questions about the past that are on their way at once: the present goes before.
-const BACKFILLS: usize = 4;
-
-/// Pages of the past that an account is asked for don't follow each other faster than this.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// What came of one question.
 struct Came {
@@ -245,18 +239,20 @@ impl Polling {
     /// Sends off what is due.
     fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
         let now = dates::now();
-        let mut past = if self.backfills { BACKFILLS.saturating_sub(asked.len()) } else { 0 };
-        for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
-            let Some(ask) = unit.next(now, first, self.share, past > 0) else { continue };
-            past = past.saturating_sub(usize::from(ask.is_backfill));
-            unit.is_busy = true;
-            let (line, metric) = (Arc::clone(&unit.line), *unit.metric());
-            asked.spawn(async move {
-                if ask.is_backfill {
-                    tokio::time::sleep(BREATH).await;
+        // An account is asked one question after the other: providers count them, and ask for pauses.
+        let mut busy: BTreeSet<AccountId> =
+            self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.line.account.clone()).collect();
+        for about_the_past in [false, true] {
+            for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
+                if busy.contains(&unit.line.account) {
+                    continue;
                 }
-                Came { unit: n, ask, done: line.ask(&metric, &ask, now).await }
-            });
+                let Some(ask) = unit.next(now, first, self.share, about_the_past && self.backfills) else { continue };
+                busy.insert(unit.line.account.clone());
+                unit.is_busy = true;
+                let (line, metric) = (Arc::clone(&unit.line), *unit.metric());
+                asked.spawn(async move { Came { unit: n, ask, done: line.ask(&metric, &ask, now).await } });
+            }
         }
     }
 
@@ -272,6 +268,7 @@ impl Polling {
             self.units.iter_mut().filter(|unit| unit.is_behind()).for_each(|unit| unit.catch_up(&recent));
         }
         let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
+        let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();
         for came in all {
             let Some(unit) = self.units.get_mut(came.unit) else { continue };
             unit.is_busy = false;
@@ -285,6 +282,9 @@ impl Polling {
                 Err(failure) => {
                     tracing::debug!(%account, metric, %failure, "a provider was asked in vain");
                     unit.failed(&failure, now);
+                    if let (Failure::RateLimited { .. }, Some(until)) = (&failure, unit.track().rests_until()) {
+                        pauses.push((account.clone(), until));
+                    }
                     let next = unit.track().due_at(now, self.share);
                     let before = self.state.get(account.name(), metric).cloned();
                     let trouble = Trouble::of(&failure, before.as_ref(), now, next);
@@ -292,6 +292,10 @@ impl Polling {
                     outcome.failed.entry(account).or_default().insert(metric.to_owned(), failure);
                 }
             }
+        }
+        for (account, until) in pauses {
+            let units = self.units.iter_mut().filter(|unit| unit.line.account == account);
+            units.for_each(|unit| unit.rest(until));
         }
         let days: BTreeSet<UtcDay> = events.iter().filter_map(Event::day).collect();
         if !events.is_empty() {

@@ -109,6 +109,11 @@ impl Unit {
         self.track.failed(now, failure.retry_after_s());
     }
 
+    /// Rests until then at least.
+    pub fn rest(&mut self, until: UtcMillis) {
+        self.track.rest(until);
+    }
+
     /// Asks at once.
     pub fn hurry(&mut self) {
         self.track.hurry();

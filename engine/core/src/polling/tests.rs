@@ -229,11 +229,11 @@ fn failures_are_followed_by_longer_pauses() {
     let now = at(0);
     assert!(track.due_at(now, 0) < now, "never asked");
     let mut pauses = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..11 {
         track.failed(now, None);
-        pauses.push((track.due_at(now, 0).0 - now.0) / MINUTE);
+        pauses.push((track.due_at(now, 0).0 - now.0) / 1000);
     }
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800]);
     track.failed(now, Some(7200));
     assert_eq!((track.due_at(now, 0).0 - now.0) / MINUTE, 120, "as long as the provider asks for");
     track.failed(now, Some(u64::MAX));

@@ -10,7 +10,8 @@ use super::metric::{Kind, Metric, Width};
 /// How much longer than a metric settles its sliding window is, in milliseconds: a poll that is missed now and then leaves no hole.
 const SLACK_MS: i64 = 10 * 60 * 1000;
 
-/// The longest pause after failures, and after what a provider asks for, in milliseconds.
+/// The first pause after a failure, the longest one, and the longest that a provider may ask for, in milliseconds.
+const FIRST_PAUSE_MS: i64 = 5 * 1000;
 const LONGEST_PAUSE_MS: i64 = 30 * 60 * 1000;
 const LONGEST_WAIT_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -120,11 +121,20 @@ impl Track {
     /// It has failed: the next try waits, longer each time, and at least as long as the provider asks for.
     pub fn failed(&mut self, now: UtcMillis, retry_after_s: Option<u64>) {
         self.failures = self.failures.saturating_add(1);
-        let every = i64::from(self.metric.every_s) * 1000;
-        let pause = every.saturating_mul(1 << (self.failures - 1).min(10)).min(LONGEST_PAUSE_MS.max(every));
+        let pause = FIRST_PAUSE_MS.saturating_mul(1 << (self.failures - 1).min(20)).min(LONGEST_PAUSE_MS);
         let asked = retry_after_s.map_or(0, |s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000));
         let pause = pause.max(asked.min(LONGEST_WAIT_MS));
         self.rests_until = Some(UtcMillis(now.0.saturating_add(pause)));
+    }
+
+    /// Rests until then at least: the provider has asked this account for a pause.
+    pub fn rest(&mut self, until: UtcMillis) {
+        self.rests_until = self.rests_until.max(Some(until));
+    }
+
+    /// Until when it rests, if it does.
+    pub fn rests_until(&self) -> Option<UtcMillis> {
+        self.rests_until
     }
 
     /// Forgets that it has failed: a person asks, or the key is another one. What a provider asked for to wait stays a pause.

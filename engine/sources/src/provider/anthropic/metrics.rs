@@ -23,8 +23,8 @@ pub(super) const ALL: &[Metric] = &[
         every_s: 1800,
         kind: Kind::Buckets {
             // On pages of 31: a question is counted once, however many pages it has.
-            fine: Width { seconds: 86_400, most: 180 },
-            coarse: Width { seconds: 86_400, most: 180 },
+            fine: Width { seconds: 86_400, most: 190 },
+            coarse: Width { seconds: 86_400, most: 190 },
             keeps_days: 180,
             is_late: false,
         },

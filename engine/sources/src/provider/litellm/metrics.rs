@@ -5,7 +5,7 @@ use aimon_core::time::UtcMillis;
 
 use super::super::Request;
 
-const DAYS: Width = Width { seconds: 86_400, most: 180 };
+const DAYS: Width = Width { seconds: 86_400, most: 190 };
 
 pub(super) const ALL: &[Metric] = &[Metric {
     name: "activity",

@@ -5,8 +5,8 @@ use aimon_core::polling::{Ask, Kind, Metric, Width};
 use super::super::Request;
 
 const DAYS: Kind = Kind::Buckets {
-    fine: Width { seconds: 86_400, most: 180 },
-    coarse: Width { seconds: 86_400, most: 180 },
+    fine: Width { seconds: 86_400, most: 190 },
+    coarse: Width { seconds: 86_400, most: 190 },
     keeps_days: 180,
     is_late: false,
 };
