@@ -146,8 +146,11 @@ impl World {
     pub fn billed(&self) -> i128 {
         let now = self.clock.now();
         let to = if self.provider == Provider::OpenRouter { now / DAY * DAY } else { i64::MAX };
-        // What is paid with one's own key is billed elsewhere.
-        self.server.truth().only(|call| !call.byok).costs(now, 0, to, &[]).values().sum()
+        // What is paid with one's own key, or for priority at Anthropic, is billed elsewhere.
+        let is_here = |call: &aimon_providers::Call| {
+            !call.byok && (self.provider != Provider::Anthropic || call.tier != "priority")
+        };
+        self.server.truth().only(is_here).costs(now, 0, to, &[]).values().sum()
     }
 }
 
