@@ -3,6 +3,7 @@
 
 mod answers;
 mod identity;
+mod metered;
 mod readings;
 mod report;
 
