@@ -2,7 +2,7 @@
 //!
 //! * [`keys`]: keys, in the same store as the device's own.
 //! * [`http`]: the client.
-//! * [`unit`]: one metric of one account: when it is due, and what its answers come to.
+//! * [`mod@unit`]: one metric of one account: when it is due, and what its answers come to.
 //! * [`polling`]: all of them side by side.
 //! * [`state`]: what became of the last tries, for whoever looks.
 
