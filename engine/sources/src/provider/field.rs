@@ -81,6 +81,15 @@ fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
+/// What asks for the next page, where a reply says whether there is more, and what.
+pub fn next(has_more: bool, next_page: Option<String>) -> Result<Option<String>, Unreadable> {
+    match (has_more, next_page) {
+        (false, _) => Ok(None),
+        (true, None) => Err(shape("next_page", "missing, though there is more")),
+        (true, next) => Ok(next),
+    }
+}
+
 /// What is wrong with a field.
 pub fn shape(field: &str, what: &str) -> Unreadable {
     Unreadable::Shape(format!("`{field}`: {what}"))

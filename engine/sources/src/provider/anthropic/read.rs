@@ -9,7 +9,7 @@ use aimon_core::time::UtcMillis;
 use serde::Deserialize;
 
 use super::super::failure::Unreadable;
-use super::super::field::{Fields, cost_measure, shape};
+use super::super::field::{Fields, cost_measure, next, shape};
 use super::super::{Identity, Page};
 use super::metrics::field;
 
@@ -51,11 +51,7 @@ pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unre
             rows.push((bucket, row(metric, fields)?));
         }
     }
-    match (reply.has_more, reply.next_page) {
-        (false, _) => Ok(Page { rows, next: None }),
-        (true, Some(next)) => Ok(Page { rows, next: Some(next) }),
-        (true, None) => Err(shape("next_page", "missing, though there is more")),
-    }
+    Ok(Page { rows, next: next(reply.has_more, reply.next_page)? })
 }
 
 fn row(metric: &Metric, fields: &Fields<'_>) -> Result<Row, Unreadable> {
