@@ -24,7 +24,6 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, words};
 use crate::render::json::pretty;
-use crate::render::number::count;
 use crate::render::text::{visible, visible_lines};
 use crate::secrets::{Secrets, Surroundings};
 use crate::{dates, output, workspace};
@@ -125,11 +124,10 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
     let tell = |polling: &Polling, now: UtcMillis| {
         let first = now.day().plus(-3650);
         let (done, of) = polling.progress(now, first, id);
-        let days = |ms: i64| ms / 86_400_000;
         // A line now and then: this is no terminal, perhaps.
         if of > 0 && now.0 - last.load(Ordering::Relaxed) > 3_000 {
             last.store(now.0, Ordering::Relaxed);
-            output::note(&format!("{} of {} so far", days(done), count(days(of).unsigned_abs(), "day")));
+            output::note(&format!("{} % of the past is fetched", done.saturating_mul(100) / of));
         }
     };
     let mut all = Outcome::default();
