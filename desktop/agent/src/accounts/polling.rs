@@ -82,7 +82,8 @@ impl Outcome {
 pub struct Polling {
     units: Vec<Unit>,
     state: State,
-    clients: Clients,
+    /// Made once there is somebody to ask: to read the system's certificates takes a while.
+    clients: Option<Clients>,
     /// By what it was made: made anew when that changes.
     of: Vec<Account>,
     share: u16,
@@ -92,21 +93,24 @@ pub struct Polling {
     backfills: bool,
 }
 
+impl Default for Polling {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Polling {
     /// Nobody yet.
-    ///
-    /// # Errors
-    /// The file of certificates can't be used.
-    pub fn new() -> Result<Self> {
-        Ok(Self {
+    pub fn new() -> Self {
+        Self {
             units: Vec::new(),
             state: State::default(),
-            clients: Clients::new()?,
+            clients: None,
             of: Vec::new(),
             share: 0,
             heard: None,
             backfills: true,
-        })
+        }
     }
 
     /// Learns whom to ask, and what the history says already. Keys that can't be had are said to be missing.
@@ -137,8 +141,13 @@ impl Polling {
             return Ok(units);
         }
         let secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
+        let clients = match self.clients.take() {
+            Some(clients) => clients,
+            None => Clients::new()?,
+        };
+        let clients = self.clients.insert(clients).clone();
         for account in accounts {
-            match self.line(account, &secrets) {
+            match line(account, &secrets, &clients) {
                 Ok(line) => {
                     let line = Arc::new(line);
                     units.extend(line.provider.metrics().iter().map(|metric| Unit::new(Arc::clone(&line), *metric)));
@@ -153,14 +162,6 @@ impl Polling {
             }
         }
         Ok(units)
-    }
-
-    fn line(&self, account: &Account, secrets: &Secrets) -> Result<Line> {
-        let provider = provider_of(&account.id)?;
-        let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
-        let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
-        let client = self.clients.to(&base).clone();
-        Ok(Line { account: account.id.clone(), provider, base, key, client })
     }
 
     /// Hears what has changed in the history: at first all days, then those that can still change.
@@ -367,8 +368,9 @@ impl Polling {
 pub async fn stay(agent: Arc<Agent>) {
     let mut failing: Option<String> = None;
     let mut changes = agent.changes();
+    let mut polling = Polling::new();
     loop {
-        let rest = match turn(&agent).await {
+        let rest = match turn(&agent, &mut polling).await {
             Ok(rest) => {
                 failing = None;
                 rest
@@ -381,12 +383,10 @@ pub async fn stay(agent: Arc<Agent>) {
                 REST
             }
         };
-        let pause = tokio::time::sleep(rest);
-        tokio::pin!(pause);
-        // An account that is added is asked for at once.
+        // An account that is added is asked for soon.
         tokio::select! {
-            () = &mut pause => {}
-            _ = changes.changed(), if rest == REST => tokio::time::sleep(Duration::from_secs(1)).await,
+            () = tokio::time::sleep(rest) => {}
+            _ = changes.changed(), if failing.is_none() => tokio::time::sleep(NOTICED).await,
         }
     }
 }
@@ -394,9 +394,11 @@ pub async fn stay(agent: Arc<Agent>) {
 /// Where there is nobody to ask, and nothing happens.
 const REST: Duration = Duration::from_secs(60);
 
-/// One round, and how long nothing is due then.
-async fn turn(agent: &Agent) -> Result<Duration> {
-    let mut polling = Polling::new()?;
+/// After how long an account is noticed that was added.
+const NOTICED: Duration = Duration::from_secs(5);
+
+/// Asks as long as there is somebody to ask, and says how long nothing is to be done then.
+async fn turn(agent: &Agent, polling: &mut Polling) -> Result<Duration> {
     polling.load(agent.replica(), agent.place()).await?;
     if polling.is_idle() || agent.place().is_demo() {
         return Ok(REST);
@@ -417,6 +419,15 @@ async fn turn(agent: &Agent) -> Result<Duration> {
 fn until(now: UtcMillis, then: UtcMillis) -> Duration {
     let most = i64::try_from(REST.as_millis()).unwrap_or(i64::MAX);
     Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
+}
+
+/// How an account is asked.
+fn line(account: &Account, secrets: &Secrets, clients: &Clients) -> Result<Line> {
+    let provider = provider_of(&account.id)?;
+    let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
+    let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
+    let client = clients.to(&base).clone();
+    Ok(Line { account: account.id.clone(), provider, base, key, client })
 }
 
 /// Under which name it stands that a key is not here.

@@ -117,7 +117,7 @@ async fn add(args: &AddArgs) -> Result<()> {
 
 /// Asks for an account until nothing is due any more; waits where the provider asks for a pause.
 async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill: bool) -> Result<Outcome> {
-    let mut polling = Polling::new()?;
+    let mut polling = Polling::new();
     polling.load(replica, place).await?;
     polling.backfills(backfill);
     let last = AtomicI64::new(0);
@@ -148,7 +148,7 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
 }
 
 async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: &Outcome) -> Result<()> {
-    let mut polling = Polling::new()?;
+    let mut polling = Polling::new();
     polling.load(replica, place).await?;
     let (now, first) = (dates::now(), replica.lock().await.first_day());
     let mut text = match polling.begins(now, first, id) {

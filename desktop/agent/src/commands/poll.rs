@@ -40,7 +40,7 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     let only = args.account.as_deref().map(|text| find(&accounts, text)).transpose()?.map(|account| account.id.clone());
     let replica = Mutex::new(replica);
     let how = if args.force { How::Force } else { How::Due };
-    let mut polling = Polling::new()?;
+    let mut polling = Polling::new();
     polling.load(&replica, &place).await?;
     let outcome = polling.round(&replica, &place, how, only.as_ref(), &|_, _| {}).await?;
     replica.into_inner().settle().await;
