@@ -1,6 +1,9 @@
 //! One account on several devices, and what the logs say beside it: counted once.
 
-use aimon_providers::{Axis, Provider};
+use std::time::{Duration, Instant};
+
+use aimon_providers::{Axis, Fault, Provider};
+use aimon_tests::up::Up;
 use aimon_tests::{Relay, pair};
 
 use crate::rig::{World, device, report};
@@ -31,4 +34,21 @@ fn two_devices_with_keys_of_one_organization_count_it_once() {
     let before = world.server.requests().len();
     assert_eq!(other.run(&["poll"]).out, "Nothing is due.\n");
     assert_eq!(world.server.requests().len(), before);
+}
+
+/// `aimon up` goes on by itself with what `add` has left.
+#[test]
+fn a_running_agent_fetches_the_past_by_itself() {
+    let (world, device) = (World::new(Provider::LiteLlm, 4), device());
+    world.server.fault_always("/user/daily/activity", Fault::Status(503));
+    let said = world.add(&device, 1, &["--no-backfill"]);
+    assert!(said.err.contains("error[provider-down]"), "{said:?}");
+    world.server.mend();
+    let up = Up::start(&device.rig);
+    let end = Instant::now() + Duration::from_secs(60);
+    while report(&device, "model", "UTC") != world.truth(Axis::Model) {
+        assert!(Instant::now() < end, "not within a minute");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    up.kill();
 }
