@@ -51,6 +51,14 @@ fn ten_thousand_worlds_hold() {
     }
 }
 
+/// Worlds beyond those ten thousand that have broken once: each says where in the code why that can't be any more.
+#[test]
+fn worlds_that_broke_once_hold() {
+    for seed in [10_155, 10_710, 24_450, 28_461, 34_300, 38_444, 40_265, 43_453, 97_873] {
+        assert_eq!(run(&Plan::of(seed), &Faults::default()), Ok(()), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_seed_is_a_world() {
     for seed in 0..50 {

@@ -7,6 +7,8 @@ use crate::rig::{World, billed, device, report};
 /// Adds an account, and compares all that is shown.
 fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
     let (world, device) = (World::new(provider, 7), device());
+    // Every answer on several pages.
+    world.server.habits(|habits| habits.page_at_most = Some(50));
     let said = world.add(&device, 1, &[]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(world.server.violations().is_empty(), "{:?}", world.server.violations().first());

@@ -4,6 +4,7 @@
 //! * [`http`]: the client.
 //! * [`mod@unit`]: one metric of one account: when it is due, and what its answers come to.
 //! * [`polling`]: all of them side by side.
+//! * [`stay`]: going on with it beside everything else, as `aimon up` does.
 //! * [`state`]: what became of the last tries, for whoever looks.
 
 mod error;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod keys;
 pub mod polling;
 pub mod state;
+pub mod stay;
 pub mod unit;
 
 use aimon_core::accounts::{Account, AccountId, Accounts};

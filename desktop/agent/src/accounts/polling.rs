@@ -16,13 +16,15 @@ use tokio::task::JoinSet;
 
 use super::http::Clients;
 use super::state::{State, Trouble};
-use super::unit::{Line, Unit};
+use super::unit::{Endpoint, Unit};
 use super::{AccountError, keys, provider_of};
-use crate::agent::state::Agent;
 use crate::error::Result;
 use crate::place::Place;
 use crate::secrets::{Secrets, Surroundings};
-use crate::{dates, output, workspace};
+use crate::{dates, workspace};
+
+/// The longest pause before it is looked again whether something is due.
+pub(super) const REST: Duration = Duration::from_secs(60);
 
 /// What comes within this time after something has come is recorded with it.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -127,7 +129,7 @@ impl Polling {
             self.state = State::read(&mut replica).await?;
             // The end of a device's id is drawn at random.
             self.share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
-            self.units = self.lines(&mine, place, now)?;
+            self.units = self.units_of(&mine, place, now)?;
             self.of = mine;
             self.heard = None;
             self.state.write(&mut replica).await?;
@@ -135,7 +137,7 @@ impl Polling {
         self.hear(&mut replica, now).await
     }
 
-    fn lines(&mut self, accounts: &[Account], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
+    fn units_of(&mut self, accounts: &[Account], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
         let mut units = Vec::new();
         if accounts.is_empty() {
             return Ok(units);
@@ -147,10 +149,12 @@ impl Polling {
         };
         let clients = self.clients.insert(clients).clone();
         for account in accounts {
-            match line(account, &secrets, &clients) {
-                Ok(line) => {
-                    let line = Arc::new(line);
-                    units.extend(line.provider.metrics().iter().map(|metric| Unit::new(Arc::clone(&line), *metric)));
+            match endpoint(account, &secrets, &clients) {
+                Ok(endpoint) => {
+                    let endpoint = Arc::new(endpoint);
+                    units.extend(
+                        endpoint.provider.metrics().iter().map(|metric| Unit::new(Arc::clone(&endpoint), *metric)),
+                    );
                     self.state.set(account.id.name(), KEY, None);
                 }
                 Err(e) => {
@@ -209,7 +213,7 @@ impl Polling {
         tell: &(dyn Fn(&Self, UtcMillis) + Sync),
     ) -> Result<Outcome> {
         let mut outcome = Outcome { accounts: self.of.len() as u64, ..Outcome::default() };
-        let is_meant = |unit: &Unit| only.is_none_or(|only| unit.line.account == *only);
+        let is_meant = |unit: &Unit| only.is_none_or(|only| unit.endpoint.account == *only);
         if how == How::Force {
             self.units.iter_mut().filter(|unit| is_meant(unit)).for_each(Unit::hurry);
         }
@@ -242,17 +246,17 @@ impl Polling {
         let now = dates::now();
         // An account is asked one question after the other: providers count them, and ask for pauses.
         let mut busy: BTreeSet<AccountId> =
-            self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.line.account.clone()).collect();
+            self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.endpoint.account.clone()).collect();
         for about_the_past in [false, true] {
             for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
-                if busy.contains(&unit.line.account) {
+                if busy.contains(&unit.endpoint.account) {
                     continue;
                 }
                 let Some(ask) = unit.next(now, first, self.share, about_the_past && self.backfills) else { continue };
-                busy.insert(unit.line.account.clone());
+                busy.insert(unit.endpoint.account.clone());
                 unit.is_busy = true;
-                let (line, metric) = (Arc::clone(&unit.line), *unit.metric());
-                asked.spawn(async move { Came { unit: n, ask, done: line.ask(&metric, &ask, now).await } });
+                let (endpoint, metric) = (Arc::clone(&unit.endpoint), *unit.metric());
+                asked.spawn(async move { Came { unit: n, ask, done: endpoint.ask(&metric, &ask, now).await } });
             }
         }
     }
@@ -273,7 +277,7 @@ impl Polling {
         for came in all {
             let Some(unit) = self.units.get_mut(came.unit) else { continue };
             unit.is_busy = false;
-            let (account, metric) = (unit.line.account.clone(), unit.metric().name);
+            let (account, metric) = (unit.endpoint.account.clone(), unit.metric().name);
             match came.done {
                 Ok(answered) => {
                     events.extend(unit.answered(&came.ask, answered, now));
@@ -295,7 +299,7 @@ impl Polling {
             }
         }
         for (account, until) in pauses {
-            let units = self.units.iter_mut().filter(|unit| unit.line.account == account);
+            let units = self.units.iter_mut().filter(|unit| unit.endpoint.account == account);
             units.for_each(|unit| unit.rest(until));
         }
         let days: BTreeSet<UtcDay> = events.iter().filter_map(Event::day).collect();
@@ -333,7 +337,7 @@ impl Polling {
 
     /// Since when an account's history has no hole, as far as its metrics have a past.
     pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
-        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         units.filter_map(|unit| unit.track().begins(now, first)).max()
     }
 
@@ -345,14 +349,14 @@ impl Polling {
 
     /// How much of the past has been heard of, and how much there is, in milliseconds.
     pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
-        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let all = units.map(|unit| unit.track().progress(now, first));
         all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
     }
 
     /// When a metric of an account rests until, if it does: whoever waits for the past waits so long.
     pub fn rests_until(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
-        let units = self.units.iter().filter(|unit| unit.line.account == *account);
+        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
         waiting.map(|unit| unit.track().due_at(now, self.share)).min()
     }
@@ -363,71 +367,19 @@ impl Polling {
     }
 }
 
-/// Asks for as long as it is let, and records what comes: what `aimon up` does beside everything else. What fails here is said once,
-/// and tried again.
-pub async fn stay(agent: Arc<Agent>) {
-    let mut failing: Option<String> = None;
-    let mut changes = agent.changes();
-    let mut polling = Polling::new();
-    loop {
-        let rest = match turn(&agent, &mut polling).await {
-            Ok(rest) => {
-                failing = None;
-                rest
-            }
-            Err(e) => {
-                if failing.as_deref() != Some(e.code()) {
-                    output::error(&e);
-                }
-                failing = Some(e.code().to_owned());
-                REST
-            }
-        };
-        // An account that is added is asked for soon.
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            _ = changes.changed(), if failing.is_none() => tokio::time::sleep(NOTICED).await,
-        }
-    }
-}
-
-/// Where there is nobody to ask, and nothing happens.
-const REST: Duration = Duration::from_secs(60);
-
-/// After how long an account is noticed that was added.
-const NOTICED: Duration = Duration::from_secs(5);
-
-/// Asks as long as there is somebody to ask, and says how long nothing is to be done then.
-async fn turn(agent: &Agent, polling: &mut Polling) -> Result<Duration> {
-    polling.load(agent.replica(), agent.place()).await?;
-    if polling.is_idle() || agent.place().is_demo() {
-        return Ok(REST);
-    }
-    loop {
-        let (now, first) = (dates::now(), agent.replica().lock().await.first_day());
-        let due = polling.due_at(now, first).unwrap_or(now);
-        tokio::time::sleep(until(now, due)).await;
-        polling.load(agent.replica(), agent.place()).await?;
-        if polling.is_idle() {
-            return Ok(REST);
-        }
-        polling.round(agent.replica(), agent.place(), How::Stay, None, &|_, _| {}).await?;
-    }
-}
-
 /// How long it is until then, but no longer than a minute: clocks jump.
-fn until(now: UtcMillis, then: UtcMillis) -> Duration {
+pub(super) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
     let most = i64::try_from(REST.as_millis()).unwrap_or(i64::MAX);
     Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
 }
 
 /// How an account is asked.
-fn line(account: &Account, secrets: &Secrets, clients: &Clients) -> Result<Line> {
+fn endpoint(account: &Account, secrets: &Secrets, clients: &Clients) -> Result<Endpoint> {
     let provider = provider_of(&account.id)?;
     let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
     let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
     let client = clients.to(&base).clone();
-    Ok(Line { account: account.id.clone(), provider, base, key, client })
+    Ok(Endpoint { account: account.id.clone(), provider, base, key, client })
 }
 
 /// Under which name it stands that a key is not here.

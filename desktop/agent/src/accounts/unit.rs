@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 /// How an account is asked.
 #[derive(Clone)]
-pub struct Line {
+pub struct Endpoint {
     /// The account.
     pub account: AccountId,
     /// Its provider.
@@ -32,7 +32,7 @@ pub struct Line {
 /// A metric of an account.
 pub struct Unit {
     /// How it is asked.
-    pub line: Arc<Line>,
+    pub endpoint: Arc<Endpoint>,
     track: Track,
     window: Window,
     /// Whether others may have recorded something that the window does not know.
@@ -43,8 +43,8 @@ pub struct Unit {
 
 impl Unit {
     /// Nothing is known yet.
-    pub fn new(line: Arc<Line>, metric: Metric) -> Self {
-        Self { line, track: Track::new(metric), window: Window::default(), is_behind: true, is_busy: false }
+    pub fn new(endpoint: Arc<Endpoint>, metric: Metric) -> Self {
+        Self { endpoint, track: Track::new(metric), window: Window::default(), is_behind: true, is_busy: false }
     }
 
     /// What it asks for.
@@ -60,7 +60,7 @@ impl Unit {
     /// What the history says of days, in the place of what was known of them.
     pub fn hear(&mut self, days: RangeInclusive<UtcDay>, readings: &[DayReadings], gauges: &[Standing]) {
         let before = self.track.newest();
-        let (account, metric) = (self.line.account.name(), self.metric().name);
+        let (account, metric) = (self.endpoint.account.name(), self.metric().name);
         let heard: Vec<&Heard> = readings
             .iter()
             .filter(|day| days.contains(&day.day))
@@ -81,7 +81,7 @@ impl Unit {
 
     /// What the history holds of recent days.
     pub fn catch_up(&mut self, standing: &[Standing]) {
-        let (account, metric) = (self.line.account.name().clone(), self.metric().name);
+        let (account, metric) = (self.endpoint.account.name().clone(), self.metric().name);
         let is_mine = |one: &&Standing| one.answer.key.account == account && one.answer.key.metric.as_str() == metric;
         self.window.hear(standing.iter().filter(is_mine).cloned());
         self.is_behind = false;
@@ -120,7 +120,7 @@ impl Unit {
     }
 }
 
-impl Line {
+impl Endpoint {
     /// Asks.
     ///
     /// # Errors

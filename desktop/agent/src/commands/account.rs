@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint, Path};
-use aimon_core::event::Event;
-use aimon_core::name::Name;
 use aimon_core::settings::Settings;
 use aimon_core::time::UtcMillis;
-use aimon_replica::{Commit, Replica};
+use aimon_replica::Replica;
 use aimon_sources::provider::http::Asked;
 use aimon_sources::provider::{Identity, Provider, poll, provider};
 use secrecy::{ExposeSecret, SecretString};
@@ -71,13 +69,6 @@ fn id_of(provider: &dyn Provider, identity: &Identity, key: &SecretString) -> Re
         .ok_or_else(|| AccountError::UnknownProvider(provider.name().to_owned()).into())
 }
 
-async fn record(replica: &mut Replica, settings: &Settings, entries: Vec<(Name, Option<String>)>) -> Result<()> {
-    let entry = |(path, value): (Name, Option<String>)| Event::Setting(settings.entry(path, value.map(Name::from)));
-    let events = entries.into_iter().map(entry).collect();
-    replica.record(Commit { events, marks: Vec::new(), now: dates::now() }).await?;
-    Ok(())
-}
-
 async fn add(args: &AddArgs) -> Result<()> {
     let place = Place::here()?;
     if place.is_demo() {
@@ -104,7 +95,7 @@ async fn add(args: &AddArgs) -> Result<()> {
     if let Some(url) = &args.base_url {
         entries.push((Path::Url.of(&id), Some(url.trim_end_matches('/').to_owned())));
     }
-    record(&mut replica, &settings, entries).await?;
+    workspace::set(&mut replica, entries).await?;
     let shown = identity.label.map(|label| format!(" ({})", visible(&label))).unwrap_or_default();
     output::note(&match before {
         Some(_) => format!("the workspace knows {id}{shown} already; this device asks for it now, too"),
@@ -187,10 +178,9 @@ async fn rekey(args: &RekeyArgs) -> Result<()> {
     let mut replica = place.borrow().await?;
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     keys::put(&mut secrets, &account.id, &key)?;
-    let settings = workspace::settings(&mut replica).await?;
     let print = KeyPrint::of(provider.name(), key.expose_secret());
     let path = Path::Key(replica.device()).of(&account.id);
-    record(&mut replica, &settings, vec![(path, Some(print.to_string()))]).await?;
+    workspace::set(&mut replica, vec![(path, Some(print.to_string()))]).await?;
     let mut state = State::read(&mut replica).await?;
     state.forget(account.id.name());
     state.write(&mut replica).await?;
@@ -207,7 +197,7 @@ async fn rename(args: &RenameAccountArgs) -> Result<()> {
     if name.is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
         return Err(Error::BadSetting("an account's name is one line of 1 to 200 bytes".to_owned()));
     }
-    record(&mut replica, &settings, vec![(Path::Label.of(&id), Some(name.to_owned()))]).await?;
+    workspace::set(&mut replica, vec![(Path::Label.of(&id), Some(name.to_owned()))]).await?;
     replica.settle().await;
     output::print(&format!("{id} is called {name} now.\n"))
 }
@@ -221,7 +211,7 @@ async fn remove(args: &RemoveArgs) -> Result<()> {
         keys::remove(&mut secrets, &id)?;
     }
     let path = Path::Key(replica.device()).of(&id);
-    record(&mut replica, &settings, vec![(path, None)]).await?;
+    workspace::set(&mut replica, vec![(path, None)]).await?;
     let mut state = State::read(&mut replica).await?;
     state.forget(id.name());
     state.write(&mut replica).await?;

@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use aimon_core::accounts::{Accounts, Coverage, Payer};
-use aimon_core::event::{Event, Setting};
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
-use aimon_replica::Commit;
 use serde::Serialize;
 
 use crate::accounts::{AccountError, find};
 use crate::cli::{CoverArgs, SourceCommand, SourceListArgs};
-use crate::dates::{self, Today};
+use crate::dates::Today;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::place::Place;
@@ -53,18 +51,15 @@ async fn cover(args: &CoverArgs) -> Result<()> {
     };
     let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
     let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
-    let path = Coverage::path(&args.source, from);
-    let mut events: Vec<Event> = Vec::new();
-    if payer.is_none() && args.from.is_none() {
+    let entries: Vec<(Name, Option<String>)> = match &payer {
         // All that was ever said of it.
-        let all = accounts.coverage().all().filter(|(source, ..)| source.as_str() == args.source);
-        let paths = all.map(|(source, from, _)| Coverage::path(source, from));
-        events.extend(paths.map(|path| Event::Setting(settings.entry(path, None))));
-    } else {
-        let value: Option<Name> = payer.as_ref().map(|payer| payer.text().into());
-        events.push(Event::Setting(Setting { ..settings.entry(path, value) }));
-    }
-    replica.record(Commit { events, marks: Vec::new(), now: dates::now() }).await?;
+        None if args.from.is_none() => {
+            let all = accounts.coverage().all().filter(|(source, ..)| source.as_str() == args.source);
+            all.map(|(source, from, _)| (Coverage::path(source, from), None)).collect()
+        }
+        payer => vec![(Coverage::path(&args.source, from), payer.as_ref().map(|payer| payer.text().to_owned()))],
+    };
+    workspace::set(&mut replica, entries).await?;
     replica.settle().await;
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
     output::print(&match payer {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-use crate::accounts::polling;
+use crate::accounts::stay;
 use crate::agent::api::{self, Shared};
 use crate::agent::client::Client;
 use crate::agent::file::{self, AgentFile, Removed, Token};
@@ -55,7 +55,7 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let router = api::router(Shared { agent: Arc::clone(&agent), token, port });
     let _server = Running(tokio::spawn(server::serve(listener, router)));
     let _touch = Running(tokio::spawn(touch::stay(Arc::clone(&agent))));
-    let _polling = Running(tokio::spawn(polling::stay(Arc::clone(&agent))));
+    let _polling = Running(tokio::spawn(stay::stay(Arc::clone(&agent))));
 
     let url = format!("http://127.0.0.1:{port}");
     agent.scan(true).await?;

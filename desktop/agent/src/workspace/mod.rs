@@ -21,7 +21,7 @@ use aimon_core::crypto::Entropy;
 use aimon_core::event::Event;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::settings::{Path, Settings};
+use aimon_core::settings::Settings;
 use aimon_replica::link::LinkError;
 use aimon_replica::{Commit, Replica};
 
@@ -79,9 +79,9 @@ pub async fn settings(replica: &mut Replica) -> Result<Settings> {
 }
 
 /// Sets some of them; `None` takes a value away.
-pub async fn set(replica: &mut Replica, entries: Vec<(Path, Option<String>)>) -> Result<()> {
+pub async fn set<P: Into<Name>>(replica: &mut Replica, entries: Vec<(P, Option<String>)>) -> Result<()> {
     let settings = settings(replica).await?;
-    let entry = |(path, value): (Path, Option<String>)| Event::Setting(settings.entry(path, value.map(Name::from)));
+    let entry = |(path, value): (P, Option<String>)| Event::Setting(settings.entry(path, value.map(Name::from)));
     let events = entries.into_iter().map(entry).collect();
     replica.record(Commit { events, marks: Vec::new(), now: dates::now() }).await?;
     Ok(())

@@ -16,7 +16,7 @@ pub use coverage::{Coverage, Payer};
 
 use crate::ids::DeviceId;
 use crate::name::Name;
-use crate::settings::Settings;
+use crate::settings::{Settings, shown};
 
 const PREFIX: &str = "account/";
 
@@ -126,8 +126,8 @@ impl Accounts {
             let account =
                 all.entry(id.clone()).or_insert_with(|| Account { id, label: None, url: None, keys: BTreeMap::new() });
             match what.split_once('/') {
-                None if what == "label" => account.label = shown(value),
-                None if what == "url" => account.url = shown(value),
+                None if what == "label" => account.label = shown(value).map(str::to_owned),
+                None if what == "url" => account.url = shown(value).map(str::to_owned),
                 Some(("key", device)) => {
                     account.keys.extend(DeviceId::parse(device).zip(KeyPrint::parse(value)));
                 }
@@ -193,12 +193,6 @@ fn split(path: &str) -> Option<(AccountId, &str)> {
     let mut parts = path.strip_prefix(PREFIX)?.splitn(3, '/');
     let (provider, id, what) = (parts.next()?, parts.next()?, parts.next()?);
     Some((AccountId::new(provider, id)?, what))
-}
-
-/// A text as it may be shown: another device wrote it, and a terminal takes orders from control characters.
-fn shown(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl Settings {
 }
 
 /// A name as it may be shown: another device wrote it, and a terminal takes orders from control characters.
-fn shown(name: &str) -> Option<&str> {
+pub(crate) fn shown(name: &str) -> Option<&str> {
     let name = name.trim();
     (!name.is_empty() && !name.chars().any(char::is_control)).then_some(name)
 }

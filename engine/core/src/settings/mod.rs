@@ -17,6 +17,7 @@ mod known;
 use std::collections::BTreeMap;
 
 pub use known::Path;
+pub(crate) use known::shown;
 
 use crate::batch::{Batch, BatchHash};
 use crate::event::Setting;

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use super::heard::Ear;
+use super::heard::HeardSum;
 use super::{Heard, Reading, ReadingKey};
 use crate::batch::{Said, Sheet};
 use crate::event::{Answer, Bucket, Clock, Unchanged};
@@ -138,10 +138,10 @@ pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> (Vec<(Readi
     }
     let mut heard = Vec::with_capacity(picks.len());
     for (series, picks) in picks {
-        let mut ear = Ear::default();
-        fold.add_series(series, &picks, &noted, &mut ear);
+        let mut heard_sum = HeardSum::default();
+        fold.add_series(series, &picks, &noted, &mut heard_sum);
         let name = |number| fold.numbers.names.at(number).clone();
-        heard.extend(ear.heard(name(series.0), name(series.1)));
+        heard.extend(heard_sum.heard(name(series.0), name(series.1)));
     }
     heard.sort_unstable();
     (fold.readings(), heard)
@@ -187,7 +187,7 @@ impl Fold<'_> {
         self.sheets[pick.sheet as usize].answer(pick.at as usize)
     }
 
-    fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted, ear: &mut Ear) {
+    fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted, heard_sum: &mut HeardSum) {
         let Some(first) = picks.first() else { return };
         let settling = (self.settling)(self.numbers.names.at(series.1));
         let notes_about = |pick: &Pick| noted.get(&(series, pick.grain, pick.start));
@@ -199,7 +199,7 @@ impl Fold<'_> {
             }
             let standing: Vec<Standing> = standing(answers, notes).0.into_values().collect();
             for one in spans(&standing, self.settling).iter().flat_map(|span| &span.counts) {
-                self.add_standing(series, one, settling, ear);
+                self.add_standing(series, one, settling, heard_sum);
             }
             return;
         }
@@ -209,22 +209,22 @@ impl Fold<'_> {
             let Some((last, before)) = key.split_last() else { continue };
             let notes = notes_about(last);
             if notes.is_none() && before.last().is_none_or(|other| other.seen != last.seen) {
-                self.add(series, last, settling, &mut trail, ear);
+                self.add(series, last, settling, &mut trail, heard_sum);
                 continue;
             }
             let answers = key.iter().map(|pick| self.answer(pick));
             for one in standing(answers, notes.into_iter().flatten().cloned()).0.into_values() {
-                self.add_standing(series, &one, settling, ear);
+                self.add_standing(series, &one, settling, heard_sum);
             }
         }
     }
 
     /// Adds an answer's rows as they lie in the sheet.
-    fn add(&mut self, series: Series, pick: &Pick, settling: i64, trail: &mut Trail, ear: &mut Ear) {
+    fn add(&mut self, series: Series, pick: &Pick, settling: i64, trail: &mut Trail, heard_sum: &mut HeardSum) {
         let sheet = self.sheets[pick.sheet as usize];
         let bucket = Bucket { start: pick.start, width: pick.grain.0 };
         let is_settled = is_settled(bucket, pick.seen.1, settling);
-        ear.hear(bucket, pick.seen.1, is_settled);
+        heard_sum.hear(bucket, pick.seen.1, is_settled);
         let span = span(bucket);
         if trail.span != Some(span) {
             *trail = Trail { span: Some(span), rows: Vec::new() };
@@ -258,10 +258,10 @@ impl Fold<'_> {
         number
     }
 
-    fn add_standing(&mut self, series: Series, one: &Standing, settling: i64, ear: &mut Ear) {
+    fn add_standing(&mut self, series: Series, one: &Standing, settling: i64, heard_sum: &mut HeardSum) {
         let bucket = one.answer.key.bucket;
         let is_settled = is_settled(bucket, one.seen.1, settling);
-        ear.hear(bucket, one.seen.1, is_settled);
+        heard_sum.hear(bucket, one.seen.1, is_settled);
         let dimensions: Vec<u32> = one.answer.key.dimensions.iter().map(|name| self.numbers.name(name)).collect();
         let dimensions = self.numbers.list(&dimensions);
         for row in &one.answer.rows {

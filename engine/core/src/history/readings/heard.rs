@@ -24,14 +24,14 @@ pub struct Heard {
 
 /// What was heard so far of one series.
 #[derive(Default)]
-pub(super) struct Ear {
+pub(super) struct HeardSum {
     /// The latest bucket's start, and when it was seen.
     newest: Option<(UtcMillis, UtcMillis)>,
     settled: Vec<Span>,
     coarse: Vec<Span>,
 }
 
-impl Ear {
+impl HeardSum {
     /// An answer that counts, last seen then.
     pub(super) fn hear(&mut self, bucket: Bucket, seen: UtcMillis, is_settled: bool) {
         self.newest = self.newest.max(Some((bucket.start, seen)));

@@ -131,10 +131,11 @@ fn figures_are_divided_by_provider_account_key_and_project() {
 
 #[test]
 fn what_is_billed_by_utc_day_stays_with_that_day_and_currencies_are_never_added_up() {
-    let kathmandu = TimeZone::get("Asia/Kathmandu").unwrap();
+    // Where a UTC day begins on the day before.
+    let west = TimeZone::get("America/Los_Angeles").unwrap();
     let day = |n: i64, measures: &[(&str, i128)]| answer("costs", (n * 1440, 1440), 9_000, &[("line", "x")], measures);
     let answers = [day(0, &[("cost_pusd", 5_000)]), day(1, &[("cost_peur", 7), ("cost_pusd", 300)])];
-    let report = cut(&Query::daily(kathmandu), &[], &answers, &Accounts::default());
+    let report = cut(&Query::daily(west), &[], &answers, &Accounts::default());
     let rows: Vec<_> = report.rows.iter().map(|row| (row.period.as_str(), row.figures.billed_usd())).collect();
     assert_eq!(rows, [("2024-10-04", Some(PicoUsd(5_000))), ("2024-10-05", Some(PicoUsd(300)))]);
     assert_eq!(report.total.billed, [("eur".into(), 7), ("usd".into(), 5_300)].into());
