@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aimon_core::event::{ContextClass, Quality, Tier};
-use aimon_core::history::{Copy, CostMode};
+use aimon_core::history::{Copy, CostMode, Metered};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::prices::{Kind, Notes};
@@ -33,6 +33,8 @@ pub struct PartKey {
     pub quality: Quality,
     /// Who paid, where stated.
     pub payer: Option<Name>,
+    /// The account whose own figures stand for these calls, which are in no sum then.
+    pub explains: Option<Name>,
 }
 
 impl PartKey {
@@ -84,8 +86,8 @@ pub fn cost(copy: &Copy, mode: CostMode, prices: &LookUp<'_>) -> Option<PicoUsd>
 }
 
 impl Explained {
-    /// Parts the calls.
-    pub fn of(copies: &[Copy], mode: CostMode, prices: &LookUp<'_>) -> Self {
+    /// Parts the calls; those for which an account's own figures stand are in no sum.
+    pub fn of(copies: &[Copy], mode: CostMode, prices: &LookUp<'_>, metered: &Metered<'_>) -> Self {
         let mut parts: BTreeMap<PartKey, Part> = BTreeMap::new();
         let mut all = Self::default();
         for (index, copy) in copies.iter().enumerate() {
@@ -99,13 +101,18 @@ impl Explained {
                 context: ContextClass::of(r.tokens.prompt()),
                 quality: r.quality,
                 payer: r.payer.clone(),
+                explains: metered.explained_by(copy).map(|account| account.name().clone()),
             };
+            let counts = key.explains.is_none();
             let cost = cost(copy, mode, prices);
             let part = parts.entry(key).or_insert_with(|| Part { cost: Some(PicoUsd(0)), ..Part::default() });
             part.calls += 1;
             part.tokens += r.tokens;
             part.cost = part.cost.zip(cost).map(|(a, b)| a + b);
             part.copies.push(index);
+            if !counts {
+                continue;
+            }
             all.calls += 1;
             all.tokens += r.tokens;
             match cost {

@@ -1,12 +1,13 @@
 //! What most commands do first: open the replica, take in what is new if they may, and read.
 
 use aimon_core::accounts::Accounts;
-use aimon_core::history::{DayCells, DayReadings, Detail, Metered, Query, Report};
+use aimon_core::history::{DayCells, DayReadings, Detail, Metered, Overlap, Query, Report, Twins};
 use aimon_core::settings::Settings;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
+use crate::accounts::to_cover;
 use crate::agent::client::Client;
 use crate::error::{Error, Result};
 use crate::filter;
@@ -20,6 +21,9 @@ use crate::workspace::{self, concerns::Concerns};
 
 /// How many days the clock may be ahead before that is worth a word.
 pub const DOUBT: i64 = 30;
+
+/// All that is kept.
+const ALL_DAYS: (UtcDay, UtcDay) = (UtcDay(i32::MIN), UtcDay(i32::MAX));
 
 /// Days of the history, the day that counts as today, and how finely they are needed.
 pub type Days = ((UtcDay, UtcDay), UtcDay, Detail);
@@ -39,6 +43,8 @@ pub struct Held {
     pub readings: Vec<DayReadings>,
     /// Of which accounts, and what these cover.
     pub accounts: Accounts,
+    /// Accounts that may be one.
+    pub twins: Twins,
 }
 
 impl Held {
@@ -49,9 +55,54 @@ impl Held {
     pub async fn of(replica: &mut Replica, query: &Query, as_of: UtcDay) -> Result<Self> {
         let settings = workspace::settings(replica).await?;
         let (days, as_of, detail) = days_of(query, as_of, &settings);
-        let cells = replica.history(days, as_of, detail).await?;
-        Ok(Self { cells, readings: replica.readings(days, as_of).await?, accounts: Accounts::of(&settings) })
+        Self::within(replica, days, as_of, detail, &settings).await
     }
+
+    /// Reads some days from a replica.
+    ///
+    /// # Errors
+    /// The replica's.
+    pub async fn within(
+        replica: &mut Replica,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        detail: Detail,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let cells = replica.history(days, as_of, detail).await?;
+        Self::with(Some(replica), cells, days, as_of, settings).await
+    }
+
+    /// What accounts said of it.
+    pub fn metered(&self) -> Metered<'_> {
+        Metered { readings: &self.readings, accounts: &self.accounts, twins: &self.twins }
+    }
+
+    async fn with(
+        replica: Option<&mut Replica>,
+        cells: Vec<DayCells>,
+        days: (UtcDay, UtcDay),
+        as_of: UtcDay,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let accounts = Accounts::of(settings);
+        let Some(replica) = replica else {
+            return Ok(Self { cells, readings: Vec::new(), accounts, twins: Twins::NONE });
+        };
+        let readings = replica.readings(days, as_of).await?;
+        Ok(Self { cells, readings, twins: twins(replica, &accounts, as_of).await?, accounts })
+    }
+}
+
+/// Accounts that may be one: all kept days show it, whichever are asked for.
+///
+/// # Errors
+/// The replica's.
+pub async fn twins(replica: &mut Replica, accounts: &Accounts, as_of: UtcDay) -> Result<Twins> {
+    if accounts.undecided().is_empty() {
+        return Ok(Twins::NONE);
+    }
+    Ok(Twins::of(accounts, &replica.readings(ALL_DAYS, as_of).await?))
 }
 
 /// A replica that is open, if there is one.
@@ -168,7 +219,7 @@ impl View {
         if is_any || report.total.sums.calls > 0 {
             return Ok(());
         }
-        let all = self.history(((UtcDay(i32::MIN), UtcDay(i32::MAX)), as_of, Detail::Hours)).await?;
+        let all = self.history((ALL_DAYS, as_of, Detail::Hours)).await?;
         for (what, given) in filter::unknown(query, &all, &self.labels)? {
             output::note(&format!(
                 "no {what} in the whole history is called `{given}`: `aimon report monthly --by {what}` names them"
@@ -191,16 +242,21 @@ impl View {
     pub async fn held(&mut self, query: &Query, as_of: UtcDay) -> Result<Held> {
         let days = days_of(query, as_of, &self.settings);
         let cells = self.history(days).await?;
-        let readings = match self.replica() {
-            Some(replica) => replica.readings(days.0, as_of).await?,
-            None => Vec::new(),
-        };
-        Ok(Held { cells, readings, accounts: Accounts::of(&self.settings) })
+        Held::with(self.replica.as_mut().map(Mutex::get_mut), cells, days.0, as_of, &self.settings).await
     }
 
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
         let held = self.held(query, as_of).await?;
+        for one in Overlap::of(&held.cells, &held.metered()) {
+            let owner = (!one.owner.is_empty()).then(|| one.owner.as_str());
+            output::note(&format!(
+                "{} seems to pay for {}, and both are counted; {} has them count once",
+                one.account,
+                one.source,
+                to_cover(&one.source, owner, one.account.name())
+            ));
+        }
         cut(query, held, pricing, &self.labels)
     }
 }
@@ -263,13 +319,13 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
 /// # Errors
 /// The query names a device by what several ids begin with.
 pub fn cut(query: &Query, held: Held, pricing: &Pricing, labels: &Labels) -> Result<Report> {
-    let Held { cells: mut days, readings, accounts } = held;
+    let Held { cells: mut days, readings, accounts, twins } = held;
     if !labels.same.is_empty() {
         let keys = days.iter_mut().flat_map(|day| day.cells.iter_mut().map(|(key, _)| key));
         keys.for_each(|key| key.device = labels.shown(key.device));
     }
     let (prices, query) = (pricing.look_up(), filter::in_full(query, &days, &readings, labels)?);
-    let metered = Metered { readings: &readings, accounts: &accounts };
+    let metered = Metered { readings: &readings, accounts: &accounts, twins: &twins };
     Ok(Report::cut(&query, days, &metered, &|key, day, tokens| prices.cost(key, day, tokens)))
 }
 

@@ -319,8 +319,15 @@ impl Replica {
         if tables == Tables::Used {
             pending = derived::pending(&mut self.db, &self.ring).await.map_err(fail)?;
         }
+        let accounts = derived::current(&mut self.db, &self.ring, tables == Tables::Used).await.map_err(fail)?;
+        if accounts.is_news && tables == Tables::Used {
+            pending.stale.extend(derived::joined_otherwise(&mut self.db, &accounts).await.map_err(fail)?);
+            if stores {
+                self.transaction(async |db| derived::join(db, &accounts, &pending).await).await?;
+            }
+        }
         loop {
-            let reading = Reading { ring: &self.ring, first, most, tables };
+            let reading = Reading { ring: &self.ring, joined: &accounts.joined, first, most, tables };
             let Some(step) = derived::step(&mut self.db, &reading, upto, &mut pending).await.map_err(fail)? else {
                 break;
             };

@@ -1,6 +1,7 @@
 #![no_main]
 //! Batches: bytes from disks and other machines. What reads is written again as what it was.
 
+use aimon_core::accounts::Joined;
 use aimon_core::batch::{Batch, BatchHash, Figures, Said, join};
 use aimon_core::history::DayReadings;
 use aimon_core::history::answers::settling_ms;
@@ -18,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     if let Ok(said) = Said::decode(input) {
-        let day = DayReadings::fold(UtcDay(0), &[said], &settling_ms);
+        let day = DayReadings::fold(UtcDay(0), &[said], &settling_ms, &Joined::NONE);
         assert_eq!(DayReadings::decode(day.day, &day.encode()).expect("readings read what they wrote"), day);
     }
     let _ = Figures::decode(input);

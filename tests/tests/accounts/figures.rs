@@ -2,7 +2,7 @@
 
 use aimon_providers::{Axis, Provider};
 
-use crate::rig::{World, billed, device, report};
+use crate::rig::{World, billed, device, explained, report};
 
 /// Adds an account, and compares all that is shown.
 fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
@@ -18,6 +18,10 @@ fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
         }
     }
     assert_eq!(billed(&device), world.billed(), "{provider:?}");
+    // Line by line it is the same money, and the same tokens: each once.
+    let all =
+        world.truth(Axis::Model).into_values().map(|(input, read, written, output, _)| input + read + written + output);
+    assert_eq!(explained(&device), (world.billed(), all.sum()), "{provider:?}");
 }
 
 #[test]

@@ -179,8 +179,29 @@ pub fn report(device: &Device, by: &str, zone: &str) -> BTreeMap<String, Shown> 
 /// What a report says was billed, in pico-dollars, exactly.
 pub fn billed(device: &Device) -> i128 {
     let out = device.rig.run_report(&["daily"], "UTC");
-    let totals = &out[out.find("\"totals\"").unwrap()..];
-    let text = totals.split("\"billedCost\": ").nth(1).map_or("0", |rest| rest.split([',', '\n']).next().unwrap());
+    all_billed(&out[out.find("\"totals\"").unwrap()..]).first().copied().unwrap_or(0)
+}
+
+/// What an account's bill says, line by line, summed: pico-dollars, and tokens.
+pub fn explained(device: &Device) -> (i128, u64) {
+    let out = device.run(&["explain", "--since", "2020-01-01", "--timezone", "UTC", "--json"]).out;
+    let said: Value = serde_json::from_str(&out).unwrap();
+    let lines: Vec<&Value> =
+        said["bills"].as_array().unwrap().iter().flat_map(|bill| bill["lines"].as_array().unwrap()).collect();
+    // The first figure of a bill is its sum.
+    let sums: Vec<i128> = all_billed(&out);
+    let (whole, parts) = sums.split_first().unwrap();
+    assert_eq!(parts.iter().sum::<i128>(), *whole);
+    (*whole, lines.iter().map(|line| line["tokens"].as_u64().unwrap()).sum())
+}
+
+/// The figures behind each `billedCost`, exactly.
+fn all_billed(out: &str) -> Vec<i128> {
+    let texts = out.split("\"billedCost\": ").skip(1).map(|rest| rest.split([',', '\n']).next().unwrap());
+    texts.filter(|text| *text != "null").map(pico).collect()
+}
+
+fn pico(text: &str) -> i128 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     format!("{whole}{part:0<12}").parse().unwrap()
 }

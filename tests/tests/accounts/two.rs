@@ -52,3 +52,43 @@ fn a_running_agent_fetches_the_past_by_itself() {
     }
     up.kill();
 }
+
+/// OpenRouter does not say whose a key is: two keys of one account are proposed as one, and counted once meanwhile.
+#[test]
+fn two_keys_that_may_be_one_account_count_once_and_a_person_says_what_they_are() {
+    let world = World::new(Provider::OpenRouter, 5);
+    let device = device();
+    world.add(&device, 1, &["--label", "mine"]);
+    world.add(&device, 2, &[]);
+    let truth = world.truth(Axis::Model);
+    let twice = truth.iter().map(|(model, n)| (model.clone(), (2 * n.0, 2 * n.1, 2 * n.2, 2 * n.3, 2 * n.4))).collect();
+    let list =
+        || -> Vec<serde_json::Value> { serde_json::from_str(&device.run(&["account", "list", "--json"]).out).unwrap() };
+    let ids: Vec<String> = list().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+    let [one, other] = &ids[..] else { panic!("{ids:?}") };
+    assert_eq!(report(&device, "model", "UTC"), truth);
+    assert_eq!(list()[0]["mayBe"], serde_json::json!([other]));
+    let shown = device.run(&["account", "list"]).out;
+    assert!(shown.contains(&format!("aimon account merge {one} {other}")), "{shown}");
+
+    device.run(&["account", "merge", one, other, "--apart"]);
+    assert_eq!(report(&device, "model", "UTC"), twice);
+    device.run(&["account", "merge", one, other]);
+    assert_eq!(report(&device, "model", "UTC"), truth);
+    let accounts = report(&device, "account", "UTC");
+    assert_eq!(accounts.keys().collect::<Vec<_>>(), [one]);
+    assert_eq!(list()[1]["shownAs"], serde_json::json!(one));
+    // From nothing but the events it comes out the same.
+    device.run(&["doctor", "--rebuild"]);
+    assert_eq!(report(&device, "model", "UTC"), truth);
+    // Whoever asked last has asked for both.
+    device.run(&["poll", "--force", one]);
+    world.server.forget();
+    device.run(&["poll"]);
+    let asked = world.server.requests();
+    assert!(asked.iter().all(|one| !one.path.contains("activity")), "{asked:?}");
+    device.run(&["account", "merge", one, other, "--undo"]);
+    assert_eq!((report(&device, "model", "UTC"), list()[0]["mayBe"].clone()), (truth, serde_json::json!([other])));
+    let said = device.rig.run(&["account", "merge", one, one]);
+    assert!(said.err.contains("error[never-one-account]"), "{said:?}");
+}

@@ -52,6 +52,14 @@ pub enum AccountError {
     /// Who pays can't be understood.
     #[error("`{0}` is neither an account nor `subscription`")]
     BadPayer(String),
+    /// Two accounts that can't be one: the same, or of two providers.
+    #[error("{one} and {other} can't be one account")]
+    NeverOne {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// A provider has no answer.
     #[error("{whom}: {failure}")]
     Failed {
@@ -76,6 +84,7 @@ impl AccountError {
             Self::NeedsUrl(_) => "needs-url",
             Self::Demo => "demo-has-no-accounts",
             Self::BadPayer(_) => "bad-payer",
+            Self::NeverOne { .. } => "never-one-account",
             Self::Failed { failure, .. } => failure.code(),
         }
     }
@@ -96,6 +105,7 @@ impl AccountError {
             Self::NeedsUrl(_) => "name it: `--base-url https://…`".to_owned(),
             Self::Demo => "run it without AIMON_HOME, or with a folder of your own".to_owned(),
             Self::BadPayer(_) => "`aimon account list` names the accounts".to_owned(),
+            Self::NeverOne { .. } => "name two accounts of one provider: `aimon account list`".to_owned(),
             Self::Failed { failure, .. } => help_of(failure),
         }
     }
@@ -107,7 +117,8 @@ impl AccountError {
             | Self::Ambiguous { .. }
             | Self::BadUrl { .. }
             | Self::NeedsUrl(_)
-            | Self::BadPayer(_) => exit::USAGE,
+            | Self::BadPayer(_)
+            | Self::NeverOne { .. } => exit::USAGE,
             _ => exit::FAILURE,
         }
     }

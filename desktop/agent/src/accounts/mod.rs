@@ -21,6 +21,7 @@ use aimon_sources::provider::{Provider, provider};
 pub use error::AccountError;
 
 use crate::error::Result;
+use crate::render::text::name;
 
 /// The account that a person means.
 ///
@@ -44,4 +45,10 @@ pub fn find<'a>(accounts: &'a Accounts, text: &str) -> Result<&'a Account> {
 /// A newer aimon has added it.
 pub fn provider_of(id: &AccountId) -> Result<&'static dyn Provider> {
     Ok(provider(id.provider()).ok_or_else(|| AccountError::UnknownProvider(id.provider().to_owned()))?)
+}
+
+/// The command by which calls count once of which an account tells, too.
+pub fn to_cover(source: &str, owner: Option<&str>, account: &str) -> String {
+    let of = owner.map(|owner| format!(" --owner {}", name(owner))).unwrap_or_default();
+    format!("`aimon source cover {} --by {account}{of}`", name(source))
 }

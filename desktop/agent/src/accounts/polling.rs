@@ -87,7 +87,7 @@ pub struct Polling {
     /// Made once there is somebody to ask: to read the system's certificates takes a while.
     clients: Option<Clients>,
     /// By what it was made: made anew when that changes.
-    of: Vec<Account>,
+    of: Vec<(Account, AccountId)>,
     share: u16,
     /// The number of the replica's last change that is known here.
     heard: Option<u64>,
@@ -123,7 +123,9 @@ impl Polling {
         let mut replica = replica.lock().await;
         let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
         let device = replica.device();
-        let mine: Vec<Account> = accounts.all().filter(|account| account.keys.contains_key(&device)).cloned().collect();
+        let mine = accounts.all().filter(|account| account.keys.contains_key(&device));
+        let mine: Vec<(Account, AccountId)> =
+            mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone())).collect();
         let now = dates::now();
         if self.heard.is_none() || mine != self.of {
             self.state = State::read(&mut replica).await?;
@@ -137,7 +139,7 @@ impl Polling {
         self.hear(&mut replica, now).await
     }
 
-    fn units_of(&mut self, accounts: &[Account], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
+    fn units_of(&mut self, accounts: &[(Account, AccountId)], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
         let mut units = Vec::new();
         if accounts.is_empty() {
             return Ok(units);
@@ -148,8 +150,8 @@ impl Polling {
             None => Clients::new()?,
         };
         let clients = self.clients.insert(clients).clone();
-        for account in accounts {
-            match endpoint(account, &secrets, &clients) {
+        for (account, payer) in accounts {
+            match endpoint((account, payer), &secrets, &clients) {
                 Ok(endpoint) => {
                     let endpoint = Arc::new(endpoint);
                     units.extend(
@@ -374,12 +376,12 @@ pub(super) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
 }
 
 /// How an account is asked.
-fn endpoint(account: &Account, secrets: &Secrets, clients: &Clients) -> Result<Endpoint> {
+fn endpoint((account, payer): (&Account, &AccountId), secrets: &Secrets, clients: &Clients) -> Result<Endpoint> {
     let provider = provider_of(&account.id)?;
     let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
     let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
     let client = clients.to(&base).clone();
-    Ok(Endpoint { account: account.id.clone(), provider, base, key, client })
+    Ok(Endpoint { account: account.id.clone(), payer: payer.clone(), provider, base, key, client })
 }
 
 /// Under which name it stands that a key is not here.

@@ -19,6 +19,8 @@ use secrecy::SecretString;
 pub struct Endpoint {
     /// The account.
     pub account: AccountId,
+    /// Under which account the history has what is said of it: itself, unless it is one with a smaller one.
+    pub payer: AccountId,
     /// Its provider.
     pub provider: &'static dyn Provider,
     /// Where.
@@ -61,11 +63,12 @@ impl Unit {
     pub fn hear(&mut self, days: RangeInclusive<UtcDay>, readings: &[DayReadings], gauges: &[Standing]) {
         let before = self.track.newest();
         let (account, metric) = (self.endpoint.account.name(), self.metric().name);
+        let payer = self.endpoint.payer.name();
         let heard: Vec<&Heard> = readings
             .iter()
             .filter(|day| days.contains(&day.day))
             .flat_map(|day| &day.heard)
-            .filter(|heard| heard.account == *account && heard.metric.as_str() == metric)
+            .filter(|heard| heard.account == *payer && heard.metric.as_str() == metric)
             .collect();
         let is_mine = |one: &&Standing| one.answer.key.account == *account && one.answer.key.metric.as_str() == metric;
         let seen: Vec<UtcMillis> = gauges.iter().filter(is_mine).map(|one| one.seen.1).collect();

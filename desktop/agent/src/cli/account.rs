@@ -15,6 +15,8 @@ pub enum AccountCommand {
     Rekey(RekeyArgs),
     /// Call an account something
     Rename(RenameAccountArgs),
+    /// Say that two accounts are one, so that what both report counts once; or that they are two
+    Merge(MergeAccountArgs),
     /// Forget this device's key; what is known of the account stays
     Remove(RemoveArgs),
 }
@@ -66,6 +68,21 @@ pub struct RenameAccountArgs {
     pub name: String,
 }
 
+/// `aimon account merge`
+#[derive(Args, Debug)]
+pub struct MergeAccountArgs {
+    /// One: its name, its id, or how that begins
+    pub account: String,
+    /// The other one
+    pub other: String,
+    /// They are two, and both count
+    #[arg(long, conflicts_with = "undo")]
+    pub apart: bool,
+    /// Take back what was said of them
+    #[arg(long)]
+    pub undo: bool,
+}
+
 /// `aimon account remove`
 #[derive(Args, Debug)]
 pub struct RemoveArgs {
@@ -91,7 +108,7 @@ pub struct PollArgs {
 pub enum SourceCommand {
     /// Say who pays for what a source's logs tell of, so that nothing is counted twice
     Cover(CoverArgs),
-    /// Show who pays for which source
+    /// Show the sources, whose calls they have, and who pays for them
     List(SourceListArgs),
 }
 
@@ -106,6 +123,12 @@ pub struct CoverArgs {
     /// From this UTC day on; what is before it stays as it is [default: all days]
     #[arg(long, value_name = "DAY")]
     pub from: Option<Day>,
+    /// Only what this device has seen: its name, its id, or how that begins
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Only calls of whom the log says that they are this owner's; `-` where it says nothing. `source list` names them
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
 }
 
 /// `aimon source list`

@@ -1,19 +1,26 @@
 //! `aimon source`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::accounts::{Accounts, Coverage, Payer};
+use aimon_core::accounts::{Accounts, Coverage, Covered, Payer};
+use aimon_core::history::{Detail, Overlap};
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
+use aimon_replica::Replica;
 use serde::Serialize;
 
-use crate::accounts::{AccountError, find};
+use crate::accounts::{AccountError, find, to_cover};
 use crate::cli::{CoverArgs, SourceCommand, SourceListArgs};
 use crate::dates::Today;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::place::Place;
+use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
+use crate::render::labels::Labels;
+use crate::render::number::{ago, exact};
+use crate::render::text::{name, visible_lines};
+use crate::view::Held;
 use crate::workspace;
 
 /// Takes back what was said of who pays.
@@ -21,6 +28,12 @@ const NOBODY: &str = "nobody";
 
 /// A day before every kept one: from the beginning.
 const BEGINNING: UtcDay = UtcDay(0);
+
+/// How many days are looked at for what a source has, and for what seems to be told twice.
+const LOOKED_AT: i32 = 30;
+
+/// How a missing owner is written.
+const UNSTATED: &str = "-";
 
 /// Does what is asked for.
 pub async fn run(command: &SourceCommand) -> Result<()> {
@@ -39,7 +52,7 @@ async fn cover(args: &CoverArgs) -> Result<()> {
     let place = Place::here()?;
     let mut replica = place.borrow().await?;
     let settings = workspace::settings(&mut replica).await?;
-    let accounts = Accounts::of(&settings);
+    let (accounts, labels) = (Accounts::of(&settings), place.labels(Some(replica.device()), &settings));
     let payer = match args.by.as_str() {
         NOBODY => None,
         "subscription" => Some(Payer::Subscription),
@@ -49,64 +62,250 @@ async fn cover(args: &CoverArgs) -> Result<()> {
             Err(e) => return Err(e),
         },
     };
+    let covered = Covered {
+        device: match &args.device {
+            Some(given) => {
+                Some(workspace::devices::find(&workspace::devices::all(&mut replica).await?, given, &labels)?)
+            }
+            None => None,
+        },
+        owner: args.owner.as_deref().map(owner).transpose()?,
+        ..Covered::all_of(&args.source)
+    };
     let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
     let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
     let entries: Vec<(Name, Option<String>)> = match &payer {
         // All that was ever said of it.
         None if args.from.is_none() => {
-            let all = accounts.coverage().all().filter(|(source, ..)| source.as_str() == args.source);
-            all.map(|(source, from, _)| (Coverage::path(source, from), None)).collect()
+            let all = accounts.coverage().all().filter(|(which, ..)| **which == covered);
+            all.map(|(which, from, _)| (Coverage::path(which, from), None)).collect()
         }
-        payer => vec![(Coverage::path(&args.source, from), payer.as_ref().map(|payer| payer.text().to_owned()))],
+        payer => vec![(Coverage::path(&covered, from), payer.as_ref().map(|payer| payer.text().to_owned()))],
     };
     workspace::set(&mut replica, entries).await?;
     replica.settle().await;
+    let what = in_words(&covered, &labels);
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
     output::print(&match payer {
-        None => format!("Who pays for {} is not said any more{since}.\n", args.source),
-        Some(Payer::Subscription) => {
-            format!("A subscription pays for {}{since}: its calls count by the logs.\n", args.source)
-        }
+        None => format!("Who pays for {what} is not said any more{since}.\n"),
+        Some(Payer::Subscription) => format!("A subscription pays for {what}{since}: its calls count by the logs.\n"),
         Some(Payer::Account(id)) => format!(
-            "{id} pays for {}{since}: where that account's own figures are settled they count, and the logs explain them.\n",
-            args.source
+            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n"
         ),
     })
+}
+
+/// An owner as events have it.
+fn owner(given: &str) -> Result<Name> {
+    match given {
+        UNSTATED => Ok(Name::default()),
+        "" => Err(Error::BadSetting(
+            "an owner is not empty; `-` stands for calls of whom the log says nothing".to_owned(),
+        )),
+        given if given.len() > 200 || given.chars().any(char::is_control) => {
+            Err(Error::BadSetting("an owner is as `aimon source list` shows it".to_owned()))
+        }
+        given => Ok(given.into()),
+    }
+}
+
+fn in_words(covered: &Covered, labels: &Labels) -> String {
+    let mut text = name(&covered.source);
+    match &covered.owner {
+        Some(owner) if owner.is_empty() => text.push_str(" without an owner"),
+        Some(owner) => text.push_str(&format!(" of {}", name(owner))),
+        None => {}
+    }
+    if let Some(device) = covered.device {
+        text.push_str(&format!(" on {}", labels.device(&device.to_string())));
+    }
+    text
+}
+
+/// All of it.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct ListJson {
+    sources: Vec<SourceJson>,
+    coverage: Vec<CoverJson>,
+    /// Accounts that seem to pay for calls of which nobody has said who pays: they are counted twice.
+    proposed: Vec<ProposalJson>,
+}
+
+/// What a source had within 30 days.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceJson {
+    source: String,
+    /// Whose, as the log states it.
+    owner: Option<String>,
+    devices: Vec<String>,
+    calls: u64,
+    total_tokens: u64,
+    last_day: String,
+    /// Who pays by now, as far as anybody has said.
+    paid_by: Option<String>,
 }
 
 /// Who pays for a source, from a day on.
 #[derive(Serialize)]
 struct CoverJson {
     source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    /// Empty: of whom the log says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
     from: Option<String>,
     by: String,
 }
 
+#[derive(Serialize)]
+struct ProposalJson {
+    source: String,
+    owner: Option<String>,
+    account: String,
+    /// In how many hours both say the same, of how many.
+    alike: usize,
+    hours: usize,
+}
+
 async fn list(args: &SourceListArgs) -> Result<()> {
     let place = Place::here()?;
-    let settings = match &mut place.open_to_look().await? {
-        Some(replica) => workspace::settings(replica).await?,
-        None => aimon_core::settings::Settings::default(),
-    };
-    let coverage = Coverage::of(&settings);
-    let from = |day: UtcDay| (day != BEGINNING).then(|| day.to_string());
-    if args.json {
-        let all = coverage.all().map(|(source, day, payer)| CoverJson {
-            source: source.to_string(),
-            from: from(day),
-            by: payer.text().to_owned(),
-        });
-        return output::print_plain(&pretty(&all.collect::<Vec<_>>()));
+    let (mut all, mut labels) = (ListJson::default(), Labels::default());
+    if let Some(mut replica) = place.open_to_look().await? {
+        let settings = workspace::settings(&mut replica).await?;
+        labels = place.labels(Some(replica.device()), &settings);
+        all = look(&mut replica, place.now.day(), &labels).await?;
     }
-    if coverage.is_empty() {
-        return output::print(
+    if args.json {
+        return output::print_plain(&pretty(&all));
+    }
+    output::print(&text(&all, place.now.day(), &labels, grid::width()))
+}
+
+async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<ListJson> {
+    let settings = workspace::settings(replica).await?;
+    let days = (today.plus(-LOOKED_AT), UtcDay(i32::MAX));
+    let held = Held::within(replica, days, today, Detail::Hours, &settings).await?;
+    let metered = held.metered();
+    let coverage = held.accounts.coverage();
+    let mut sources: BTreeMap<(Name, Name), SourceJson> = BTreeMap::new();
+    for day in &held.cells {
+        for (key, sums) in &day.cells {
+            let owner = key.payer.clone().unwrap_or_default();
+            let one = sources.entry((key.source.clone(), owner)).or_insert_with(|| SourceJson {
+                source: key.source.to_string(),
+                owner: key.payer.as_ref().map(ToString::to_string),
+                devices: Vec::new(),
+                calls: 0,
+                total_tokens: 0,
+                last_day: String::new(),
+                paid_by: None,
+            });
+            one.calls = one.calls.saturating_add(sums.calls);
+            one.total_tokens = one.total_tokens.saturating_add(sums.tokens.total());
+            one.last_day = day.day.to_string();
+            let device = labels.shown(key.device);
+            if !one.devices.contains(&device.to_string()) {
+                one.devices.push(device.to_string());
+            }
+            let payer = coverage.payer(&key.source, device, key.payer.as_ref(), day.day);
+            one.paid_by = payer.map(|payer| payer.text().to_owned());
+        }
+    }
+    let stated = |owner: &Name| (!owner.is_empty()).then(|| owner.to_string());
+    Ok(ListJson {
+        sources: sources.into_values().collect(),
+        coverage: coverage
+            .all()
+            .map(|(covered, day, payer)| CoverJson {
+                source: covered.source.to_string(),
+                device: covered.device.map(|device| device.to_string()),
+                owner: covered.owner.as_ref().map(ToString::to_string),
+                from: (day != BEGINNING).then(|| day.to_string()),
+                by: payer.text().to_owned(),
+            })
+            .collect(),
+        proposed: Overlap::of(&held.cells, &metered)
+            .into_iter()
+            .map(|one| ProposalJson {
+                owner: stated(&one.owner),
+                source: one.source.to_string(),
+                account: one.account.to_string(),
+                alike: one.alike,
+                hours: one.hours,
+            })
+            .collect(),
+    })
+}
+
+fn text(all: &ListJson, today: UtcDay, labels: &Labels, width: usize) -> String {
+    if all.sources.is_empty() && all.coverage.is_empty() {
+        return "No agent's log was read within 30 days: `aimon doctor` says where it looked.\n".to_owned();
+    }
+    let mut wide = Grid::new(&[
+        words("Source"),
+        words("Owner"),
+        words("Devices"),
+        figures("Calls"),
+        figures("Tokens"),
+        words("Last"),
+        words("Paid by"),
+    ]);
+    let mut narrow = Grid::new(&[words("Source"), figures("Calls"), words("Paid by")]);
+    for one in &all.sources {
+        let last = one.last_day.parse().ok().map(UtcDay::of).map_or(String::new(), |day| {
+            match i64::from(today.0) - i64::from(day.0) {
+                ..=0 => "today".to_owned(),
+                days => ago(days * 86_400),
+            }
+        });
+        let devices: Vec<String> = one.devices.iter().map(|id| labels.device(id)).collect();
+        let owner = one.owner.clone().unwrap_or_else(|| UNSTATED.to_owned());
+        let paid = one.paid_by.clone().unwrap_or_else(|| "not said".to_owned());
+        wide.row(
+            Weight::Plain,
+            vec![
+                one.source.clone(),
+                owner,
+                devices.join(", "),
+                exact(one.calls),
+                exact(one.total_tokens),
+                last,
+                paid.clone(),
+            ],
+        );
+        narrow.row(Weight::Plain, vec![one.source.clone(), exact(one.calls), paid]);
+    }
+    let mut text = if all.sources.is_empty() { String::new() } else { grid::fit(width, [wide, narrow]) };
+    let mut notes = String::new();
+    for one in &all.coverage {
+        let covered = Covered {
+            source: one.source.as_str().into(),
+            device: one.device.as_deref().and_then(aimon_core::ids::DeviceId::parse),
+            owner: one.owner.as_deref().map(Name::from),
+        };
+        let from = one.from.as_ref().map(|day| format!(" from {day} on")).unwrap_or_default();
+        notes.push_str(&format!("{}: {}{from}\n", in_words(&covered, labels), one.by));
+    }
+    for one in &all.proposed {
+        notes.push_str(&format!(
+            "{} seems to pay for {}: in {} of {} hours both say the same, and both count. {} has them count once\n",
+            one.account,
+            one.source,
+            one.alike,
+            one.hours,
+            to_cover(&one.source, one.owner.as_deref(), &one.account)
+        ));
+    }
+    if all.coverage.is_empty() && all.proposed.is_empty() {
+        notes.push_str(
             "Nobody has said who pays for any source: calls count by the logs, and accounts' figures beside them.\n\
              `aimon source cover SOURCE --by ACCOUNT` (or `--by subscription`) says so.\n",
         );
     }
-    let lines = coverage.all().map(|(source, day, payer)| {
-        let from = from(day).map(|day| format!(" from {day} on")).unwrap_or_default();
-        format!("{source}: {}{from}\n", payer.text())
-    });
-    output::print(&lines.collect::<String>())
+    text.push('\n');
+    text.push_str(&visible_lines(&notes));
+    text
 }

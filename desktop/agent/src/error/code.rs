@@ -61,6 +61,7 @@ pub const CODES: &[&str] = &[
     "needs-url",
     "demo-has-no-accounts",
     "bad-payer",
+    "never-one-account",
     "key-refused",
     "key-forbidden",
     "provider-busy",

@@ -228,6 +228,7 @@ fn every() -> Vec<Error> {
         AccountError::NeedsUrl("LiteLLM"),
         AccountError::Demo,
         AccountError::BadPayer(text()),
+        AccountError::NeverOne { one: text(), other: text() },
     ];
     let failed = failures.map(|failure| AccountError::Failed { whom: text(), failure });
     let own = [

@@ -42,9 +42,10 @@ impl Labels {
                 self.same.insert(device, shown);
             }
         }
-        for account in Accounts::of(settings).all() {
-            if let Some(label) = &account.label {
-                self.accounts.insert(account.id.to_string(), label.clone());
+        let accounts = Accounts::of(settings);
+        for id in accounts.all().map(|account| &account.id) {
+            if let Some(label) = accounts.label(accounts.joined().payer(id)) {
+                self.accounts.insert(id.to_string(), label.to_owned());
             }
         }
         let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -1,9 +1,12 @@
 //! Coverage: who pays for what a source's logs tell of, from a day on. A covered call explains its account's figure, and is not added
-//! to it.
+//! to it. What is said of one device's calls, or of one owner's, goes before what is said of all.
 //!
 //! ```text
-//! coverage/claude-code/2026-11-01    subscription
-//! coverage/codex/2026-09-14          openai/org-4fT…
+//! coverage/claude-code/2026-11-01                                                   subscription
+//! coverage/codex/2026-09-14                                                         openai/org-4fT…
+//! coverage/codex/device/018f6a54-7b0e-7c3e-9d2e-3f8a6b1c2d4e/2026-09-14              subscription
+//! coverage/claude-code/owner/7d5c…/2026-11-01                                        subscription     of whom the log says so
+//! coverage/claude-code/owner/-/2026-11-01                                            anthropic/org…   of whom it says nothing
 //! ```
 
 use std::collections::BTreeMap;
@@ -12,12 +15,16 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::AccountId;
+use crate::ids::DeviceId;
 use crate::name::Name;
 use crate::settings::Settings;
 use crate::time::UtcDay;
 
 const PREFIX: &str = "coverage/";
 const SUBSCRIPTION: &str = "subscription";
+
+/// An owner where the log states none.
+const UNSTATED: &str = "-";
 
 /// Who pays.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -45,11 +52,56 @@ impl Payer {
     }
 }
 
-/// Who pays for which source, from which UTC day on.
+/// Which calls: a source's, and of these one device's, or one owner's.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Covered {
+    /// The source.
+    pub source: Name,
+    /// Who observed them.
+    pub device: Option<DeviceId>,
+    /// Whose they are as the log states it; empty where it states nothing.
+    pub owner: Option<Name>,
+}
+
+impl Covered {
+    /// All of a source's.
+    pub fn all_of(source: &str) -> Self {
+        Self { source: source.into(), device: None, owner: None }
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.source.to_string();
+        if let Some(device) = self.device {
+            text.push_str(&format!("/device/{device}"));
+        }
+        if let Some(owner) = &self.owner {
+            text.push_str(&format!("/owner/{}", if owner.is_empty() { UNSTATED } else { owner }));
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (source, mut rest) = text.split_once('/').unwrap_or((text, ""));
+        let mut covered = Self::all_of(source);
+        if let Some(of_device) = rest.strip_prefix("device/") {
+            let (device, behind) = of_device.split_once('/').unwrap_or((of_device, ""));
+            covered.device = Some(DeviceId::parse(device)?);
+            rest = behind;
+        }
+        match rest.strip_prefix("owner/") {
+            Some(UNSTATED) => covered.owner = Some(Name::default()),
+            Some(owner) if !owner.is_empty() => covered.owner = Some(owner.into()),
+            None if rest.is_empty() => {}
+            _ => return None,
+        }
+        Some(covered)
+    }
+}
+
+/// Who pays for which calls, from which UTC day on.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Coverage {
-    /// By source.
-    from: BTreeMap<Name, BTreeMap<UtcDay, Payer>>,
+    from: BTreeMap<Covered, BTreeMap<UtcDay, Payer>>,
 }
 
 impl Coverage {
@@ -58,28 +110,38 @@ impl Coverage {
 
     /// Of the settings.
     pub fn of(settings: &Settings) -> Self {
-        let mut from: BTreeMap<Name, BTreeMap<UtcDay, Payer>> = BTreeMap::new();
+        let mut from: BTreeMap<Covered, BTreeMap<UtcDay, Payer>> = BTreeMap::new();
         for (path, value) in settings.all() {
-            let Some((source, day)) = path.strip_prefix(PREFIX).and_then(|rest| rest.split_once('/')) else { continue };
-            let (Ok(day), Some(payer)) = (Date::from_str(day), Payer::parse(value)) else { continue };
-            from.entry(source.into()).or_default().insert(UtcDay::of(day), payer);
+            let Some((which, day)) = path.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('/')) else { continue };
+            let (Some(covered), Ok(day)) = (Covered::parse(which), Date::from_str(day)) else { continue };
+            let Some(payer) = Payer::parse(value) else { continue };
+            from.entry(covered).or_default().insert(UtcDay::of(day), payer);
         }
         Self { from }
     }
 
-    /// The path that says who pays for a source from a day on.
-    pub fn path(source: &str, from: UtcDay) -> Name {
-        format!("{PREFIX}{source}/{from}").into()
+    /// The path that says who pays for calls from a day on.
+    pub fn path(covered: &Covered, from: UtcDay) -> Name {
+        format!("{PREFIX}{}/{from}", covered.text()).into()
     }
 
-    /// Who pays for a source's calls of a day, as far as anybody has said.
-    pub fn payer(&self, source: &str, day: UtcDay) -> Option<&Payer> {
-        self.from.get(source)?.range(..=day).next_back().map(|(_, payer)| payer)
+    /// Who pays for a source's calls of a day, as far as anybody has said: what is said of their owner goes before what is said of
+    /// their device, and both before what is said of all.
+    pub fn payer(&self, source: &Name, device: DeviceId, owner: Option<&Name>, day: UtcDay) -> Option<&Payer> {
+        if self.from.is_empty() {
+            return None;
+        }
+        let owner = Some(owner.cloned().unwrap_or_default());
+        let narrower = [(Some(device), owner.clone()), (None, owner), (Some(device), None), (None, None)];
+        narrower.into_iter().find_map(|(device, owner)| {
+            let days = self.from.get(&Covered { source: source.clone(), device, owner })?;
+            days.range(..=day).next_back().map(|(_, payer)| payer)
+        })
     }
 
-    /// All that was said: source, from which day on, who pays.
-    pub fn all(&self) -> impl Iterator<Item = (&Name, UtcDay, &Payer)> {
-        self.from.iter().flat_map(|(source, days)| days.iter().map(move |(day, payer)| (source, *day, payer)))
+    /// All that was said: of which calls, from which day on, who pays.
+    pub fn all(&self) -> impl Iterator<Item = (&Covered, UtcDay, &Payer)> {
+        self.from.iter().flat_map(|(covered, days)| days.iter().map(move |(day, payer)| (covered, *day, payer)))
     }
 
     /// Whether nothing was said.

@@ -8,11 +8,13 @@
 //! ```
 
 mod coverage;
+mod joined;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use coverage::{Coverage, Payer};
+pub use coverage::{Coverage, Covered, Payer};
+pub use joined::Joined;
 
 use crate::ids::DeviceId;
 use crate::name::Name;
@@ -22,6 +24,9 @@ const PREFIX: &str = "account/";
 
 /// The longest id of a provider's that is believed.
 const MOST_ID: usize = 128;
+
+/// How the id of an account begins that is known by a key.
+const BY_KEY: &str = "key-";
 
 /// What an account is called in events: its provider, and the provider's id for it (`openai/org-4fT…`). Where a provider has none,
 /// a hash of the key (`openrouter/key-9f86d081884c7d65`).
@@ -44,12 +49,17 @@ impl AccountId {
 
     /// Of an account whose provider says no id: a hash of the key that it is polled with.
     pub fn of_key(provider: &str, key: &KeyPrint) -> Option<Self> {
-        Self::new(provider, &format!("key-{key}"))
+        Self::new(provider, &format!("{BY_KEY}{key}"))
     }
 
     /// The provider's name.
     pub fn provider(&self) -> &str {
         self.0.split_once('/').map_or("", |(provider, _)| provider)
+    }
+
+    /// Whether its provider says no id, so that it is known by a key: another key may be the same account's.
+    pub fn is_by_key(&self) -> bool {
+        self.id().starts_with(BY_KEY)
     }
 
     /// The provider's id for it.
@@ -111,18 +121,22 @@ pub struct Account {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Accounts {
     all: BTreeMap<AccountId, Account>,
+    joined: Joined,
     coverage: Coverage,
 }
 
 impl Accounts {
     /// None.
-    pub const NONE: Self = Self { all: BTreeMap::new(), coverage: Coverage::NONE };
+    pub const NONE: Self = Self { all: BTreeMap::new(), joined: Joined::NONE, coverage: Coverage::NONE };
 
     /// Of the settings.
     pub fn of(settings: &Settings) -> Self {
         let mut all: BTreeMap<AccountId, Account> = BTreeMap::new();
         for (path, value) in settings.all() {
             let Some((id, what)) = split(path) else { continue };
+            if what.starts_with("same/") {
+                continue;
+            }
             let account =
                 all.entry(id.clone()).or_insert_with(|| Account { id, label: None, url: None, keys: BTreeMap::new() });
             match what.split_once('/') {
@@ -135,7 +149,8 @@ impl Accounts {
                 _ => {}
             }
         }
-        Self { all, coverage: Coverage::of(settings) }
+        let joined = Joined::of(settings);
+        Self { all, coverage: Coverage::of(settings), joined }
     }
 
     /// All of them, by provider and id.
@@ -146,6 +161,36 @@ impl Accounts {
     /// One of them.
     pub fn get(&self, id: &AccountId) -> Option<&Account> {
         self.all.get(id)
+    }
+
+    /// Which of them are one payer's.
+    pub fn joined(&self) -> &Joined {
+        &self.joined
+    }
+
+    /// What a person calls a payer: what any of the accounts is called that are one.
+    pub fn label(&self, payer: &AccountId) -> Option<&str> {
+        let own = self.all.get(payer).and_then(|account| account.label.as_deref());
+        own.or_else(|| {
+            let same = self.all.values().filter(|account| self.joined.payer(&account.id) == payer);
+            same.filter_map(|account| account.label.as_deref()).next()
+        })
+    }
+
+    /// Pairs that may be one account, of which nobody has said: of one provider, at one place, both known by a key.
+    pub fn undecided(&self) -> Vec<(&AccountId, &AccountId)> {
+        let by_key: Vec<&Account> = self.all.values().filter(|account| account.id.is_by_key()).collect();
+        let mut pairs = BTreeSet::new();
+        for (n, one) in by_key.iter().enumerate() {
+            for other in by_key.iter().skip(n + 1) {
+                let is_alike = one.id.provider() == other.id.provider() && one.url == other.url;
+                let (a, b) = (self.joined.payer(&one.id), self.joined.payer(&other.id));
+                if is_alike && a != b && !self.joined.is_apart(a, b) {
+                    pairs.insert((a.min(b), a.max(b)));
+                }
+            }
+        }
+        pairs.into_iter().collect()
     }
 
     /// What is said of who pays for which source.
@@ -174,6 +219,8 @@ pub enum Path {
     Url,
     /// Which key a device holds.
     Key(DeviceId),
+    /// Whether another one is the same; see [`Joined::entry`].
+    Same(AccountId),
 }
 
 impl Path {
@@ -183,6 +230,7 @@ impl Path {
             Self::Label => "label".to_owned(),
             Self::Url => "url".to_owned(),
             Self::Key(device) => format!("key/{device}"),
+            Self::Same(other) => format!("same/{other}"),
         };
         format!("{PREFIX}{account}/{what}").into()
     }

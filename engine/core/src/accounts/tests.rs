@@ -3,6 +3,7 @@
 use super::*;
 use crate::batch::{Batch, BatchHash};
 use crate::event::{Event, Setting};
+use crate::name::Name;
 use crate::time::UtcDay;
 
 const A: DeviceId = DeviceId([1; 16]);
@@ -65,9 +66,69 @@ fn a_payer_pays_from_a_day_on() {
         ("coverage/codex/someday", "subscription"),
         ("coverage/codex/2026-11-01", "nobody"),
     ]));
-    let on = |month, day| accounts.coverage().payer("codex", UtcDay::of(jiff::civil::date(2026, month, day))).cloned();
+    let on = |month, day| {
+        let day = UtcDay::of(jiff::civil::date(2026, month, day));
+        accounts.coverage().payer(&"codex".into(), A, None, day).cloned()
+    };
     let account = Payer::Account(AccountId::new("openai", "org").unwrap());
     assert_eq!([on(9, 13), on(9, 14), on(9, 30)], [None, Some(account.clone()), Some(account)]);
     assert_eq!([on(10, 1), on(12, 1)], [Some(Payer::Subscription), Some(Payer::Subscription)]);
-    assert_eq!(accounts.coverage().payer("claude-code", UtcDay(20_000)), None);
+    assert_eq!(accounts.coverage().payer(&"claude-code".into(), A, None, UtcDay(20_000)), None);
+}
+
+#[test]
+fn accounts_are_joined_by_pairs_and_known_by_the_smallest() {
+    let [a, b, c, d] = ["key-a", "key-b", "key-c", "key-d"].map(|id| AccountId::new("openrouter", id).unwrap());
+    let entries = [
+        Joined::entry(c.clone(), b.clone(), true),
+        Joined::entry(b.clone(), a.clone(), true),
+        Joined::entry(c.clone(), d.clone(), false),
+        (Path::Label.of(&b), "team".to_owned()),
+        (Path::Label.of(&a), "\u{7}".to_owned()),
+        (Path::Label.of(&d), "other".to_owned()),
+    ];
+    let entries: Vec<(&str, &str)> = entries.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
+    let accounts = Accounts::of(&settings(&entries));
+    let joined = accounts.joined();
+    assert_eq!([&a, &b, &c, &d].map(|id| joined.payer(id)), [&a, &a, &a, &d]);
+    assert_eq!(joined.payer_named("openrouter/key-c"), Some(a.name()));
+    assert!(joined.is_apart(&a, &d) && joined.is_apart(&d, &b), "what holds of one of them holds of all");
+    assert_eq!(accounts.label(&a), Some("team"));
+    assert!(accounts.undecided().is_empty());
+    assert_eq!(accounts.all().count(), 3, "that two are one makes no account");
+
+    let labels: Vec<String> = [&a, &b, &d].iter().map(|id| Path::Label.of(id).to_string()).collect();
+    let labels: Vec<(&str, &str)> = labels.iter().map(|path| (path.as_str(), "x")).collect();
+    assert_eq!(Accounts::of(&settings(&labels)).undecided(), [(&a, &b), (&a, &d), (&b, &d)]);
+    let other = AccountId::new("openai", "key-b").unwrap();
+    let (path, value) = Joined::entry(a.clone(), other.clone(), true);
+    assert_eq!(Joined::of(&settings(&[(&path, &value)])).payer(&a), &a, "providers are two payers");
+}
+
+#[test]
+fn what_is_said_of_an_owner_or_a_device_goes_before_what_is_said_of_all() {
+    let day = UtcDay::of(jiff::civil::date(2026, 9, 14));
+    let (source, b) = (Name::from("claude-code"), DeviceId([2; 16]));
+    let of = |device, owner: Option<&str>| Covered { source: source.clone(), device, owner: owner.map(Name::from) };
+    let said = [
+        (of(None, None), "anthropic/all"),
+        (of(Some(A), None), "anthropic/device"),
+        (of(None, Some("me/work")), "anthropic/owner"),
+        (of(Some(A), Some("me/work")), "anthropic/both"),
+        (of(None, Some("")), "subscription"),
+    ];
+    let entries: Vec<(Name, &str)> = said.iter().map(|(of, payer)| (Coverage::path(of, day), *payer)).collect();
+    let entries: Vec<(&str, &str)> = entries.iter().map(|(path, payer)| (path.as_str(), *payer)).collect();
+    let coverage = Coverage::of(&settings(&entries));
+    let payer = |device, owner: Option<&str>, day| {
+        coverage.payer(&source, device, owner.map(Name::from).as_ref(), day).map(|payer| payer.text().to_owned())
+    };
+    let on = |device, owner| payer(device, owner, day).unwrap();
+    assert_eq!(on(A, Some("me/work")), "anthropic/both");
+    assert_eq!(on(b, Some("me/work")), "anthropic/owner");
+    assert_eq!(on(A, Some("you")), "anthropic/device");
+    assert_eq!(on(b, Some("you")), "anthropic/all");
+    assert_eq!(on(A, None), "subscription", "an owner that is not stated is one, too");
+    assert_eq!(payer(A, None, day.plus(-1)), None);
+    assert_eq!(coverage.all().map(|(of, ..)| of.clone()).collect::<Vec<_>>().len(), said.len());
 }

@@ -40,6 +40,25 @@ pub struct CellKey {
     pub project: Option<[u8; 8]>,
 }
 
+impl CellKey {
+    /// Of the cell that a call is summed in.
+    pub(super) fn of(copy: &Copy) -> Self {
+        let r = &copy.record;
+        Self {
+            quarter: r.time.quarter(),
+            source: r.source.clone(),
+            model: r.model.clone(),
+            session: r.session.clone(),
+            device: copy.device,
+            tier: r.tier,
+            context: ContextClass::of(r.tokens.prompt()),
+            quality: r.quality,
+            payer: r.payer.clone(),
+            project: r.project,
+        }
+    }
+}
+
 /// Sums of calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sums {
@@ -107,19 +126,7 @@ impl DayCells {
             if r.time.day() != day {
                 continue;
             }
-            let key = CellKey {
-                quarter: r.time.quarter(),
-                source: r.source.clone(),
-                model: r.model.clone(),
-                session: r.session.clone(),
-                device: copy.device,
-                tier: r.tier,
-                context: ContextClass::of(r.tokens.prompt()),
-                quality: r.quality,
-                payer: r.payer.clone(),
-                project: r.project,
-            };
-            let sums = cells.entry(key).or_default();
+            let sums = cells.entry(CellKey::of(copy)).or_default();
             *sums += Sums {
                 calls: 1,
                 tokens: r.tokens,

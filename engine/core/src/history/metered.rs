@@ -7,7 +7,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::cells::{CellKey, Sums};
-use super::readings::{DayReadings, Heard, Reading, ReadingKey, Span};
+use super::identity::Copy;
+use super::readings::{DayReadings, Reading, ReadingKey, Span};
+use super::twins::Twins;
 use crate::accounts::{AccountId, Accounts, Payer};
 use crate::event::{ContextClass, Quality, Tier};
 use crate::ids::DeviceId;
@@ -25,6 +27,8 @@ pub struct Metered<'a> {
     pub readings: &'a [DayReadings],
     /// The accounts, and what they cover.
     pub accounts: &'a Accounts,
+    /// Accounts that may be one, whose figures count once.
+    pub twins: &'a Twins,
 }
 
 /// How exactly a line lies in its local day.
@@ -47,6 +51,8 @@ pub(super) struct Line {
     pub(super) key: CellKey,
     /// The provider's id of the key that was used.
     pub(super) api_key: Option<Name>,
+    /// What a bill's line is for, in the provider's words.
+    pub(super) item: Option<Name>,
     /// The provider's project or workspace.
     pub(super) project: Option<Name>,
     pub(super) sums: Sums,
@@ -56,11 +62,12 @@ pub(super) struct Line {
 }
 
 static NOBODY: Accounts = Accounts::NONE;
+static NO_TWINS: Twins = Twins::NONE;
 
 impl Default for Metered<'_> {
     /// No accounts.
     fn default() -> Self {
-        Self { readings: &[], accounts: &NOBODY }
+        Self { readings: &[], accounts: &NOBODY, twins: &NO_TWINS }
     }
 }
 
@@ -68,32 +75,50 @@ impl<'a> Metered<'a> {
     pub(super) fn lines(&self, zone: &TimeZone) -> Vec<Line> {
         let mut lines = Vec::new();
         for day in self.readings {
-            lines.extend(day.readings.iter().filter_map(|(key, reading)| line(day.day, key, reading, zone)));
+            let counting = day.readings.iter().filter(|(key, _)| !self.twins.leaves_out(&key.account, day.day));
+            lines.extend(counting.filter_map(|(key, reading)| line(day.day, key, reading, zone)));
         }
         lines
+    }
+
+    /// The account whose own figure stands for a call, if there is one.
+    pub fn explained_by(&self, copy: &Copy) -> Option<&'a AccountId> {
+        let day = copy.record.time.day();
+        self.explains(day, &CellKey::of(copy))
     }
 
     /// The account whose own figure stands for a cell's calls, if there is one: it pays for them, and what it says of that time no
     /// longer changes.
     pub(super) fn explains(&self, day: UtcDay, key: &CellKey) -> Option<&'a AccountId> {
         let Some(Payer::Account(account)) = self.payer(day, key) else { return None };
+        let account = self.accounts.joined().payer(account);
         let from = key.quarter.start(day);
         let span = (from, UtcMillis(from.0 + QUARTER_MS));
         let heard = self.readings.iter().filter(|one| one.day == day || one.day == day.plus(-1));
-        let heard =
-            heard.flat_map(|one| &one.heard).filter(|heard| heard.account == *account.name() && is_usage(heard));
+        let heard = heard
+            .flat_map(|one| &one.heard)
+            .filter(|heard| heard.account == *account.name() && is_usage(&heard.metric));
         let is_within = |settled: &Span| settled.0 <= span.0 && settled.1 >= span.1;
         heard.flat_map(|heard| &heard.settled).any(is_within).then_some(account)
     }
 
     /// Who pays for a cell's calls, as far as anybody has said.
-    pub(super) fn payer(&self, day: UtcDay, key: &CellKey) -> Option<&'a Payer> {
-        self.accounts.coverage().payer(&key.source, day)
+    fn payer(&self, day: UtcDay, key: &CellKey) -> Option<&'a Payer> {
+        self.accounts.coverage().payer(&key.source, key.device, key.payer.as_ref(), day)
+    }
+
+    /// The same as reports name it: of accounts that are one, the one that stands for them.
+    pub(super) fn payer_named(&self, day: UtcDay, key: &CellKey) -> Option<&'a str> {
+        self.payer(day, key).map(|payer| match payer {
+            Payer::Account(account) => self.accounts.joined().payer(account).name(),
+            Payer::Subscription => payer.text(),
+        })
     }
 }
 
-fn is_usage(heard: &Heard) -> bool {
-    heard.metric.starts_with("usage.") || heard.metric.as_str() == "activity"
+/// Whether a metric tells of tokens and calls.
+pub(super) fn is_usage(metric: &str) -> bool {
+    metric.starts_with("usage.") || metric == "activity"
 }
 
 fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Option<Line> {
@@ -141,25 +166,17 @@ fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Op
         payer: Some(key.account.clone()),
         project: None,
     };
-    let (api_key, project) = (dimension("key"), dimension("project"));
-    Some(Line { date, day, key: cell, api_key, project, sums, billed, place })
+    let (api_key, project, item) = (dimension("key"), dimension("project"), dimension("line"));
+    Some(Line { date, day, key: cell, api_key, item, project, sums, billed, place })
 }
 
 fn figures(reading: &Reading) -> (Sums, BTreeMap<Name, i128>) {
     let mut sums = Sums::default();
     let mut billed: BTreeMap<Name, i128> = BTreeMap::new();
-    let mut tokens = Tokens::default();
     for (name, value) in &reading.measures {
-        let count = || u64::try_from(*value).unwrap_or(0);
         match name.as_str() {
-            "input_tokens" => tokens.input = count(),
-            "output_tokens" => tokens.output = count(),
-            "reasoning_tokens" => tokens.reasoning = count(),
-            "cache_read_tokens" => tokens.cache_read = count(),
-            "cache_write_tokens" => tokens.cache_write_5m = count(),
-            "cache_write_1h_tokens" => tokens.cache_write_1h = count(),
-            "requests" => sums.calls = count(),
-            "web_searches" => sums.web_searches = count(),
+            "requests" => sums.calls = count(*value),
+            "web_searches" => sums.web_searches = count(*value),
             name => {
                 if let Some(currency) = name.strip_prefix("cost_p") {
                     *billed.entry(currency.into()).or_default() += value;
@@ -167,7 +184,28 @@ fn figures(reading: &Reading) -> (Sums, BTreeMap<Name, i128>) {
             }
         }
     }
-    sums.tokens = tokens;
-    sums.unstated = tokens;
+    sums.tokens = tokens(reading);
+    sums.unstated = sums.tokens;
     (sums, billed)
+}
+
+/// The tokens of a reading.
+pub(super) fn tokens(reading: &Reading) -> Tokens {
+    let mut tokens = Tokens::default();
+    for (name, value) in &reading.measures {
+        match name.as_str() {
+            "input_tokens" => tokens.input = count(*value),
+            "output_tokens" => tokens.output = count(*value),
+            "reasoning_tokens" => tokens.reasoning = count(*value),
+            "cache_read_tokens" => tokens.cache_read = count(*value),
+            "cache_write_tokens" => tokens.cache_write_5m = count(*value),
+            "cache_write_1h_tokens" => tokens.cache_write_1h = count(*value),
+            _ => {}
+        }
+    }
+    tokens
+}
+
+fn count(value: i128) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }

@@ -5,20 +5,26 @@
 //! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day.
 
 pub mod answers;
+mod bill;
 mod cells;
 mod gauges;
 mod identity;
 pub mod index;
 mod metered;
+mod overlap;
 mod readings;
 mod report;
+mod twins;
 
+pub use bill::{Bill, BillLine};
 pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
 pub use metered::Metered;
+pub use overlap::Overlap;
 pub use readings::{DayReadings, Heard, Reading, ReadingKey, Span, union};
 pub use report::{CostMode, Dimension, Explained, Figures, Grain, Group, Period, Query, Report, Row};
+pub use twins::Twins;
 
 #[cfg(test)]
 pub(crate) mod tests;

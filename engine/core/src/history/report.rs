@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::cells::{CellKey, DayCells, Detail, Sums};
 use super::metered::{Line, Metered, Place};
-use crate::accounts::{AccountId, Payer};
+use crate::accounts::AccountId;
 use crate::event::{Quality, Tier};
 use crate::name::Name;
 use crate::time::{Quarter, UtcDay};
@@ -141,8 +141,10 @@ impl Query {
     ) -> Vec<(Date, &'a CellKey, Sums)> {
         let by = |dimension| self.by == Some(dimension);
         let session = by(Dimension::Session) || self.period == Period::Session;
-        let device = by(Dimension::Device) || !self.devices.is_empty();
-        let (account, project) = (by(Dimension::Account), by(Dimension::Project));
+        // Who pays can be said of a device's or an owner's calls.
+        let account = by(Dimension::Account) || by(Dimension::Provider);
+        let device = by(Dimension::Device) || !self.devices.is_empty() || account;
+        let project = by(Dimension::Project);
         let alike = |a: &CellKey, b: &CellKey| {
             let same = |a: &Name, b: &Name| a.is_same(b) || a == b;
             (a.tier, a.context, a.quality) == (b.tier, b.context, b.quality)
@@ -362,7 +364,7 @@ impl Report {
             let explaining = |key: &CellKey| metered.explains(day.day, key).filter(|_| covers);
             for (date, key, sums) in query.sum(&day, &local, &|key| explaining(key).is_none()) {
                 let cost = cost(query.mode, key, day.day, &sums, price);
-                let payer = metered.payer(day.day, key).map(Payer::text);
+                let payer = metered.payer_named(day.day, key);
                 let groups = Groups { payer, ..Groups::default() };
                 report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
                     figures.add(&part.sums, part.key.quality, part.cost);
@@ -511,7 +513,7 @@ fn period_of(period: Period, date: Date, key: &CellKey) -> String {
 }
 
 /// Whose models an agent's are, where it has one provider's only.
-fn provider_of(source: &str) -> &str {
+pub(super) fn provider_of(source: &str) -> &str {
     match source {
         "claude-code" => "anthropic",
         "codex" => "openai",

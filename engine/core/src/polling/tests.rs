@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 
 use super::*;
+use crate::accounts::Joined;
 use crate::batch::{Batch, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row};
 use crate::history::answers::{settling_ms, standing};
@@ -78,7 +79,7 @@ impl History {
             days.entry(event.day().unwrap()).or_default().push(event.clone());
         }
         let fold = |(day, batch): (UtcDay, Batch)| {
-            DayReadings::fold(day, &[Said::decode(&batch.encode()).unwrap()], &settling_ms).heard
+            DayReadings::fold(day, &[Said::decode(&batch.encode()).unwrap()], &settling_ms, &Joined::NONE).heard
         };
         days.into_iter().flat_map(fold).collect()
     }

@@ -23,6 +23,7 @@ mod row;
 
 use std::collections::BTreeMap;
 
+use aimon_core::crypto::Keyring;
 use aimon_core::time::UtcDay;
 use aimon_ledger::chunk::Place;
 use aimon_ledger::ids::{ChunkId, DeviceId};
@@ -106,6 +107,15 @@ pub(crate) async fn of_place(db: &mut SqliteConnection, place: Place) -> Result<
 pub(crate) async fn dayless(db: &mut SqliteConnection) -> Result<Vec<Row>, sqlx::Error> {
     let rows: Vec<Columns> = sqlx::query_as(rows!("day IS NULL")).fetch_all(db).await?;
     Ok(rows.into_iter().map(Row::of).collect())
+}
+
+/// Tells whether the rows without a day, and the keys by which they can be read, are others than they were.
+pub(crate) async fn dayless_print(db: &mut SqliteConnection, ring: &Keyring) -> Result<Vec<u8>, sqlx::Error> {
+    let sql = "SELECT COUNT(*), COALESCE(MAX(seq), 0), COALESCE(SUM(seq), 0) FROM changes
+               WHERE day IS NULL AND counts = 1 AND broken IS NULL";
+    let (rows, last, sum): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(db).await?;
+    let keys = ring.len() as u64;
+    Ok([rows.to_le_bytes(), last.to_le_bytes(), sum.to_le_bytes(), keys.to_le_bytes()].concat())
 }
 
 /// The days that have changes, ascending, within a range.

@@ -17,6 +17,7 @@ pub(super) const DAYS: i64 = 3;
 pub(super) const PAGE_LIST: i64 = 4;
 pub(super) const STALE: i64 = 5;
 pub(super) const READ_DAYS: i64 = 6;
+pub(super) const JOINED: i64 = 7;
 
 /// The last change that the derived tables hold; 0 if they are of another version.
 pub(crate) async fn upto(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {

@@ -13,6 +13,7 @@
 //! * `readings`: what counts of what providers said, by day.
 //! * `pages`: which days hold copies of which messages.
 //! * `fold`: folding days.
+//! * `joined`: which accounts are one payer's.
 //! * `new`: reading what is new.
 //! * `step`: taking it in.
 //! * `expire`: days that are not kept any more.
@@ -21,6 +22,7 @@ mod cells;
 mod expire;
 mod facts;
 mod fold;
+mod joined;
 mod new;
 mod pages;
 mod readings;
@@ -28,6 +30,7 @@ mod step;
 
 use std::collections::BTreeSet;
 
+use aimon_core::accounts::Joined;
 use aimon_core::crypto::Keyring;
 use aimon_core::history::Detail;
 use aimon_core::history::index::PAGES;
@@ -42,6 +45,7 @@ pub(crate) use cells::cells;
 pub(crate) use expire::expire;
 pub(crate) use facts::{read_gauges, upto};
 pub(crate) use fold::{Days, crossed_by, fold};
+pub(crate) use joined::{current, join, joined_otherwise};
 pub(crate) use pages::known;
 pub(crate) use readings::readings;
 pub(crate) use step::{Step, step, write};
@@ -66,6 +70,8 @@ pub(crate) enum Tables {
 /// How changes are read.
 pub(crate) struct Reading<'k> {
     pub(crate) ring: &'k Keyring,
+    /// Which accounts are one payer's.
+    pub(crate) joined: &'k Joined,
     /// Days before it are left out of the set.
     pub(crate) first: UtcDay,
     /// How many bytes of changes one step takes in.
@@ -79,7 +85,7 @@ pub(crate) struct Pending {
     /// Rows that waited.
     rows: Vec<i64>,
     /// Days that are to be folded anew.
-    stale: BTreeSet<UtcDay>,
+    pub(crate) stale: BTreeSet<UtcDay>,
 }
 
 /// Looks at every checksum.
@@ -87,6 +93,7 @@ pub(crate) async fn check(db: &mut SqliteConnection) -> Result<(), sqlx::Error> 
     upto(db).await?;
     read_gauges(db).await?;
     get_days(db, "stale", STALE).await?;
+    facts::get(db, "joined", facts::JOINED).await?;
     for detail in [Detail::Full, Detail::Hours] {
         cells(db, (UtcDay(i32::MIN), UtcDay(i32::MAX)), detail).await?;
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aimon_core::accounts::Joined;
 use aimon_core::batch::{Figures, Said};
 use aimon_core::crypto::Keyring;
 use aimon_core::history::DayReadings;
@@ -32,7 +33,11 @@ struct Open {
 }
 
 /// Reads rows.
-pub(super) async fn read(db: &mut SqliteConnection, ring: &Keyring, rows: Vec<Row>) -> Result<New, sqlx::Error> {
+pub(super) async fn read(
+    db: &mut SqliteConnection,
+    (ring, joined): (&Keyring, &Joined),
+    rows: Vec<Row>,
+) -> Result<New, sqlx::Error> {
     let mut counts: BTreeMap<UtcDay, usize> = BTreeMap::new();
     rows.iter().filter_map(|row| row.place.day).for_each(|day| *counts.entry(day).or_default() += 1);
     let held = changes::rows_by_day(db, &counts.keys().copied().collect::<Vec<_>>()).await?;
@@ -49,7 +54,7 @@ pub(super) async fn read(db: &mut SqliteConnection, ring: &Keyring, rows: Vec<Ro
         let day = row.place.day.and_then(|day| Some((day, open.get(&day)?)));
         match day {
             None => row.figures(ring),
-            Some((day, open)) => figures_of_day(row, ring, day, open),
+            Some((day, open)) => figures_of_day(row, (ring, joined), day, open),
         }
     });
     let mut figures: Vec<(usize, Result<Vec<Figures>, Unread>)> = order.into_iter().zip(read).collect();
@@ -63,7 +68,12 @@ pub(super) async fn read(db: &mut SqliteConnection, ring: &Keyring, rows: Vec<Ro
 }
 
 /// What figures are made of in a row; whoever reads the last of a day's rows sums the day.
-fn figures_of_day(row: &Row, ring: &Keyring, day: UtcDay, open: &Mutex<Open>) -> Result<Vec<Figures>, Unread> {
+fn figures_of_day(
+    row: &Row,
+    (ring, joined): (&Keyring, &Joined),
+    day: UtcDay,
+    open: &Mutex<Open>,
+) -> Result<Vec<Figures>, Unread> {
     let read = row.events(ring);
     let mut now = lock(open);
     now.left -= 1;
@@ -81,7 +91,7 @@ fn figures_of_day(row: &Row, ring: &Keyring, day: UtcDay, open: &Mutex<Open>) ->
     if now.left == 0 {
         let said = std::mem::take(&mut now.said);
         if !now.is_unread {
-            now.readings = Some(DayReadings::fold(day, &said, &settling_ms));
+            now.readings = Some(DayReadings::fold(day, &said, &settling_ms, joined));
         }
     }
     figures

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aimon_core::accounts::Joined;
 use aimon_core::crypto::Keyring;
 use aimon_core::history::DayReadings;
 use aimon_core::history::answers::settling_ms;
@@ -19,7 +20,7 @@ const TOGETHER: usize = 16 << 20;
 /// What counts of the answers of days, made of all that they hold.
 pub(crate) async fn fold_readings(
     db: &mut SqliteConnection,
-    ring: &Keyring,
+    (ring, joined): (&Keyring, &Joined),
     days: &BTreeSet<UtcDay>,
     damaged: &mut Damaged,
 ) -> Result<BTreeMap<UtcDay, DayReadings>, sqlx::Error> {
@@ -34,7 +35,7 @@ pub(crate) async fn fold_readings(
             continue;
         }
         let some = std::mem::take(&mut held);
-        let made = on_all_cores(&some, bytes, |(day, rows)| of_rows(ring, *day, rows));
+        let made = on_all_cores(&some, bytes, |(day, rows)| of_rows((ring, joined), *day, rows));
         bytes = 0;
         for ((day, rows), (readings, broken)) in some.into_iter().zip(made) {
             folded.insert(day, readings);
@@ -49,7 +50,7 @@ pub(crate) async fn fold_readings(
 }
 
 /// One day's; and of each row why it can't be read, if it is damaged.
-fn of_rows(ring: &Keyring, day: UtcDay, rows: &[Row]) -> (DayReadings, Vec<Option<Unread>>) {
+fn of_rows((ring, joined): (&Keyring, &Joined), day: UtcDay, rows: &[Row]) -> (DayReadings, Vec<Option<Unread>>) {
     let (mut said, mut damaged) = (Vec::new(), Vec::new());
     for row in rows {
         damaged.push(match row.said(ring) {
@@ -61,7 +62,7 @@ fn of_rows(ring: &Keyring, day: UtcDay, rows: &[Row]) -> (DayReadings, Vec<Optio
             Err(why) => Some(why),
         });
     }
-    (DayReadings::fold(day, &said, &settling_ms), damaged)
+    (DayReadings::fold(day, &said, &settling_ms, joined), damaged)
 }
 
 /// The stored readings of a range of days.

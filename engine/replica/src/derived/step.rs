@@ -56,14 +56,14 @@ pub(crate) async fn step(
     upto: i64,
     pending: &mut Pending,
 ) -> Result<Option<Step>, sqlx::Error> {
-    let Reading { ring, first, tables, .. } = *reading;
+    let Reading { ring, joined, first, tables, .. } = *reading;
     let mut step = Step { upto, ..Step::default() };
     let (new, has_more) = next(db, reading.most, pending, &mut step).await?;
     let stale = std::mem::take(&mut pending.stale);
     if new.is_empty() && step.waited.is_empty() && stale.is_empty() {
         return Ok(None);
     }
-    let new::New { rows, mut whole } = new::read(db, ring, new).await?;
+    let new::New { rows, mut whole } = new::read(db, (ring, joined), new).await?;
     let Brought { pairs, mut answered, copies } = sort(db, tables, rows, &whole, &mut step).await?;
     let mut dirty: BTreeSet<UtcDay> = pairs.iter().map(|p| p.1).chain(stale.iter().copied()).collect();
     index(db, &mut step, &pairs, first, tables).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn step(
     let known: BTreeSet<_> = step.crossing.clone();
     let of = Days { ring, days: &dirty, held: copies, known: &known, first };
     step.cells = fold(db, of, &mut step.damaged, DayCells::fold).await?;
-    step.readings = fold_readings(db, ring, &answered, &mut step.damaged).await?;
+    step.readings = fold_readings(db, (ring, joined), &answered, &mut step.damaged).await?;
     step.readings.append(&mut whole);
     Ok(Some(step))
 }

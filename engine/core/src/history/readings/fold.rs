@@ -7,6 +7,7 @@ use std::hash::Hash;
 
 use super::heard::HeardSum;
 use super::{Heard, Reading, ReadingKey};
+use crate::accounts::Joined;
 use crate::batch::{Said, Sheet};
 use crate::event::{Answer, Bucket, Clock, Unchanged};
 use crate::history::answers::{Standing, is_settled, spans, standing};
@@ -102,6 +103,8 @@ struct Fold<'a> {
     /// Each sheet's names by number.
     places: Vec<Vec<u32>>,
     numbers: Numbers,
+    /// Accounts that are known by another one.
+    payers: HashMap<u32, u32>,
     settling: &'a dyn Fn(&str) -> i64,
     cells: Numbered<Cell>,
     /// Of each cell.
@@ -123,18 +126,28 @@ struct Sum {
     is_settled: bool,
 }
 
-pub(super) fn fold(said: &[Said], settling: &dyn Fn(&str) -> i64) -> (Vec<(ReadingKey, Reading)>, Vec<Heard>) {
+pub(super) fn fold(
+    said: &[Said],
+    settling: &dyn Fn(&str) -> i64,
+    joined: &Joined,
+) -> (Vec<(ReadingKey, Reading)>, Vec<Heard>) {
     let sheets: Vec<&Sheet> = said.iter().map(|said| &said.answers).collect();
     let mut numbers = Numbers { names: Numbered::none(), lists: Numbered::none() };
-    let places = sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
-    let mut fold = Fold { sheets, places, numbers, settling, cells: Numbered::none(), sums: Vec::new() };
+    let places: Vec<Vec<u32>> =
+        sheets.iter().map(|sheet| sheet.names().iter().map(|name| numbers.name(name)).collect()).collect();
+    // What accounts that are one said is one payer's, before it is decided which answer stands.
+    let payers = joined.all().map(|(one, payer)| (numbers.name(one.name()), numbers.name(payer.name()))).collect();
+    let mut fold = Fold { sheets, places, numbers, payers, settling, cells: Numbered::none(), sums: Vec::new() };
     let picks = fold.picks();
     let mut noted = Noted::new();
     for note in said.iter().flat_map(|said| &said.unchanged).filter(|note| !note.key.bucket.is_gauge()) {
         let dimensions: Vec<u32> = note.key.dimensions.iter().map(|name| fold.numbers.name(name)).collect();
-        let series = (fold.numbers.name(&note.key.account), fold.numbers.name(&note.key.metric));
+        let account = fold.numbers.name(&note.key.account);
+        let series = (fold.payer(account), fold.numbers.name(&note.key.metric));
         let grain = (note.key.bucket.width, fold.numbers.list(&dimensions));
-        noted.entry((series, grain, note.key.bucket.start)).or_default().push(note.clone());
+        let mut note = note.clone();
+        note.key.account = fold.numbers.names.at(series.0).clone();
+        noted.entry((series, grain, note.key.bucket.start)).or_default().push(note);
     }
     let mut heard = Vec::with_capacity(picks.len());
     for (series, picks) in picks {
@@ -164,7 +177,7 @@ impl Fold<'_> {
                     last.0.extend(dimensions);
                     last.1 = self.numbers.lists.of(&last.0[..]);
                 }
-                let series = (number(sheet.keys.account[at]), number(sheet.keys.metric[at]));
+                let series = (self.payer(number(sheet.keys.account[at])), number(sheet.keys.metric[at]));
                 let place = *places.entry(series).or_insert_with(|| {
                     picks.push((series, Vec::new()));
                     picks.len() - 1
@@ -183,8 +196,15 @@ impl Fold<'_> {
         picks
     }
 
-    fn answer(&self, pick: &Pick) -> Answer {
-        self.sheets[pick.sheet as usize].answer(pick.at as usize)
+    /// By which account's number a payer is known.
+    fn payer(&self, account: u32) -> u32 {
+        self.payers.get(&account).copied().unwrap_or(account)
+    }
+
+    fn answer(&self, series: Series, pick: &Pick) -> Answer {
+        let mut answer = self.sheets[pick.sheet as usize].answer(pick.at as usize);
+        answer.key.account = self.numbers.names.at(series.0).clone();
+        answer
     }
 
     fn add_series(&mut self, series: Series, picks: &[Pick], noted: &Noted, heard_sum: &mut HeardSum) {
@@ -192,7 +212,7 @@ impl Fold<'_> {
         let settling = (self.settling)(self.numbers.names.at(series.1));
         let notes_about = |pick: &Pick| noted.get(&(series, pick.grain, pick.start));
         if picks.iter().any(|pick| pick.grain != first.grain) {
-            let answers = picks.iter().map(|pick| self.answer(pick));
+            let answers = picks.iter().map(|pick| self.answer(series, pick));
             let mut notes = Vec::new();
             for key in picks.chunk_by(|a, b| a.key() == b.key()) {
                 notes.extend(key.first().and_then(notes_about).into_iter().flatten().cloned());
@@ -212,7 +232,7 @@ impl Fold<'_> {
                 self.add(series, last, settling, &mut trail, heard_sum);
                 continue;
             }
-            let answers = key.iter().map(|pick| self.answer(pick));
+            let answers = key.iter().map(|pick| self.answer(series, pick));
             for one in standing(answers, notes.into_iter().flatten().cloned()).0.into_values() {
                 self.add_standing(series, &one, settling, heard_sum);
             }

@@ -11,6 +11,7 @@ mod heard;
 
 pub use heard::{Heard, Span, union};
 
+use crate::accounts::Joined;
 use crate::batch::Said;
 use crate::event::Bucket;
 use crate::name::Name;
@@ -51,9 +52,9 @@ pub struct DayReadings {
 
 impl DayReadings {
     /// Folds all that a day holds of answers and of notes about them. `settling` is how long after a bucket's end a metric
-    /// still changes, in milliseconds.
-    pub fn fold(day: UtcDay, said: &[Said], settling: &dyn Fn(&str) -> i64) -> Self {
-        let (readings, heard) = fold::fold(said, settling);
+    /// still changes, in milliseconds; what accounts said that are one is one account's.
+    pub fn fold(day: UtcDay, said: &[Said], settling: &dyn Fn(&str) -> i64, joined: &Joined) -> Self {
+        let (readings, heard) = fold::fold(said, settling, joined);
         Self { day, readings, heard }
     }
 

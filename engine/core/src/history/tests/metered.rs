@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::copy;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Joined};
 use crate::batch::{Batch, BatchHash, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row, Setting};
 use crate::history::answers::settling_ms;
-use crate::history::{Copy, DayCells, DayReadings, Dimension, Metered, Query, Report};
+use crate::history::{Copy, DayCells, DayReadings, Dimension, Metered, Overlap, Query, Report, Twins};
 use crate::settings::Settings;
 use crate::time::{UtcDay, UtcMillis};
 use crate::units::{PicoUsd, Tokens};
@@ -43,13 +43,14 @@ fn answer(
     }
 }
 
-fn readings(answers: &[Answer]) -> Vec<DayReadings> {
+fn readings(answers: &[Answer], joined: &Joined) -> Vec<DayReadings> {
     let mut days: BTreeMap<UtcDay, Batch> = BTreeMap::new();
     for answer in answers {
         days.entry(answer.key.bucket.start.day()).or_default().push(Event::Answer(answer.clone()));
     }
-    let fold =
-        |(day, batch): (UtcDay, Batch)| DayReadings::fold(day, &[Said::decode(&batch.encode()).unwrap()], &settling_ms);
+    let fold = |(day, batch): (UtcDay, Batch)| {
+        DayReadings::fold(day, &[Said::decode(&batch.encode()).unwrap()], &settling_ms, joined)
+    };
     days.into_iter().map(fold).collect()
 }
 
@@ -73,8 +74,9 @@ fn codex(minute: i64, input: u64) -> Copy {
 
 fn cut(query: &Query, copies: &[Copy], answers: &[Answer], accounts: &Accounts) -> Report {
     let cells = vec![DayCells::fold(DAY, copies)];
-    let readings = readings(answers);
-    let metered = Metered { readings: &readings, accounts };
+    let readings = readings(answers, accounts.joined());
+    let twins = Twins::of(accounts, &readings);
+    let metered = Metered { readings: &readings, accounts, twins: &twins };
     Report::cut(query, cells, &metered, &|key, _, tokens| {
         (key.model.as_str() != "new").then(|| PicoUsd(i128::from(tokens.input)))
     })
@@ -172,4 +174,126 @@ fn usage_without_calls_has_a_cost() {
     let report = cut(&query, &[], &[both], &Accounts::default());
     assert_eq!((report.total.known_cost(), report.total.has_unpriced), (Some(PicoUsd(9)), true));
     assert_eq!(report.unpriced_models, ["new".to_owned()].into());
+}
+
+const ONE: &str = "openrouter/key-0000000000000001";
+const TWO: &str = "openrouter/key-0000000000000002";
+
+/// A day of OpenRouter's, as an account says it.
+fn activity(account: &str, day: i64, seen: i64, tokens: i128) -> Answer {
+    let dims = [MODEL, ("upstream", "Azure")];
+    let mut answer =
+        answer("activity", (day * 1440, 1440), seen, &dims, &[("input_tokens", tokens), ("cost_pusd", tokens)]);
+    answer.key.account = account.into();
+    answer
+}
+
+fn two_keys(more: &[(&str, &str)]) -> Accounts {
+    let labels = [ONE, TWO].map(|account| format!("account/{account}/label"));
+    let mut entries: Vec<(&str, &str)> = labels.iter().map(|path| (path.as_str(), "x")).collect();
+    entries.extend(more);
+    accounts(&entries)
+}
+
+#[test]
+fn two_keys_that_say_the_same_of_a_day_count_once_until_somebody_says_that_they_are_two() {
+    let same = format!("account/{ONE}/same/{TWO}");
+    let (undecided, one) = (two_keys(&[]), two_keys(&[(&same, "yes")]));
+    let two = two_keys(&[(&same, "no")]);
+    let total = |answers: &[Answer], accounts: &Accounts| {
+        let total = cut(&Query::daily(TimeZone::UTC), &[], answers, accounts).total;
+        (total.sums.tokens.input, total.billed_usd().map_or(0, |cost| cost.0))
+    };
+    let alike = [activity(ONE, 0, 9_000, 7), activity(TWO, 0, 9_001, 7)];
+    assert_eq!([&undecided, &one, &two].map(|accounts| total(&alike, accounts)), [(7, 7), (7, 7), (14, 14)]);
+    // A day that still changes tells nobody apart, and the one that was heard of last knows most.
+    let growing = [
+        activity(ONE, 0, 9_000, 7),
+        activity(TWO, 0, 9_001, 7),
+        activity(ONE, 1, 3_000, 3),
+        activity(TWO, 1, 3_001, 5),
+    ];
+    assert_eq!([&undecided, &one, &two].map(|accounts| total(&growing, accounts)), [(12, 12), (12, 12), (22, 22)]);
+    // A settled one does.
+    let differ = [
+        activity(ONE, 0, 9_000, 7),
+        activity(TWO, 0, 9_001, 7),
+        activity(ONE, 1, 9_000, 3),
+        activity(TWO, 1, 9_001, 5),
+    ];
+    assert_eq!(total(&differ, &undecided), (22, 22));
+    // What only one of them knows counts, whichever it is.
+    let apart = [
+        activity(ONE, 0, 9_000, 7),
+        activity(TWO, 0, 9_001, 7),
+        activity(ONE, 1, 9_000, 3),
+        activity(TWO, 2, 12_000, 4),
+    ];
+    assert_eq!([&undecided, &one, &two].map(|accounts| total(&apart, accounts)), [(14, 14), (14, 14), (21, 21)]);
+    // Two that were never used say the same, too: that shows nothing.
+    let unused = [activity(ONE, 0, 9_000, 0), activity(TWO, 0, 9_001, 0)];
+    assert!(Twins::of(&undecided, &readings(&unused, &Joined::NONE)).pairs().is_empty());
+    assert_eq!(Twins::of(&undecided, &readings(&alike, &Joined::NONE)).pairs().len(), 1);
+}
+
+#[test]
+fn accounts_that_are_one_have_one_figure_and_cover_as_one() {
+    let same = format!("account/{ONE}/same/{TWO}");
+    let cover = [(same.as_str(), "yes"), ("coverage/codex/2024-10-04", TWO)];
+    let accounts = two_keys(&cover);
+    // Of one bucket the answer observed last stands, whole, whichever key it came by; a wider one is never added to it.
+    let hour = |account: &str, seen, n| {
+        let mut hour = answer("usage.x", (0, 60), seen, &[MODEL], &[("input_tokens", n)]);
+        hour.key.account = account.into();
+        hour
+    };
+    let mut minute = answer("usage.x", (5, 1), 200, &[MODEL], &[("input_tokens", 4)]);
+    minute.key.account = TWO.into();
+    let calls = [codex(5, 100)];
+    let query = Query { by: Some(Dimension::Account), ..Query::daily(TimeZone::UTC) };
+    for answers in
+        [[hour(ONE, 200, 9), hour(TWO, 201, 10), minute.clone()], [minute, hour(TWO, 201, 10), hour(ONE, 200, 9)]]
+    {
+        let report = cut(&query, &calls, &answers, &accounts);
+        let groups: Vec<_> =
+            report.rows[0].groups.iter().map(|g| (g.id.as_str(), g.figures.sums.tokens.input)).collect();
+        assert_eq!(groups, [(ONE, 10)]);
+        assert_eq!(report.total.explained.sums.tokens.input, 100);
+    }
+}
+
+/// What an account's figures show of a source of which nobody has said who pays.
+#[test]
+fn calls_that_an_account_tells_too_are_found_by_their_hours() {
+    let calls: Vec<Copy> = [(10, 100), (70, 50), (1_450, 70), (1_600, 1_000)].map(|(at, n)| codex(at, n)).into();
+    let cells: Vec<DayCells> = [DAY, DAY.plus(1)].map(|day| DayCells::fold(day, &calls)).into();
+    let hour = |start, n| {
+        answer("usage.completions", (start, 60), 9_000, &[("model", "model-2026-01-01")], &[("input_tokens", n)])
+    };
+    let found = |hours: &[(i64, i128)], accounts: &Accounts| {
+        let answers: Vec<Answer> = hours.iter().map(|(start, n)| hour(*start, *n)).collect();
+        let readings = readings(&answers, &Joined::NONE);
+        let found = Overlap::of(&cells, &Metered { readings: &readings, accounts, twins: &Twins::NONE });
+        found
+            .into_iter()
+            .map(|one| (one.source.to_string(), one.account.to_string(), one.alike, one.hours))
+            .collect::<Vec<_>>()
+    };
+    let nobody = Accounts::default();
+    let all = |alike| vec![("codex".to_owned(), "openai/org".to_owned(), alike, 4)];
+    assert_eq!(found(&[(0, 100), (60, 50), (1_440, 70), (1_560, 1_010)], &nobody), all(4));
+    assert_eq!(
+        found(&[(0, 100), (60, 50), (1_440, 70), (1_560, 5_000)], &nobody),
+        all(3),
+        "somebody else uses it, too"
+    );
+    assert_eq!(
+        found(&[(0, 100), (60, 50), (1_440, 70), (1_560, 900)], &nobody),
+        [],
+        "less than the log: paid for elsewhere"
+    );
+    assert_eq!(found(&[(0, 900), (60, 900), (1_440, 70), (1_560, 5_000)], &nobody), [], "that proves nothing");
+    assert_eq!(found(&[(0, 100), (60, 50)], &nobody), [], "nor do two hours of one day");
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    assert_eq!(found(&[(0, 100), (60, 50), (1_440, 70), (1_560, 1_000)], &covered), [], "somebody has said it");
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::accounts::Joined;
 use crate::batch::{Batch, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
 use crate::history::answers::{settling_ms, spans, standing};
@@ -43,7 +44,7 @@ fn said(answers: &[Answer], notes: &[Unchanged]) -> Said {
 }
 
 fn fold(said: &[Said]) -> Vec<(ReadingKey, Reading)> {
-    DayReadings::fold(DAY, said, &settling_ms).readings
+    DayReadings::fold(DAY, said, &settling_ms, &Joined::NONE).readings
 }
 
 /// The input tokens of all accounts.
@@ -209,7 +210,7 @@ proptest! {
             })
             .collect();
         let expected = by_definition(&answers, &notes);
-        prop_assert_eq!(&DayReadings::fold(DAY, &batches, &settling_ms), &expected);
+        prop_assert_eq!(&DayReadings::fold(DAY, &batches, &settling_ms, &Joined::NONE), &expected);
         prop_assert_eq!(DayReadings::decode(DAY, &expected.encode()).unwrap(), expected);
     }
 }
@@ -253,7 +254,7 @@ fn absurdly_many_names_rest_all_the_same() {
         one.rows[0].values = vec!["v".into(); 100];
         said(&[one], &[])
     };
-    let day = DayReadings::fold(DAY, &[wide(0), wide(1), wide(2), deep], &settling_ms);
+    let day = DayReadings::fold(DAY, &[wide(0), wide(1), wide(2), deep], &settling_ms, &Joined::NONE);
     assert_eq!(day.readings.len(), 1);
     assert_eq!(DayReadings::decode(DAY, &day.encode()).unwrap(), day);
 }
@@ -282,7 +283,7 @@ proptest! {
         absurd.rows = (0..rows).map(row).collect();
         let other = has_other.then(|| answer("one", (0, 60), &["model"], 200, &[("a", 1)]));
         let all: Vec<Answer> = [honest.clone(), absurd].into_iter().chain(other).collect();
-        let day = DayReadings::fold(DAY, &[said(&all, &[])], &settling_ms);
+        let day = DayReadings::fold(DAY, &[said(&all, &[])], &settling_ms, &Joined::NONE);
         prop_assert_eq!(&DayReadings::decode(DAY, &day.encode()).unwrap(), &day);
         let of = |account: &str| -> Vec<_> {
             day.readings.iter().filter(|(key, _)| &*key.account == account).cloned().collect()

@@ -1,13 +1,18 @@
 //! `aimon explain`
+//!
+//! * `bills`: what accounts were billed, line by line.
 
-use std::collections::BTreeSet;
+mod bills;
 
-use aimon_core::history::Copy;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aimon_core::history::{Bill, Copy};
 use aimon_core::settings::Settings;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::{PicoUsd, Tokens};
 use serde::Serialize;
 
+use self::bills::BillJson;
 use super::report::{Asked, mode};
 use crate::cli::{ExplainArgs, RangeArgs};
 use crate::dates::{self, Day};
@@ -41,6 +46,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         Some(replica) => replica.copies(query.utc_days(), asked.today.utc).await?,
         None => Vec::new(),
     };
+    let held = view.held(&query, asked.today.utc).await?;
     view.close().await;
     let shown = |copy: Copy| Copy { device: labels.shown(copy.device), ..copy };
     let copies: Vec<Copy> = copies.into_iter().map(shown).collect();
@@ -48,14 +54,24 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     let mut copies: Vec<Copy> = copies.into_iter().filter(|c| takes(&range, &asked, &devices, c)).collect();
     let sessions = sessions(&args.session, &copies)?;
     copies.retain(|c| sessions.is_empty() || sessions.iter().any(|s| **s == *c.record.session));
-    if copies.is_empty() {
+    let prices = pricing.look_up();
+    let bills = match bills::belong(&range, &sessions) {
+        true => {
+            let days = (asked.since, asked.until);
+            let all = Bill::of(&held.metered(), days, &|key, day, tokens| prices.cost(key, day, tokens));
+            bills::meant(all, &range)
+        }
+        false => Vec::new(),
+    };
+    if copies.is_empty() && bills.is_empty() {
         return Err(Error::NothingToExplain(format!("no call matches {}", words_of(args, &asked))));
     }
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
-    let (mode, prices) = (mode(range.mode), pricing.look_up());
+    let mode = mode(range.mode);
     let shown = Shown {
         title: format!("What {} is made of · {}", words_of(args, &asked), asked.zone_text()),
-        explained: Explained::of(&copies, mode, &prices),
+        explained: Explained::of(&copies, mode, &prices, &held.metered()),
+        bills,
         copies: &copies,
         costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),
         lines: found.as_ref(),
@@ -137,6 +153,7 @@ fn words_of(args: &ExplainArgs, asked: &Asked) -> String {
 struct Shown<'a> {
     title: String,
     explained: Explained,
+    bills: Vec<Bill>,
     copies: &'a [Copy],
     costs: Vec<Option<PicoUsd>>,
     lines: Option<&'a Lines>,
@@ -168,7 +185,13 @@ impl Shown<'_> {
     fn text(&self, width: usize) -> String {
         let title = wrapped(&self.labels.title(&self.title), 0, width);
         let mut text = format!("{}\n\n", paint::bold(title.trim_end()));
+        if self.explained.parts.is_empty() {
+            text.push_str(&wrapped("No call from a log.", 0, width));
+            return text + &bills::text(&self.bills, self.labels, width);
+        }
         text.push_str(&self.table(width));
+        text.push_str(&self.not_added(width));
+        text.push_str(&bills::text(&self.bills, self.labels, width));
         let head = wrapped("Prices, $ per million tokens: input, output, cache write 5 m, 1 h, cache read", 0, width);
         text.push_str(&format!("\n{}\n", paint::dim(head.trim_end())));
         for (model, rule) in &self.rules() {
@@ -199,6 +222,24 @@ impl Shown<'_> {
             }
         }
         text
+    }
+
+    /// That some of the calls are in no sum, and why.
+    fn not_added(&self, width: usize) -> String {
+        let mut by: BTreeMap<&str, u64> = BTreeMap::new();
+        for (key, part) in &self.explained.parts {
+            if let Some(account) = &key.explains {
+                *by.entry(account).or_default() += part.calls;
+            }
+        }
+        let line = |(account, calls): (&str, u64)| {
+            wrapped(
+                &format!("{NOT_ADDED} not added: {} for which {account}'s own figures stand", count(calls, "call")),
+                0,
+                width,
+            )
+        };
+        by.into_iter().map(line).collect()
     }
 
     fn call(&self, copy: &Copy, cost: Option<PicoUsd>, lines: &Lines) -> String {
@@ -347,6 +388,7 @@ impl Shown<'_> {
             total_cost: (e.unpriced_calls == 0 || e.unpriced_calls < e.calls).then_some(Dollars(e.cost)),
             unpriced_calls: e.unpriced_calls,
             parts: e.parts.iter().map(|(key, part)| self.part_json(key, part)).collect(),
+            bills: self.bills.iter().map(BillJson::of).collect(),
         }
     }
 
@@ -362,6 +404,7 @@ impl Shown<'_> {
             prompt_above: key.context.above().unwrap_or(0),
             quality: key.quality.word(),
             account: key.payer.as_ref().map(ToString::to_string),
+            explains: key.explains.as_ref().map(ToString::to_string),
             calls: part.calls,
             tokens: TokensJson::of(&part.tokens),
             cost: part.cost.map(Dollars),
@@ -387,8 +430,14 @@ impl Shown<'_> {
     }
 }
 
+/// Before the figures of calls that are in no sum.
+const NOT_ADDED: &str = "=";
+
 /// How a part's figures are marked, and what it costs.
 fn marks_of(key: &PartKey, part: &Part) -> (&'static str, String) {
+    if key.explains.is_some() {
+        return (NOT_ADDED, marked_cost(part.cost, false, NOT_ADDED));
+    }
     let mark = mark_of(|quality| quality == key.quality);
     (mark, marked_cost(part.cost, false, mark))
 }
@@ -407,6 +456,9 @@ struct ExplainJson {
     total_cost: Option<Dollars>,
     unpriced_calls: u64,
     parts: Vec<PartJson>,
+    /// What accounts were billed, by UTC day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bills: Vec<BillJson>,
 }
 
 /// Tokens with the reports' keys.
@@ -446,6 +498,9 @@ struct PartJson {
     prompt_above: u64,
     quality: &'static str,
     account: Option<String>,
+    /// The account whose own figures stand for these calls, which are in no sum then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explains: Option<String>,
     calls: u64,
     #[serde(flatten)]
     tokens: TokensJson,

@@ -1,0 +1,131 @@
+//! Accounts that may be one: known by two keys, of a provider that does not say whose they are. Where both say the same of a day on
+//! which something was used, they are taken for one until somebody says that they are two, so that nothing is summed twice meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::readings::{DayReadings, Heard, Reading, ReadingKey, Span};
+use crate::accounts::{AccountId, Accounts};
+use crate::name::Name;
+use crate::time::UtcDay;
+
+/// Accounts that may be one, and whose figures don't count meanwhile.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Twins {
+    pairs: Vec<(AccountId, AccountId)>,
+    /// Whose figures of a day are another one's.
+    left_out: BTreeSet<(Name, UtcDay)>,
+}
+
+/// What one account said of a day.
+struct Told<'a> {
+    readings: Vec<(&'a Name, Span, &'a [(Name, Name)], &'a Reading)>,
+    heard: Vec<&'a Heard>,
+}
+
+impl Twins {
+    /// None.
+    pub const NONE: Self = Self { pairs: Vec::new(), left_out: BTreeSet::new() };
+
+    /// Those that all readings show: of every kept day, since a day on which two differ tells them apart.
+    pub fn of(accounts: &Accounts, readings: &[DayReadings]) -> Self {
+        let undecided = accounts.undecided();
+        if undecided.is_empty() {
+            return Self::NONE;
+        }
+        let is_twin = |(one, other): &(&AccountId, &AccountId)| {
+            let days = readings.iter().map(|day| (Told::of(day, one), Told::of(day, other)));
+            let both = days.filter(|(a, b)| !a.heard.is_empty() && !b.heard.is_empty());
+            let mut is_alike = false;
+            for (a, b) in both {
+                let same = a.says_the_same_as(&b);
+                if !same && a.is_settled() && b.is_settled() {
+                    return false;
+                }
+                is_alike |= same && !a.readings.is_empty();
+            }
+            is_alike
+        };
+        let pairs: Vec<(AccountId, AccountId)> =
+            undecided.into_iter().filter(is_twin).map(|(a, b)| (a.clone(), b.clone())).collect();
+        let mut left_out = BTreeSet::new();
+        for day in readings {
+            for group in groups(&pairs) {
+                let heard = |account: &&AccountId| !Told::of(day, account).heard.is_empty();
+                // The one that was heard of last knows most; of equals the smaller.
+                let newest = |account: &AccountId| Told::of(day, account).heard.iter().map(|one| one.newest).max();
+                let mut told: Vec<&AccountId> = group.iter().copied().filter(heard).collect();
+                told.sort_by(|a, b| newest(b).cmp(&newest(a)).then_with(|| a.cmp(b)));
+                left_out.extend(told.into_iter().skip(1).map(|account| (account.name().clone(), day.day)));
+            }
+        }
+        Self { pairs, left_out }
+    }
+
+    /// Pairs that may be one account.
+    pub fn pairs(&self) -> &[(AccountId, AccountId)] {
+        &self.pairs
+    }
+
+    /// Whether an account's figures of a day don't count, since a twin's do.
+    pub(super) fn leaves_out(&self, account: &Name, day: UtcDay) -> bool {
+        !self.left_out.is_empty() && self.left_out.contains(&(account.clone(), day))
+    }
+}
+
+/// Twins of twins are twins.
+fn groups(pairs: &[(AccountId, AccountId)]) -> Vec<BTreeSet<&AccountId>> {
+    let mut group_of: BTreeMap<&AccountId, &AccountId> = BTreeMap::new();
+    for (one, other) in pairs {
+        let (a, b) = (*group_of.get(one).unwrap_or(&one), *group_of.get(other).unwrap_or(&other));
+        let (small, large) = (a.min(b), a.max(b));
+        group_of.values_mut().filter(|group| **group == large).for_each(|group| *group = small);
+        group_of.extend([(one, small), (other, small), (large, small), (small, small)]);
+    }
+    let mut groups: BTreeMap<&AccountId, BTreeSet<&AccountId>> = BTreeMap::new();
+    for (account, group) in group_of {
+        groups.entry(group).or_default().insert(account);
+    }
+    groups.into_values().collect()
+}
+
+impl<'a> Told<'a> {
+    fn of(day: &'a DayReadings, account: &AccountId) -> Self {
+        // Both are sorted by account.
+        let name = account.name();
+        let (from, to) = bounds(&day.readings, |(key, _)| &key.account, name);
+        let readings = day.readings.get(from..to).unwrap_or_default().iter();
+        let (from, to) = bounds(&day.heard, |heard| &heard.account, name);
+        let heard = day.heard.get(from..to).unwrap_or_default().iter();
+        Self {
+            readings: readings.filter(|(_, reading)| !is_nothing(reading)).map(said).collect(),
+            heard: heard.collect(),
+        }
+    }
+
+    /// Whether no figure differs; that one is settled already says nothing.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        let figures = |told: &Self| {
+            told.readings
+                .iter()
+                .map(|(metric, span, dims, reading)| (*metric, *span, *dims, &reading.measures))
+                .collect::<Vec<_>>()
+        };
+        figures(self) == figures(other)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.heard.iter().any(|heard| !heard.settled.is_empty()) && self.readings.iter().all(|(.., one)| one.is_settled)
+    }
+}
+
+fn bounds<T>(all: &[T], account: impl Fn(&T) -> &Name, name: &Name) -> (usize, usize) {
+    (all.partition_point(|one| account(one) < name), all.partition_point(|one| account(one) <= name))
+}
+
+fn said<'a>((key, reading): &'a (ReadingKey, Reading)) -> (&'a Name, Span, &'a [(Name, Name)], &'a Reading) {
+    (&key.metric, (key.span.start, key.span.end()), &key.dimensions, reading)
+}
+
+fn is_nothing(reading: &Reading) -> bool {
+    reading.measures.iter().all(|(_, value)| *value == 0)
+}
