@@ -18,8 +18,8 @@ use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
 use crate::render::labels::Labels;
-use crate::render::number::{ago, exact};
-use crate::render::text::{name, visible_lines};
+use crate::render::number::exact;
+use crate::render::text::{name, wrapped};
 use crate::view::Held;
 use crate::workspace;
 
@@ -181,7 +181,7 @@ async fn list(args: &SourceListArgs) -> Result<()> {
     if args.json {
         return output::print_plain(&pretty(&all));
     }
-    output::print(&text(&all, place.now.day(), &labels, grid::width()))
+    output::print(&text(&all, &labels, grid::width()))
 }
 
 async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<ListJson> {
@@ -240,7 +240,7 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<L
     })
 }
 
-fn text(all: &ListJson, today: UtcDay, labels: &Labels, width: usize) -> String {
+fn text(all: &ListJson, labels: &Labels, width: usize) -> String {
     if all.sources.is_empty() && all.coverage.is_empty() {
         return "No agent's log was read within 30 days: `aimon doctor` says where it looked.\n".to_owned();
     }
@@ -255,12 +255,6 @@ fn text(all: &ListJson, today: UtcDay, labels: &Labels, width: usize) -> String 
     ]);
     let mut narrow = Grid::new(&[words("Source"), figures("Calls"), words("Paid by")]);
     for one in &all.sources {
-        let last = one.last_day.parse().ok().map(UtcDay::of).map_or(String::new(), |day| {
-            match i64::from(today.0) - i64::from(day.0) {
-                ..=0 => "today".to_owned(),
-                days => ago(days * 86_400),
-            }
-        });
         let devices: Vec<String> = one.devices.iter().map(|id| labels.device(id)).collect();
         let owner = one.owner.clone().unwrap_or_else(|| UNSTATED.to_owned());
         let paid = one.paid_by.clone().unwrap_or_else(|| "not said".to_owned());
@@ -272,7 +266,7 @@ fn text(all: &ListJson, today: UtcDay, labels: &Labels, width: usize) -> String 
                 devices.join(", "),
                 exact(one.calls),
                 exact(one.total_tokens),
-                last,
+                one.last_day.clone(),
                 paid.clone(),
             ],
         );
@@ -306,6 +300,6 @@ fn text(all: &ListJson, today: UtcDay, labels: &Labels, width: usize) -> String 
         );
     }
     text.push('\n');
-    text.push_str(&visible_lines(&notes));
+    notes.lines().for_each(|line| text.push_str(&wrapped(line, 0, width)));
     text
 }

@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, words};
 use crate::render::json::pretty;
 use crate::render::number::ago;
-use crate::render::text::visible_lines;
+use crate::render::text::wrapped;
 use crate::{dates, output, view, workspace};
 
 /// An account, as it is shown.
@@ -155,7 +155,7 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
     let mut text = grid::fit(grid::width(), [wide, narrow]);
     if !notes.is_empty() {
         text.push('\n');
-        text.push_str(&visible_lines(&notes));
+        notes.lines().for_each(|line| text.push_str(&wrapped(line, 0, grid::width())));
     }
     text
 }
