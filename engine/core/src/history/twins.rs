@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::readings::{DayReadings, Heard, Reading, ReadingKey, Span};
-use crate::accounts::{AccountId, Accounts};
+use super::readings::{DayReadings, Heard, Reading, ReadingKey};
+use crate::accounts::{AccountId, Accounts, Joined};
 use crate::name::Name;
 use crate::time::UtcDay;
 
@@ -18,7 +18,7 @@ pub struct Twins {
 
 /// What one account said of a day.
 struct Told<'a> {
-    readings: Vec<(&'a Name, Span, &'a [(Name, Name)], &'a Reading)>,
+    readings: Vec<&'a (ReadingKey, Reading)>,
     heard: Vec<&'a Heard>,
 }
 
@@ -48,8 +48,9 @@ impl Twins {
         let pairs: Vec<(AccountId, AccountId)> =
             undecided.into_iter().filter(is_twin).map(|(a, b)| (a.clone(), b.clone())).collect();
         let mut left_out = BTreeSet::new();
+        let groups = groups(&pairs);
         for day in readings {
-            for group in groups(&pairs) {
+            for group in &groups {
                 let heard = |account: &&AccountId| !Told::of(day, account).heard.is_empty();
                 // The one that was heard of last knows most; of equals the smaller.
                 let newest = |account: &AccountId| Told::of(day, account).heard.iter().map(|one| one.newest).max();
@@ -74,16 +75,10 @@ impl Twins {
 
 /// Twins of twins are twins.
 fn groups(pairs: &[(AccountId, AccountId)]) -> Vec<BTreeSet<&AccountId>> {
-    let mut group_of: BTreeMap<&AccountId, &AccountId> = BTreeMap::new();
-    for (one, other) in pairs {
-        let (a, b) = (*group_of.get(one).unwrap_or(&one), *group_of.get(other).unwrap_or(&other));
-        let (small, large) = (a.min(b), a.max(b));
-        group_of.values_mut().filter(|group| **group == large).for_each(|group| *group = small);
-        group_of.extend([(one, small), (other, small), (large, small), (small, small)]);
-    }
-    let mut groups: BTreeMap<&AccountId, BTreeSet<&AccountId>> = BTreeMap::new();
-    for (account, group) in group_of {
-        groups.entry(group).or_default().insert(account);
+    let joined: Joined = pairs.iter().cloned().collect();
+    let mut groups: BTreeMap<AccountId, BTreeSet<&AccountId>> = BTreeMap::new();
+    for account in pairs.iter().flat_map(|(one, other)| [one, other]) {
+        groups.entry(joined.payer(account).clone()).or_default().insert(account);
     }
     groups.into_values().collect()
 }
@@ -96,34 +91,24 @@ impl<'a> Told<'a> {
         let readings = day.readings.get(from..to).unwrap_or_default().iter();
         let (from, to) = bounds(&day.heard, |heard| &heard.account, name);
         let heard = day.heard.get(from..to).unwrap_or_default().iter();
-        Self {
-            readings: readings.filter(|(_, reading)| !is_nothing(reading)).map(said).collect(),
-            heard: heard.collect(),
-        }
+        Self { readings: readings.filter(|(_, reading)| !is_nothing(reading)).collect(), heard: heard.collect() }
     }
 
     /// Whether no figure differs; that one is settled already says nothing.
     fn says_the_same_as(&self, other: &Self) -> bool {
-        let figures = |told: &Self| {
-            told.readings
-                .iter()
-                .map(|(metric, span, dims, reading)| (*metric, *span, *dims, &reading.measures))
-                .collect::<Vec<_>>()
-        };
-        figures(self) == figures(other)
+        fn figures((key, reading): &(ReadingKey, Reading)) -> impl Eq {
+            ((&key.metric, key.span, &key.dimensions), &reading.measures)
+        }
+        self.readings.iter().copied().map(figures).eq(other.readings.iter().copied().map(figures))
     }
 
     fn is_settled(&self) -> bool {
-        self.heard.iter().any(|heard| !heard.settled.is_empty()) && self.readings.iter().all(|(.., one)| one.is_settled)
+        self.heard.iter().any(|heard| !heard.settled.is_empty()) && self.readings.iter().all(|(_, one)| one.is_settled)
     }
 }
 
 fn bounds<T>(all: &[T], account: impl Fn(&T) -> &Name, name: &Name) -> (usize, usize) {
     (all.partition_point(|one| account(one) < name), all.partition_point(|one| account(one) <= name))
-}
-
-fn said<'a>((key, reading): &'a (ReadingKey, Reading)) -> (&'a Name, Span, &'a [(Name, Name)], &'a Reading) {
-    (&key.metric, (key.span.start, key.span.end()), &key.dimensions, reading)
 }
 
 fn is_nothing(reading: &Reading) -> bool {
