@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aimon_core::event::Tier;
-use aimon_core::history::{DayCells, DayReadings, Query};
+use aimon_core::history::{CellKey, DayCells, DayReadings, Query, ReadingKey};
 use aimon_core::ids::DeviceId;
 
 use crate::error::{Error, Result};
@@ -79,18 +79,24 @@ pub fn shown_ids(given: &[String], mut known: BTreeSet<DeviceId>, labels: &Label
 ///
 /// # Errors
 /// As [`devices`].
-pub fn unknown<'a>(query: &'a Query, all: &[DayCells], labels: &Labels) -> Result<Vec<(&'static str, &'a str)>> {
+pub fn unknown<'a>(
+    query: &'a Query,
+    all: &[DayCells],
+    readings: &[DayReadings],
+    labels: &Labels,
+) -> Result<Vec<(&'static str, &'a str)>> {
     let keys = || all.iter().flat_map(|day| day.cells.iter().map(|(key, _)| key));
+    let metered = || readings.iter().flat_map(|day| day.readings.iter().map(|(key, _)| key));
     let mut unknown = Vec::new();
     for given in &query.sources {
-        if !keys().any(|key| key.source.as_str() == given) {
+        let is_provider = |key: &ReadingKey| key.account.split_once('/').is_some_and(|(provider, _)| provider == given);
+        if !keys().any(|key| key.source.as_str() == given) && !metered().any(is_provider) {
             unknown.push(("source", given.as_str()));
         }
     }
     for given in &query.models {
-        if !keys()
-            .any(|key| is_model(given, &model(key.model.as_str(), key.tier)) || is_model(given, key.model.as_str()))
-        {
+        let of_cell = |key: &CellKey| is_model(given, &model(&key.model, key.tier)) || is_model(given, &key.model);
+        if !keys().any(of_cell) && !metered().filter_map(ReadingKey::model).any(|model| is_model(given, model)) {
             unknown.push(("model", given.as_str()));
         }
     }
@@ -123,9 +129,8 @@ pub fn in_full<'a>(
     let mut query = query.clone();
     if !query.models.is_empty() {
         let mut known: BTreeSet<(&str, bool)> = keys().map(|k| (k.model.as_str(), k.tier == Tier::Fast)).collect();
-        let metered = readings.iter().flat_map(|day| &day.readings).flat_map(|(key, _)| &key.dimensions);
-        let models = metered.filter(|(of, _)| of.as_str() == "model");
-        known.extend(models.map(|(_, model)| (model.as_str(), false)));
+        let metered = readings.iter().flat_map(|day| &day.readings).filter_map(|(key, _)| key.model());
+        known.extend(metered.map(|model| (model, false)));
         let known = known.iter().flat_map(|(model, fast)| {
             std::iter::once((*model).to_owned()).chain(fast.then(|| self::model(model, Tier::Fast).into_owned()))
         });

@@ -216,11 +216,16 @@ impl View {
     /// Says so where a query that found nothing names what the whole history knows nothing of: that it has no calls then is no news.
     pub async fn tell_unknown(&mut self, query: &Query, report: &Report, as_of: UtcDay) -> Result<()> {
         let is_any = query.sources.is_empty() && query.models.is_empty() && query.devices.is_empty();
-        if is_any || report.total.sums.calls > 0 {
+        // Not every provider counts calls.
+        if is_any || !report.rows.is_empty() {
             return Ok(());
         }
         let all = self.history((ALL_DAYS, as_of, Detail::Hours)).await?;
-        for (what, given) in filter::unknown(query, &all, &self.labels)? {
+        let readings = match self.replica() {
+            Some(replica) => replica.readings(ALL_DAYS, as_of).await?,
+            None => Vec::new(),
+        };
+        for (what, given) in filter::unknown(query, &all, &readings, &self.labels)? {
             output::note(&format!(
                 "no {what} in the whole history is called `{given}`: `aimon report monthly --by {what}` names them"
             ));

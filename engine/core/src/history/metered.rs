@@ -122,10 +122,7 @@ pub(super) fn is_usage(metric: &str) -> bool {
 }
 
 fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Option<Line> {
-    let dimension = |name: &str| {
-        let found = key.dimensions.iter().find(|(of, _)| of.as_str() == name);
-        found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-    };
+    let dimension = |name: &str| key.dimension(name).cloned();
     let (sums, billed) = figures(reading);
     if sums == Sums::default() && billed.is_empty() {
         return None;

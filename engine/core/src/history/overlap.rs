@@ -96,7 +96,7 @@ fn usage_of_accounts<'a>(metered: &Metered<'a>) -> BTreeMap<AccountId, Usage<'a>
                 continue;
             }
             let Some(id) = AccountId::parse(&key.account) else { continue };
-            let model = key.dimensions.iter().find(|(of, _)| of.as_str() == "model").map_or("", |(_, model)| model);
+            let model = key.model().unwrap_or_default();
             let hour = (day.day, key.span.start.quarter().0 / 4);
             let tokens: u64 = super::metered::tokens(reading).total();
             let sum = accounts.entry(id).or_default().entry(hour).or_default().entry(model).or_default();

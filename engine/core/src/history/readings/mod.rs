@@ -30,6 +30,19 @@ pub struct ReadingKey {
     pub dimensions: Vec<(Name, Name)>,
 }
 
+impl ReadingKey {
+    /// The value of a dimension, where it has one.
+    pub fn dimension(&self, name: &str) -> Option<&Name> {
+        let found = self.dimensions.iter().find(|(of, _)| of.as_str() == name);
+        found.map(|(_, value)| value).filter(|value| !value.is_empty())
+    }
+
+    /// The model.
+    pub fn model(&self) -> Option<&str> {
+        self.dimension("model").map(Name::as_str)
+    }
+}
+
 /// A sum of readings.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
