@@ -1,0 +1,69 @@
+//! Replies that nobody should believe: each is a state with its code beside the last good figures, and passes with its cause.
+
+use aimon_providers::{Absurd, Axis, Fault, Provider, Schema};
+use aimon_tests::Device;
+use serde_json::Value;
+
+use crate::rig::{World, billed, device, report};
+
+const USAGE: &str = "/v1/organization/usage/completions";
+
+/// The code under which `account list` says what is wrong with a metric.
+fn trouble(device: &Device, metric: &str) -> Option<String> {
+    let list: Value = serde_json::from_str(&device.run(&["account", "list", "--json"]).out).unwrap();
+    list[0]["trouble"][metric]["code"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn a_bad_reply_is_a_state_and_takes_nothing_away() {
+    let (world, device) = (World::new(Provider::OpenAi, 31), device());
+    let elsewhere = World::new(Provider::OpenAi, 32);
+    world.add(&device, 1, &[]);
+    let truth = world.truth(Axis::Model);
+    let faults = [
+        (Fault::CaptivePortal, "not-the-provider"),
+        // It is asked for nothing compressed, and unpacks nothing.
+        (Fault::GzipBomb, "reply-unreadable"),
+        (Fault::HugeBody, "reply-too-large"),
+        (Fault::BrokenJson, "reply-unreadable"),
+        (Fault::Schema(Schema::Renamed), "reply-unreadable"),
+        (Fault::Schema(Schema::NoHasMore), "reply-unreadable"),
+        (Fault::LostNextPage, "reply-unreadable"),
+        (Fault::EndlessPages, "reply-unreadable"),
+        (Fault::Figures(Absurd::Negative), "figure-absurd"),
+        (Fault::Figures(Absurd::Vast), "figure-absurd"),
+        (Fault::Figures(Absurd::NotANumber), "reply-unreadable"),
+        (Fault::Redirect(elsewhere.server.url().to_owned()), "not-the-provider"),
+        (Fault::Status(404), "provider-refused"),
+        (Fault::Status(529), "provider-down"),
+    ];
+    let mut wrong = Vec::new();
+    for (fault, code) in faults {
+        world.server.fault_always(USAGE, fault.clone());
+        let said = device.rig.run(&["poll", "--force"]);
+        // All the others were answered.
+        assert_eq!(said.code, Some(0), "{fault:?}: {said:?}");
+        let found = trouble(&device, "usage.completions");
+        if found.as_deref() != Some(code) {
+            wrong.push(format!("{fault:?}: {found:?}, not {code}"));
+        }
+        assert_eq!(report(&device, "model", "UTC"), truth, "{fault:?}");
+        world.server.mend();
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(elsewhere.server.requests().is_empty(), "a key goes nowhere but to the address that it was given for");
+    device.run(&["poll", "--force"]);
+    assert_eq!(trouble(&device, "usage.completions"), None);
+    assert_eq!(report(&device, "model", "UTC"), world.truth(Axis::Model));
+}
+
+/// What is billed in another currency is kept as it is, shown apart, and never added to dollars.
+#[test]
+fn another_currency_is_shown_apart() {
+    let (world, device) = (World::new(Provider::OpenAi, 33), device());
+    world.server.fault_always("/v1/organization/costs", Fault::Currency("eur".to_owned()));
+    world.add(&device, 1, &[]);
+    let said: Value = serde_json::from_str(&device.rig.run_report(&["monthly"], "UTC")).unwrap();
+    assert_eq!((&said["totals"]["billedCost"], billed(&device)), (&Value::Null, 0));
+    assert!(said["totals"]["billedOther"]["EUR"].as_f64().unwrap() > 0.0, "{}", said["totals"]);
+}
