@@ -2,9 +2,11 @@
 //!
 //! The fold is a function of a set of events. [`standing`] decides which copy of a call counts,
 //! [`DayCells`] sums what stands of one UTC day, [`Report`] cuts rows out of cells in any time
-//! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day.
+//! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day;
+//! [`windows`] says who used a quota window up.
 
 pub mod answers;
+pub mod blocks;
 mod cells;
 mod gauges;
 mod identity;
@@ -12,6 +14,7 @@ pub mod index;
 mod metered;
 mod readings;
 mod report;
+pub mod windows;
 
 pub use cells::{CellKey, DayCells, Detail, Sums};
 pub use gauges::Gauges;
