@@ -72,7 +72,8 @@ impl Limits {
         let windows = windows::of(&gauges, now);
         let running = windows.iter().filter(|w| !w.is_anew(now)).filter_map(Window::sight);
         let first = running.map(|s| UtcMillis((s.resets_at - s.length) * 1000).day()).min();
-        let mut limits = Self { balances: amounts(&gauges, "credits"), keys: amounts(&gauges, "key"), ..Self::default() };
+        let mut limits =
+            Self { balances: amounts(&gauges, "credits"), keys: amounts(&gauges, "key"), ..Self::default() };
         let Some(first) = first else {
             limits.windows = windows.into_iter().map(|window| Used { window, movement: None }).collect();
             return Ok(limits);
@@ -106,11 +107,7 @@ fn amounts(gauges: &[Standing], metric: &str) -> Vec<Amounts> {
         .map(|(standing, row)| {
             let measures = row.measures.iter();
             let amounts = measures.filter_map(|(name, n)| Some((name.strip_suffix(UNIT)?.to_owned(), PicoUsd(*n))));
-            Amounts {
-                account: standing.answer.key.account.clone(),
-                amounts: amounts.collect(),
-                seen: standing.seen.1,
-            }
+            Amounts { account: standing.answer.key.account.clone(), amounts: amounts.collect(), seen: standing.seen.1 }
         })
         .collect();
     all.sort_by(|a, b| a.account.cmp(&b.account));

@@ -223,11 +223,7 @@ impl Replica {
         soundly!(self, damaged => self.gauge_series_of(days, damaged))
     }
 
-    async fn gauge_series_of(
-        &mut self,
-        days: (UtcDay, UtcDay),
-        damaged: &mut Damaged,
-    ) -> Result<Vec<Standing>, Error> {
+    async fn gauge_series_of(&mut self, days: (UtcDay, UtcDay), damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
         let home = self.home.clone();
         let fail = |e| error(&home, e);
         let range = (days.0.max(self.first_day()), days.1);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::grid::{Grid, Head, Weight, figures, fit, words};
 use super::json::Dollars;
-use super::number::{exact, money, percent, short};
+use super::number::{count, exact, money, percent, short};
 use super::status::Percent;
 use super::table::shown_model;
 use super::text::{name, names, wrapped};
@@ -48,7 +48,8 @@ impl Shown<'_> {
             let list = used.map(|(list, ..)| list.iter().map(shown).collect::<Vec<_>>().join(", "));
             cells.extend(models.then(|| list.unwrap_or_default()));
             cells.push(used.map_or_else(|| "–".to_owned(), |(_, tokens, _)| number(tokens)));
-            cells.extend(self.limit.map(|limit| used.map_or_else(String::new, |(_, n, _)| percent(of_limit(n, limit)))));
+            cells
+                .extend(self.limit.map(|limit| used.map_or_else(String::new, |(_, n, _)| percent(of_limit(n, limit)))));
             let cost = used.and_then(|(.., cost)| cost);
             cells.push(match used {
                 None => "–".to_owned(),
@@ -57,7 +58,8 @@ impl Shown<'_> {
             grid.row(weight, cells);
         };
         for block in self.blocks {
-            let begins = if wide { self.time(block.start, "%Y-%m-%d %H:%M") } else { self.time(block.start, "%m-%d %H:%M") };
+            let begins =
+                if wide { self.time(block.start, "%Y-%m-%d %H:%M") } else { self.time(block.start, "%m-%d %H:%M") };
             let Some((_, last)) = block.calls_at else {
                 let what = format!("nothing for {}", span(block.end.0.saturating_sub(block.start.0)));
                 row(Weight::Part, begins, what, None);
@@ -80,7 +82,11 @@ impl Shown<'_> {
     /// The one that runs, at length.
     pub fn active(&self, width: usize) -> String {
         let Some(block) = self.blocks.iter().find(|block| block.is_active(self.now)) else {
-            return wrapped("No block is active: nothing was used for five hours, or the last one has ended.", 0, width);
+            return wrapped(
+                "No block is active: nothing was used for five hours, or the last one has ended.",
+                0,
+                width,
+            );
         };
         let mut grid = Grid::new(&[words(""), words("")]);
         let mut row = |what: &str, said: String| grid.row(Weight::Plain, vec![format!("  {what}"), said]);
@@ -88,7 +94,9 @@ impl Shown<'_> {
         row("Began", format!("{}, {} ago", self.time(block.start, "%Y-%m-%d %H:%M"), span(gone)));
         row("Ends", format!("{}, in {}", self.time(block.end, "%H:%M"), span(block.end.0.saturating_sub(self.now.0))));
         let total = block.tokens.total();
-        let of = |n: u64| self.limit.map_or_else(String::new, |limit| format!(" ({} of the limit)", percent(of_limit(n, limit))));
+        let of = |n: u64| {
+            self.limit.map_or_else(String::new, |limit| format!(" ({} of the limit)", percent(of_limit(n, limit))))
+        };
         let cost_text = |amount: PicoUsd| cost(block).map_or_else(|| "cost unknown".to_owned(), |_| money(amount));
         row("Used", format!("{} tokens{}, {}", short(total), of(total), cost_text(block.cost)));
         if let Some(burn) = block.burn() {
@@ -107,12 +115,14 @@ impl Shown<'_> {
     /// Models without a known price.
     pub fn note(&self) -> Option<String> {
         let calls: u64 = self.blocks.iter().map(|block| block.unpriced_calls).sum();
-        let note = format!("{} not in the cost, because their price is unknown", super::number::count(calls, "call"));
+        let (are, their) = if calls == 1 { ("is", "its") } else { ("are", "their") };
+        let note = format!("{} {are} not in the cost, because {their} price is unknown", count(calls, "call"));
         (calls > 0).then(|| format!("\n{}\n", paint::dim(&note)))
     }
 
     fn time(&self, at: UtcMillis, format: &str) -> String {
-        let zoned = jiff::Timestamp::from_millisecond(at.0).map(|t| self.zone.to_datetime(t).strftime(format).to_string());
+        let zoned =
+            jiff::Timestamp::from_millisecond(at.0).map(|t| self.zone.to_datetime(t).strftime(format).to_string());
         zoned.unwrap_or_default()
     }
 
@@ -291,7 +301,10 @@ mod tests {
     #[test]
     fn figures_are_decimal_numbers() {
         let json = |n| serde_json::to_string(&Thousandths(n)).unwrap_or_default();
-        assert_eq!((json(350_500), json(12_000), json(100_000), json(7)), ("350.5".into(), "12".into(), "100".into(), "0.007".into()));
+        assert_eq!(
+            (json(350_500), json(12_000), json(100_000), json(7)),
+            ("350.5".into(), "12".into(), "100".into(), "0.007".into())
+        );
         assert_eq!((rounded(14, 10), rounded(15, 10), rounded(-15, 10)), (10, 20, -20));
         assert_eq!((span(59_999), span(3_900_000), span(-1)), ("0m".to_owned(), "1h 05m".to_owned(), "0m".to_owned()));
         assert_eq!(stamp(UtcMillis(1_795_478_400_000)), "2026-11-24T00:00:00.000Z");

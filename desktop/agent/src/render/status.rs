@@ -86,7 +86,10 @@ fn bars(status: &Status, wide: bool) -> Grid {
         let used = if anew { "–".to_owned() } else { format!("{} used", percent(w.used_ppm)) };
         let bar = if wide { bar(w, status.now) } else { String::new() };
         let text = words_of(w, status.now, wide);
-        grid.row(Weight::Plain, vec![format!("  {}", name(&account(w, status.windows.iter()))), name(&w.name), bar, used, text]);
+        grid.row(
+            Weight::Plain,
+            vec![format!("  {}", name(&account(w, status.windows.iter()))), name(&w.name), bar, used, text],
+        );
     }
     grid
 }

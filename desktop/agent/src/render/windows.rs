@@ -131,7 +131,8 @@ fn shares(
     if movement.pending > 0 {
         let silent = movement.waits_for.iter().map(|device| {
             let heard = limits.heard.get(device).copied().flatten();
-            let heard = heard.map_or("never heard".to_owned(), |at| format!("heard {}", ago(now.0.saturating_sub(at.0) / 1000)));
+            let heard = heard
+                .map_or("never heard".to_owned(), |at| format!("heard {}", ago(now.0.saturating_sub(at.0) / 1000)));
             format!("{} ({heard})", labels.named(&device.to_string()))
         });
         let note = format!("pending: these may still explain it: {}", names(silent));
@@ -401,6 +402,81 @@ impl MovementJson {
             pending_percent: Percent(movement.pending),
             waits_for: movement.waits_for.iter().map(silent).collect(),
             percent_per_dollar: movement.rate.map(|rate| Percent(rate.per_dollar())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use aimon_core::units::PicoUsd;
+
+    use super::*;
+
+    const NOW: UtcMillis = UtcMillis(1_795_478_400_000);
+
+    /// A window of which a desktop used a part, an account and its key; a tablet is silent.
+    fn limits() -> (Limits, Labels) {
+        let [desk, tablet] = [1, 2].map(|n| DeviceId([n; 16]));
+        let seen = UtcMillis(NOW.0 - 90 * 60_000);
+        let window = Window {
+            account: "0199a213-0000-7000-8000-0000000000aa".into(),
+            name: "7d".into(),
+            used_ppm: 900_000,
+            resets_at: Some(NOW.0 / 1000 + 2 * 86_400),
+            length: Some(7 * 86_400),
+            seen,
+        };
+        let movement = Movement {
+            moved: 900_000,
+            shares: [((desk, "s".into()), 800_000)].into(),
+            pending: 100_000,
+            waits_for: BTreeSet::from([tablet]),
+            ..Movement::default()
+        };
+        let amounts = |all: &[(&str, i128)]| Amounts {
+            account: "openrouter/key-9f86d081884c7d65".into(),
+            amounts: all.iter().map(|(name, n)| ((*name).to_owned(), PicoUsd(n * PicoUsd::DOLLAR))).collect(),
+            seen: UtcMillis(NOW.0 - 60_000),
+        };
+        let limits = Limits {
+            windows: vec![Used { window, movement: Some(movement) }],
+            balances: vec![amounts(&[("balance", 74), ("bought", 100), ("used", 26)])],
+            keys: vec![amounts(&[("limit", 50), ("left", 24), ("used", 26), ("used_today", 1)])],
+            heard: [(tablet, Some(UtcMillis(NOW.0 - 3 * 3_600_000)))].into(),
+        };
+        let names = [(desk.to_string(), "desk".to_owned()), (tablet.to_string(), "tablet".to_owned())];
+        (limits, Labels { devices: names.into(), ..Labels::default() })
+    }
+
+    fn shown(width: usize) -> String {
+        let (limits, labels) = limits();
+        anstream::adapter::strip_str(&show(&limits, &labels, NOW, false, width)).to_string()
+    }
+
+    #[test]
+    fn it_reads_well_on_a_terminal() {
+        let expected = "\
+claude-code 7d  90% used · resets in 2d 0h · 19.5% ahead of its time
+    at this pace used up in 11h 40m · seen 1 h ago
+    desk     80%
+    pending  10%
+    pending: these may still explain it: tablet (heard 3 h ago)
+openrouter/key-9f86d081884c7d65  $74.00 left · $26.00 of $100.00 used
+    seen 1 min ago
+openrouter/key-9f86d081884c7d65  key: $24.00 of its $50.00 limit left
+    used $1.00 today, $26.00 in all · seen 1 min ago
+";
+        assert_eq!(shown(80), expected);
+    }
+
+    #[test]
+    fn nothing_is_wider_than_it_may_be() {
+        for width in [24, 30, 40, 80, 120] {
+            let text = shown(width);
+            assert!(text.lines().all(|line| line.chars().count() <= width.max(31)), "{width}: {text}");
+            assert!(text.contains("tablet"), "{text}");
         }
     }
 }

@@ -96,7 +96,8 @@ fn only_a_second_up_is_refused() {
     assert!(status["windows"].as_array().unwrap().iter().any(|w| w["usedPercent"] == 7), "handed over: {status}");
     let beside = machine.run(&["windows", "--json"]).json();
     let (code, told) = up.ask("GET", "/v1/windows", "");
-    let windows = |said: &Value| said["windows"].as_array().unwrap().iter().map(|w| w["account"].clone()).collect::<Vec<_>>();
+    let windows =
+        |said: &Value| said["windows"].as_array().unwrap().iter().map(|w| w["account"].clone()).collect::<Vec<_>>();
     assert_eq!((code, windows(&told)), (200, vec![json!("claude-code"), json!("codex")]));
     assert_eq!(windows(&beside), windows(&told));
     #[cfg(unix)]

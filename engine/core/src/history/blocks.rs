@@ -128,7 +128,8 @@ impl Block {
         let (first, last) = self.calls_at?;
         let ms = u128::try_from(last.0.saturating_sub(first.0)).ok().filter(|ms| *ms > 0)?;
         let per_minute = |tokens: u64| {
-            u64::try_from((u128::from(tokens) * MINUTE_MS.unsigned_abs() as u128 * 1000 + ms / 2) / ms).unwrap_or(u64::MAX)
+            u64::try_from((u128::from(tokens) * MINUTE_MS.unsigned_abs() as u128 * 1000 + ms / 2) / ms)
+                .unwrap_or(u64::MAX)
         };
         let ms = i128::try_from(ms).ok()?;
         Some(Burn {

@@ -78,7 +78,9 @@ fn what_moves_without_a_call_is_not_explained() {
 fn it_is_pending_until_every_device_was_heard() {
     let sights = [sight(11, 5), sight(90, 12), sight(120, 20)];
     let mut calls = vec![call(5, 1, "a", 1)];
-    let heard = |at: Option<i64>| Heard::from([(device(3), at.map(|m| UtcMillis(m * 60_000))), (device(2), Some(UtcMillis(i64::MAX)))]);
+    let heard = |at: Option<i64>| {
+        Heard::from([(device(3), at.map(|m| UtcMillis(m * 60_000))), (device(2), Some(UtcMillis(i64::MAX)))])
+    };
     let found = movement(&sights, &calls, &heard(Some(100)));
     assert_eq!(percents(&found), (vec![(1, 5)], 7, 8), "it was heard since the first of them");
     assert_eq!(found.waits_for, BTreeSet::from([device(3)]));
@@ -146,10 +148,15 @@ fn world() -> impl Strategy<Value = (Vec<Sight>, Vec<Call>, Heard)> {
     });
     let weight = prop_oneof![Just(0), 1..1000_u64, DOLLAR..50 * DOLLAR, Just(u64::MAX)];
     let calls = vec((-1500..310_i64, 1..5_u8, 0..3_u8, weight), 0..80).prop_map(|all| {
-        let one = |(minute, device, session, weight)| Call { weight, ..call(minute, device, &format!("s{session}"), 0) };
+        let one =
+            |(minute, device, session, weight)| Call { weight, ..call(minute, device, &format!("s{session}"), 0) };
         all.into_iter().map(one).collect::<Vec<_>>()
     });
-    let heard = prop::collection::btree_map((5..8_u8).prop_map(device), prop::option::of((0..20_000_000_i64).prop_map(UtcMillis)), 0..3);
+    let heard = prop::collection::btree_map(
+        (5..8_u8).prop_map(device),
+        prop::option::of((0..20_000_000_i64).prop_map(UtcMillis)),
+        0..3,
+    );
     (sights, calls, heard)
 }
 
