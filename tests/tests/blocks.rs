@@ -1,5 +1,5 @@
 //! Blocks of five hours are those of ccusage.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_arithmetic)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -70,10 +70,11 @@ fn comparable(json: &Value) -> Vec<String> {
             "isActive",
             "isGap",
             "entries",
-            "tokenCounts",
             "totalTokens",
         ];
         let mut all: Vec<String> = keys.iter().map(|key| format!("{key} {}", block[key])).collect();
+        let counts = ["inputTokens", "outputTokens", "cacheCreationInputTokens", "cacheReadInputTokens"];
+        all.extend(counts.iter().map(|key| format!("{key} {}", block["tokenCounts"][key])));
         all.push(format!("{models:?}"));
         let (burn, ends, limit) = (&block["burnRate"], &block["projection"], &block["tokenLimitStatus"]);
         all.push(format!("{:?} {:?}", milli(&burn["tokensPerMinute"]), milli(&burn["tokensPerMinuteForIndicator"])));

@@ -1,4 +1,5 @@
 //! What is left of an account.
+#![allow(clippy::float_arithmetic)]
 
 use aimon_providers::Provider;
 use aimon_tests::files;

@@ -40,8 +40,7 @@ pub fn show(limits: &Limits, labels: &Labels, now: UtcMillis, by_session: bool, 
         }
     }
     let amounts = limits.balances.iter().map(|b| (b, balance_words(b)));
-    for (of, said) in amounts.chain(limits.keys.iter().map(|k| (k, key_words(k)))) {
-        let mut said = said;
+    for (of, mut said) in amounts.chain(limits.keys.iter().map(|k| (k, key_words(k)))) {
         said.push(seen(of.seen, now));
         let whose = labels.stable(Dimension::Account, &of.account);
         text.push_str(&lines(&name(&whose), &said, width));

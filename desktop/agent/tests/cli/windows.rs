@@ -1,4 +1,5 @@
 //! Windows, and who used them up.
+#![allow(clippy::float_arithmetic)]
 
 use serde_json::{Value, json};
 
@@ -64,10 +65,10 @@ fn who_used_a_window_up_reads_well() {
     let wide = said(&mut machine, "120", &["windows", "--by", "session"]);
     let expected = "\
 codex 5h  42.5% used · resets in 2h 31m · 5.5% behind its time · lasts to the reset · seen 5 min ago
-    this device (…)    30%
-      0299a213              23.3%
+    this device (…)    31%
+      0299a213              24.3%
       0199a213               6.7%
-    unexplained             12.5%
+    unexplained             11.5%
 ";
     assert_eq!(wide, expected);
     let narrow = said(&mut machine, "40", &["windows"]);
@@ -75,8 +76,8 @@ codex 5h  42.5% used · resets in 2h 31m · 5.5% behind its time · lasts to the
 codex 5h  42.5% used · resets in 2h 31m
     5.5% behind its time
     lasts to the reset · seen 5 min ago
-    this device (…)    30%
-    unexplained             12.5%
+    this device (…)    31%
+    unexplained             11.5%
 ";
     assert_eq!(narrow, expected);
 }
@@ -95,18 +96,18 @@ fn the_parts_add_up_to_what_is_used() {
     let n = |value: &Value| (value.as_f64().unwrap() * 10_000.0).round() as u64;
     assert_eq!(
         (n(&movement["movedPercent"]), n(&movement["unexplainedPercent"]), n(&movement["pendingPercent"])),
-        (425_000, 125_000, 0)
+        (425_000, 115_000, 0)
     );
     let shares = movement["shares"].as_array().unwrap();
-    assert_eq!((shares.len(), n(&shares[0]["percent"])), (1, 300_000));
+    assert_eq!((shares.len(), n(&shares[0]["percent"])), (1, 310_000));
     let sessions: Vec<(&str, u64)> = shares[0]["sessions"]
         .as_array()
         .unwrap()
         .iter()
         .map(|s| (s["session"].as_str().unwrap(), n(&s["percent"])))
         .collect();
-    // Two thirds of the first ten percent and one; and the twenty after.
-    assert_eq!(sessions, [(B, 233_333), (A, 66_667)]);
+    // Two thirds of the first ten percent and one; the twenty after, and a percent of what came next, which may have shown late.
+    assert_eq!(sessions, [(B, 243_333), (A, 66_667)]);
     assert_eq!((&movement["waitsFor"], &movement["percentPerDollar"]), (&json!([]), &json!(null)));
 }
 
