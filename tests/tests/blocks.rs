@@ -62,16 +62,7 @@ fn comparable(json: &Value) -> Vec<String> {
     let one = |block: &Value| {
         let mut models: Vec<&str> = block["models"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
         models.sort_unstable();
-        let keys = [
-            "id",
-            "startTime",
-            "endTime",
-            "actualEndTime",
-            "isActive",
-            "isGap",
-            "entries",
-            "totalTokens",
-        ];
+        let keys = ["id", "startTime", "endTime", "actualEndTime", "isActive", "isGap", "entries", "totalTokens"];
         let mut all: Vec<String> = keys.iter().map(|key| format!("{key} {}", block[key])).collect();
         let counts = ["inputTokens", "outputTokens", "cacheCreationInputTokens", "cacheReadInputTokens"];
         all.extend(counts.iter().map(|key| format!("{key} {}", block["tokenCounts"][key])));

@@ -42,7 +42,10 @@ fn calls_that_an_account_pays_for_use_no_window_up() {
          \"last_token_usage\":{usage}}},\"rate_limits\":{{\"primary\":{{\"used_percent\":20,\"window_minutes\":300,\"resets_at\":{}}}}}}}}}\n",
         now + 3600
     );
-    files::put(&device.rig.home().join(format!(".codex/sessions/2026/11/20/rollout-2026-11-20T11-00-00-{id}.jsonl")), log.as_bytes());
+    files::put(
+        &device.rig.home().join(format!(".codex/sessions/2026/11/20/rollout-2026-11-20T11-00-00-{id}.jsonl")),
+        log.as_bytes(),
+    );
     let parts = || {
         let json: Value = serde_json::from_str(&device.run(&["windows", "--json"]).out).unwrap();
         let movement = &json["windows"][0]["movement"];

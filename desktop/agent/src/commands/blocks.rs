@@ -51,6 +51,8 @@ pub async fn run(args: &BlocksArgs) -> Result<()> {
         None => None,
     };
     found.retain(|block| is_asked(block, args, &asked, now));
+    // As ccusage lists them: a block begins with its hour, which may be before the end of the gap that it ends, and its beginning.
+    found.sort_by_key(|block| block.start);
     let shown = Shown { blocks: &found, limit, now, zone: &asked.zone };
     if args.json {
         return output::print_plain(&pretty(&shown.json()));
