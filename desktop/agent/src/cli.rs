@@ -59,6 +59,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show today, 7 and 30 days, and the quota windows
     Status(StatusArgs),
+    /// Show quota windows, who used them up, balances, and what keys may spend
+    Windows(WindowsArgs),
+    /// Show blocks of five hours, as ccusage does, with what the one that runs comes to
+    Blocks(BlocksArgs),
     /// A status line for Claude Code; keeps the quota windows that it brings
     Statusline(StatuslineArgs),
     /// Watch the logs and serve the local HTTP API, until it is ended
@@ -304,6 +308,76 @@ pub struct StatusArgs {
     /// Read what is there already: take in nothing new
     #[arg(long)]
     pub no_scan: bool,
+}
+
+/// By what a window's use is divided.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharesArg {
+    /// The device
+    #[default]
+    Device,
+    /// The device, and its sessions
+    Session,
+}
+
+/// `aimon windows`
+#[derive(Args, Debug, Default)]
+pub struct WindowsArgs {
+    /// Divide each window's use
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub by: SharesArg,
+    /// Print one JSON object
+    #[arg(long, short)]
+    pub json: bool,
+    /// Read what is there already: take in nothing new
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// How many tokens a block may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenLimit {
+    /// So many.
+    Tokens(u64),
+    /// As many as the largest block before had.
+    Max,
+}
+
+impl std::str::FromStr for TokenLimit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "max" => Ok(Self::Max),
+            _ => text.parse().ok().filter(|n| *n > 0).map(Self::Tokens).ok_or("a number of tokens, or `max`"),
+        }
+    }
+}
+
+/// `aimon blocks`
+#[derive(Args, Debug)]
+pub struct BlocksArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub range: RangeArgs,
+    /// Only the block that runs, at length
+    #[arg(long, short)]
+    pub active: bool,
+    /// Only the blocks of the last three days
+    #[arg(long, short)]
+    pub recent: bool,
+    /// Show how much of so many tokens each block is: a number, or max for the largest block before
+    #[arg(long, short, value_name = "TOKENS")]
+    pub token_limit: Option<TokenLimit>,
+    /// How long a block is, in hours
+    #[arg(long, short = 'n', value_name = "HOURS", default_value_t = 5, value_parser = clap::value_parser!(i64).range(1..=168))]
+    pub session_length: i64,
+    /// Print one JSON object, with every key that ccusage prints
+    #[arg(long, short)]
+    pub json: bool,
+    /// Nothing here is ever online; for scripts that were written for ccusage
+    #[arg(long, short = 'O', hide = true)]
+    pub offline: bool,
 }
 
 /// `aimon statusline`

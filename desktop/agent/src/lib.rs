@@ -22,6 +22,7 @@ pub mod explain;
 pub mod filter;
 pub mod hidden;
 pub mod home;
+pub mod limits;
 pub mod lines;
 pub mod output;
 pub mod paint;

@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
 use aimon_core::history::answers::Standing;
+use aimon_core::history::windows::Sight;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::time::UtcMillis;
@@ -27,6 +28,9 @@ pub fn is_reset(seconds: i64) -> bool {
 pub fn is_length(seconds: i64) -> bool {
     LENGTHS.contains(&seconds)
 }
+
+/// How much earlier than it began by its reset a window can be seen: clocks differ.
+const BEGUN_S: i64 = 10 * 60;
 
 /// A window that ended so long ago, unheard of since, is no news to anybody (two weeks).
 const FORGOTTEN_S: i64 = 14 * 86_400;
@@ -74,6 +78,19 @@ impl Window {
         }
     }
 
+    /// Of which models' calls alone it tells (`opus` of `7d-opus`), if not of all.
+    pub fn of_models(&self) -> Option<&str> {
+        let (length, models) = self.name.split_once('-')?;
+        (["5h", "7d"].contains(&length) && self.account.split_once(':').is_none()).then_some(models)
+    }
+
+    /// As a sight of its instance, if it is known when that began, and it had.
+    pub fn sight(&self) -> Option<Sight> {
+        let (resets_at, length) = (self.resets_at?, self.length?);
+        let has_begun = resets_at.saturating_sub(length) <= self.seen.0.div_euclid(1000).saturating_add(BEGUN_S);
+        has_begun.then_some(Sight { at: self.seen, used_ppm: self.used_ppm, resets_at, length })
+    }
+
     /// Seconds to the reset; negative if it has passed.
     pub fn resets_in(&self, now: UtcMillis) -> Option<i64> {
         self.resets_at.map(|at| at.saturating_sub(now.0.div_euclid(1000)))
@@ -94,6 +111,12 @@ impl Window {
         let (length, left) = (self.length.filter(|l| *l > 0)?, self.resets_in(at)?);
         let passed = length.saturating_sub(left).clamp(0, length);
         u64::try_from(i128::from(passed) * 1_000_000 / i128::from(length)).ok()
+    }
+
+    /// How far its use was ahead of its time when it was seen, in millionths; negative if behind.
+    pub fn ahead_ppm(&self) -> Option<i64> {
+        let elapsed = i64::try_from(self.elapsed_ppm(self.seen)?).ok()?;
+        Some(i64::try_from(self.used_ppm).ok()?.saturating_sub(elapsed))
     }
 
     /// How it is doing, if it is used on as it was used so far.
@@ -119,35 +142,34 @@ impl Window {
     }
 }
 
+/// The windows that a gauge's answer tells of, as they were when it was last seen; none if it tells of something else.
+pub fn told(standing: &Standing) -> Vec<Window> {
+    let key = &standing.answer.key;
+    if key.metric.as_str() != METRIC || key.dimensions.len() != 1 || key.dimensions[0].as_str() != METRIC {
+        return Vec::new();
+    }
+    let one = |row: &Row| {
+        let measure = |name: &str| row.measures.get(name).copied();
+        // Rows that an older version recorded, or another device, may hold anything.
+        let used = measure("used_ppm").and_then(|n| u64::try_from(n).ok()).filter(|ppm| *ppm <= MOST_USED);
+        let seconds =
+            |name: &str, fits: fn(i64) -> bool| measure(name).and_then(|n| i64::try_from(n).ok()).filter(|s| fits(*s));
+        Some(Window {
+            account: key.account.to_string(),
+            name: row.values.first()?.to_string(),
+            used_ppm: used?,
+            resets_at: seconds("resets_at_s", is_reset),
+            length: seconds("window_s", is_length),
+            seen: standing.seen.1,
+        })
+    };
+    standing.answer.rows.iter().filter_map(one).collect()
+}
+
 /// The windows among what gauges last said, by account and length.
 pub fn of(gauges: &[Standing], now: UtcMillis) -> Vec<Window> {
-    let mut windows = Vec::new();
-    for standing in gauges {
-        let key = &standing.answer.key;
-        if key.metric.as_str() != METRIC || key.dimensions.len() != 1 || key.dimensions[0].as_str() != METRIC {
-            continue;
-        }
-        for row in &standing.answer.rows {
-            let measure = |name: &str| row.measures.get(name).copied();
-            // Rows that an older version recorded, or another device, may hold anything.
-            let used = measure("used_ppm").and_then(|n| u64::try_from(n).ok()).filter(|ppm| *ppm <= MOST_USED);
-            let seconds = |name: &str, fits: fn(i64) -> bool| {
-                measure(name).and_then(|n| i64::try_from(n).ok()).filter(|s| fits(*s))
-            };
-            let (Some(name), Some(used_ppm)) = (row.values.first(), used) else { continue };
-            let window = Window {
-                account: key.account.to_string(),
-                name: name.to_string(),
-                used_ppm,
-                resets_at: seconds("resets_at_s", is_reset),
-                length: seconds("window_s", is_length),
-                seen: standing.seen.1,
-            };
-            if window.resets_in(now).is_none_or(|s| s > -FORGOTTEN_S) {
-                windows.push(window);
-            }
-        }
-    }
+    let is_news = |window: &Window| window.resets_in(now).is_none_or(|s| s > -FORGOTTEN_S);
+    let mut windows: Vec<Window> = gauges.iter().flat_map(told).filter(is_news).collect();
     windows.sort_by(|a, b| (&a.account, a.length, &a.name).cmp(&(&b.account, b.length, &b.name)));
     windows
 }
@@ -213,6 +235,17 @@ mod tests {
         assert_eq!(window(400_000).pace(at(18_000)), Pace::Anew);
         assert_eq!(Window { resets_at: None, ..window(1) }.pace(half), Pace::Unknown);
         assert_eq!(window(1).elapsed_ppm(half), Some(500_000));
+        assert_eq!((window(750_000).ahead_ppm(), window(400_000).ahead_ppm()), (Some(250_000), Some(-100_000)));
+    }
+
+    #[test]
+    fn some_tell_of_some_models_alone() {
+        let of = |name: &str, account: &str| {
+            let window = Window { name: name.into(), account: account.into(), ..window(1) };
+            window.of_models().map(str::to_owned)
+        };
+        assert_eq!(of("7d-opus", "claude-code").as_deref(), Some("opus"));
+        assert_eq!((of("7d", "claude-code"), of("new-kind", "claude-code"), of("5h", "codex:a-b")), (None, None, None));
     }
 
     #[test]

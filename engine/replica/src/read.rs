@@ -218,6 +218,36 @@ impl Replica {
         Ok(gauges.all().cloned().collect())
     }
 
+    /// All that gauges said on the kept days in a range, each answer with when it was last seen: how a gauge came to where it is.
+    pub async fn gauge_series(&mut self, days: (UtcDay, UtcDay)) -> Result<Vec<Standing>, Error> {
+        soundly!(self, damaged => self.gauge_series_of(days, damaged))
+    }
+
+    async fn gauge_series_of(&mut self, days: (UtcDay, UtcDay), damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
+        let home = self.home.clone();
+        let fail = |e| error(&home, e);
+        let range = (days.0.max(self.first_day()), days.1);
+        self.behind = false;
+        let mut series = Vec::new();
+        for day in changes::days(&mut self.db, range).await.map_err(fail)? {
+            let rows = changes::of_day(&mut self.db, day).await.map_err(fail)?;
+            let (mut answers, mut notes) = (Vec::new(), Vec::new());
+            let read = read_all(&rows, |row| row.figures(&self.ring));
+            for (row, read) in rows.into_iter().zip(read) {
+                match read {
+                    Ok(batches) => batches.into_iter().for_each(|batch| {
+                        answers.extend(batch.gauges);
+                        notes.extend(batch.unchanged);
+                    }),
+                    Err(Unread::Waits(_)) => self.behind = true,
+                    Err(why) => damaged.push((row, why)),
+                }
+            }
+            series.extend(answers::standing(answers, notes).0.into_values());
+        }
+        Ok(series)
+    }
+
     /// Ends a read: its result, or `None` where something turned out to be damaged and was mended, so that it is to be read
     /// again.
     async fn mended<T>(&mut self, done: Result<T, Error>, attempt: &mut Attempt) -> Result<Option<T>, Error> {

@@ -7,5 +7,6 @@ mod history;
 mod kill;
 mod live;
 mod revoked;
+mod windows;
 mod world;
 mod wrong;

@@ -28,6 +28,7 @@ use crate::dates;
 use crate::error::Error;
 use crate::render::json::ReportJson;
 use crate::render::status::StatusJson;
+use crate::render::windows::WindowsJson;
 use crate::scan::Scanned;
 use crate::statusline::Reading;
 
@@ -52,6 +53,7 @@ pub fn router(shared: Shared) -> Router {
     let quick = Router::new()
         .route("/v1/report", get(report))
         .route("/v1/status", get(status))
+        .route("/v1/windows", get(windows))
         .route("/v1/record", post(record))
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn(in_time));
@@ -80,7 +82,7 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
-    paths(report, status, scan, record, rebuild, trust_clock, lend, changes),
+    paths(report, status, windows, scan, record, rebuild, trust_clock, lend, changes),
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -222,6 +224,17 @@ async fn status(
     let zone = zone(&shared, &p.timezone, &shared.agent.settings().await?)?;
     let status = shared.agent.status(&zone, day("asOf", &p.as_of)?).await?;
     Ok(Json(StatusJson::of(&status, &shared.agent.labels().await?)))
+}
+
+/// Quota windows and who used them up, balances, and what keys may spend, as `aimon windows --json` prints them.
+#[utoipa::path(get, path = "/v1/windows", responses(
+    (status = 200, body = WindowsJson),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn windows(State(shared): State<Shared>) -> Answer<WindowsJson> {
+    let labels = shared.agent.labels().await?;
+    let limits = shared.agent.limits(&labels).await?;
+    Ok(Json(WindowsJson::of(&limits, &labels, dates::now())))
 }
 
 /// Takes in what is new, and says what was found.

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, watch};
 use crate::commands::statusline::is_news;
 use crate::dates::{self, Today};
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::labels::Labels;
@@ -163,6 +164,13 @@ impl Agent {
             waiting.reason.clone_from(&self.touch.borrow().problem);
         }
         Ok(status)
+    }
+
+    /// Quota windows, who used them up, balances, and what keys may spend.
+    pub async fn limits(&self, labels: &Labels) -> Result<Limits> {
+        let mut replica = self.replica.lock().await;
+        let settings = workspace::settings(&mut replica).await?;
+        Limits::of(&mut replica, &settings, labels, &self.pricing, dates::now()).await
     }
 
     /// Keeps the windows that a status line hands over. Whether they were news.

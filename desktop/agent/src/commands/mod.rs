@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod account;
+pub mod blocks;
 pub mod completions;
 pub mod demo;
 pub mod device;
@@ -20,6 +21,7 @@ pub mod status;
 pub mod statusline;
 pub mod sync;
 pub mod up;
+pub mod windows;
 pub mod workspace;
 
 use crate::cli::{Cli, Command, StatusArgs};
@@ -34,6 +36,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Report(args)) => report::run(&args).await,
         Some(Command::Explain(args)) => explain::run(&args).await,
         Some(Command::Status(args)) => status::run(&args).await,
+        Some(Command::Blocks(args)) => blocks::run(&args).await,
+        Some(Command::Windows(args)) => windows::run(&args).await,
         Some(Command::Statusline(args)) => statusline::run(&args).await,
         Some(Command::Up(args)) => up::run(&args).await,
         Some(Command::Account { command }) => account::run(&command).await,

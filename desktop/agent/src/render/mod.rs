@@ -1,5 +1,6 @@
 //! Figures as people and programs read them.
 
+pub mod blocks;
 pub mod csv;
 pub mod grid;
 pub mod json;
@@ -10,3 +11,4 @@ pub mod status;
 pub mod table;
 pub mod template;
 pub mod text;
+pub mod windows;

@@ -86,15 +86,18 @@ fn bars(status: &Status, wide: bool) -> Grid {
         let used = if anew { "–".to_owned() } else { format!("{} used", percent(w.used_ppm)) };
         let bar = if wide { bar(w, status.now) } else { String::new() };
         let text = words_of(w, status.now, wide);
-        grid.row(Weight::Plain, vec![format!("  {}", name(&account(w, status))), name(&w.name), bar, used, text]);
+        grid.row(
+            Weight::Plain,
+            vec![format!("  {}", name(&account(w, status.windows.iter()))), name(&w.name), bar, used, text],
+        );
     }
     grid
 }
 
-/// The agent's name will do, unless it has several accounts here.
-fn account(w: &Window, status: &Status) -> String {
+/// The agent's name will do, unless it has several accounts among these.
+pub fn account<'a>(w: &Window, mut all: impl Iterator<Item = &'a Window>) -> String {
     let agent = w.agent();
-    if status.windows.iter().all(|other| other.agent() != agent || other.account == w.account) {
+    if all.all(|other| other.agent() != agent || other.account == w.account) {
         return agent.to_owned();
     }
     match w.account.split_once(':') {
@@ -278,7 +281,8 @@ impl StatusJson {
 }
 
 impl WindowJson {
-    fn of(w: &Window, now: UtcMillis) -> Self {
+    /// Puts a window in this shape.
+    pub fn of(w: &Window, now: UtcMillis) -> Self {
         let (pace, runs_out_in_seconds) = match w.pace(now) {
             Pace::Anew => ("anew", None),
             Pace::Lasts => ("lasts", None),

@@ -87,7 +87,7 @@ pub async fn all(replica: &mut Replica) -> Result<Vec<Device>> {
         .map(|(id, belongs)| {
             let said = said(&settings, id);
             let shown = settings.shown_as(id);
-            let heard = said.as_ref().map(|said| UtcMillis(said.at)).max(calls.get(&id).copied());
+            let heard = said_at(&settings, id).max(calls.get(&id).copied());
             let heard = heard.max(came.get(&id).copied());
             Device {
                 id,
@@ -103,6 +103,11 @@ pub async fn all(replica: &mut Replica) -> Result<Vec<Device>> {
         .collect();
     devices.sort_by(|a, b| (!a.is_here, &a.name, a.id).cmp(&(!b.is_here, &b.name, b.id)));
     Ok(devices)
+}
+
+/// When a device last said something of itself, by its own clock.
+pub fn said_at(settings: &Settings, device: DeviceId) -> Option<UtcMillis> {
+    said(settings, device).map(|said| UtcMillis(said.at))
 }
 
 fn said(settings: &Settings, device: DeviceId) -> Option<Said> {

@@ -94,6 +94,12 @@ fn only_a_second_up_is_refused() {
     assert!(line.fine().out.contains("5h 7%"));
     let status = machine.run(&["status", "--json"]).json();
     assert!(status["windows"].as_array().unwrap().iter().any(|w| w["usedPercent"] == 7), "handed over: {status}");
+    let beside = machine.run(&["windows", "--json"]).json();
+    let (code, told) = up.ask("GET", "/v1/windows", "");
+    let windows =
+        |said: &Value| said["windows"].as_array().unwrap().iter().map(|w| w["account"].clone()).collect::<Vec<_>>();
+    assert_eq!((code, windows(&told)), (200, vec![json!("claude-code"), json!("codex")]));
+    assert_eq!(windows(&beside), windows(&told));
     #[cfg(unix)]
     {
         assert_eq!(up.end(), 0, "it ends well");
@@ -154,7 +160,7 @@ fn the_api_answers_whoever_has_the_token_and_nobody_else() {
     let machine = Machine::with_logs();
     let up = Up::start(&machine);
     let own = format!("127.0.0.1:{}", up.port);
-    for path in ["/v1/report", "/v1/status", "/v1/events"] {
+    for path in ["/v1/report", "/v1/status", "/v1/windows", "/v1/events"] {
         assert_eq!(up.ask_as("GET", path, "", &own, None).0, 401, "{path}");
         assert_eq!(up.ask_as("GET", path, "", &own, Some("wrong")).0, 401, "{path}");
         let (status, body) = up.ask_as("GET", path, "", "evil.example:80", Some(&up.token));

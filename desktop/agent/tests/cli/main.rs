@@ -2,6 +2,7 @@
 //! The command as its users run it: the real binary, on logs of its own.
 
 mod agent;
+mod blocks;
 mod devices;
 mod errors;
 mod figures;
@@ -14,4 +15,5 @@ mod recover;
 mod settings;
 mod statusline;
 mod trouble;
+mod windows;
 mod workspaces;

@@ -2,10 +2,12 @@
 //!
 //! The fold is a function of a set of events. [`standing`] decides which copy of a call counts,
 //! [`DayCells`] sums what stands of one UTC day, [`Report`] cuts rows out of cells in any time
-//! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day.
+//! zone; [`answers`] decides which of a provider's answers counts, and [`DayReadings`] sums those of one UTC day;
+//! [`windows`] says who used a quota window up.
 
 pub mod answers;
 mod bill;
+pub mod blocks;
 mod cells;
 mod gauges;
 mod identity;
@@ -15,6 +17,7 @@ mod overlap;
 mod readings;
 mod report;
 mod twins;
+pub mod windows;
 
 pub use bill::{Bill, BillLine};
 pub use cells::{CellKey, DayCells, Detail, Sums};

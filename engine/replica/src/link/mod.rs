@@ -10,6 +10,7 @@
 mod folder;
 mod talk;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aimon_core::crypto::SecretKeys;
@@ -252,6 +253,17 @@ impl Replica {
         let secret = self.secret.as_ref().ok_or_else(|| Error::NoKeys(self.home.clone()))?;
         let secret = SecretKeys::of_seed(*secret.seed());
         Ok(Identity { workspace, device: self.device, secret, statements: self.stored().await?.statements })
+    }
+
+    /// The devices that belong to the workspace, as far as it is known here; none without one. Needs no keys.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn members(&mut self) -> Result<BTreeSet<DeviceId>, Error> {
+        let Some(workspace) = self.workspace else { return Ok(BTreeSet::new()) };
+        let all = statements::all(&mut self.db).await.map_err(|e| error(&self.home, e))?;
+        let set = statements::membership(workspace, all);
+        Ok(set.map(|set| set.standing().members.into_keys().collect()).unwrap_or_default())
     }
 
     /// Whether this device belongs to its workspace, as far as it is known here: it may have been revoked, and not have heard of it.
