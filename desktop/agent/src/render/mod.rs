@@ -3,6 +3,7 @@
 pub mod csv;
 pub mod grid;
 pub mod json;
+pub mod jsonl;
 pub mod labels;
 pub mod number;
 pub mod sessions;
