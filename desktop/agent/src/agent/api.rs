@@ -26,6 +26,7 @@ use crate::cli::{ByArg, ModeArg, PeriodArg, RangeArgs, WeekdayArg};
 use crate::commands::report::{Asked, dimension, first_of_week, period};
 use crate::dates;
 use crate::error::Error;
+use crate::render::exposition;
 use crate::render::json::ReportJson;
 use crate::render::status::StatusJson;
 use crate::scan::Scanned;
@@ -53,6 +54,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/report", get(report))
         .route("/v1/status", get(status))
         .route("/v1/record", post(record))
+        .route("/metrics", get(metrics))
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn(in_time));
     let long = Router::new()
@@ -80,7 +82,7 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
-    paths(report, status, scan, record, rebuild, trust_clock, lend, changes),
+    paths(report, status, metrics, scan, record, rebuild, trust_clock, lend, changes),
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -222,6 +224,16 @@ async fn status(
     let zone = zone(&shared, &p.timezone, &shared.agent.settings().await?)?;
     let status = shared.agent.status(&zone, day("asOf", &p.as_of)?).await?;
     Ok(Json(StatusJson::of(&status, &shared.agent.labels().await?)))
+}
+
+/// How things stand, for Prometheus: docs/metrics.md.
+#[utoipa::path(get, path = "/metrics", responses(
+    (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn metrics(State(shared): State<Shared>) -> Result<Response, Failure> {
+    let text = super::metrics::text(&shared.agent).await?;
+    Ok(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response())
 }
 
 /// Takes in what is new, and says what was found.

@@ -312,7 +312,8 @@ fn every_error_has_a_code_that_is_listed_once_with_the_exit_code_that_the_docs_s
     let listed: BTreeSet<&str> = CODES.iter().copied().collect();
     assert_eq!(listed.len(), CODES.len(), "a code is listed twice");
     // What comes from the API alone, or from nothing that can be made here.
-    let elsewhere = "database-error unauthorized bad-host bad-reading no-such-path no-such-method too-long timeout ending";
+    let elsewhere =
+        "database-error unauthorized bad-host bad-reading no-such-path no-such-method too-long timeout ending";
     let made: BTreeSet<&str> = all.iter().map(Error::code).chain(elsewhere.split(' ')).collect();
     assert_eq!(listed.difference(&made).collect::<Vec<_>>(), Vec::<&&str>::new(), "listed, and nobody's");
 }

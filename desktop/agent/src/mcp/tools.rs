@@ -62,7 +62,8 @@ fn tool(name: &'static str, title: &str, description: &'static str, properties: 
     schema.insert("type".to_owned(), "object".into());
     schema.insert("properties".to_owned(), properties);
     schema.insert("additionalProperties".to_owned(), false.into());
-    let harmless = ToolAnnotations::with_title(title).read_only(true).destructive(false).idempotent(true).open_world(false);
+    let harmless =
+        ToolAnnotations::with_title(title).read_only(true).destructive(false).idempotent(true).open_world(false);
     Tool::new(name, description, Arc::new(schema)).with_title(title).with_annotations(harmless)
 }
 

@@ -1,6 +1,7 @@
 //! Figures as people and programs read them.
 
 pub mod csv;
+pub mod exposition;
 pub mod grid;
 pub mod json;
 pub mod jsonl;
