@@ -6,8 +6,10 @@
 //! * `server`: the tools as the protocol knows them.
 //! * `tools`: their names, and the schemas of what they can be asked.
 //! * `asked`: what they were asked, understood.
+//! * `answers`: the schemas of what they answer.
 //! * `sources`: what the tool of that name answers.
 
+mod answers;
 mod asked;
 mod server;
 mod sources;

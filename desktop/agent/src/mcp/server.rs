@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::asked::{self, ReportAsked, StatusAsked};
 use super::{Given, sources, tools};
-use crate::agent::client::{Problem, ProblemBody};
 use crate::commands::{report, status};
 use crate::error::{Error, Result};
 use crate::render::status::StatusJson;
@@ -60,13 +59,9 @@ fn told<T: Serialize>(value: &T) -> Result<CallToolResult> {
     Ok(result)
 }
 
-/// An error that the model reads: its code, what happened and what to do; as an object what the local API answers.
+/// An error that the model reads: its code, what happened and what to do. As text only: an object would have to be an answer.
 fn failed(e: &Error) -> CallToolResult {
-    let problem = Problem::from(e);
-    let text = format!("error[{}]: {}\nhelp: {}", problem.code, problem.message, problem.help);
-    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
-    result.structured_content = serde_json::to_value(ProblemBody { error: problem }).ok();
-    result
+    CallToolResult::error(vec![ContentBlock::text(format!("error[{}]: {e}\nhelp: {}", e.code(), e.help()))])
 }
 
 /// What answers a client.

@@ -6,6 +6,7 @@ use aimon_core::accounts::Coverage;
 use aimon_core::history::{Dimension, Query};
 use aimon_core::time::UtcDay;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Given;
 use super::asked::SourcesAsked;
@@ -19,7 +20,7 @@ use crate::scan::RootScanned;
 use crate::view::View;
 
 /// What `sources` answers.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct SourcesJson {
     /// Present, and true, where the figures are made up.
@@ -32,7 +33,7 @@ pub struct SourcesJson {
 }
 
 /// A coding agent whose logs are read, or a provider that was asked about an account.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct SourceJson {
     source: String,
@@ -43,10 +44,11 @@ struct SourceJson {
     /// Who pays, from which day on, as far as anybody has said.
     paid_by: Vec<PayerJson>,
     #[serde(flatten)]
+    #[schema(inline)]
     figures: FiguresJson,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct DeviceJson {
     device: String,
@@ -54,7 +56,7 @@ struct DeviceJson {
     last_day: String,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct PayerJson {
     by: String,

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
-use super::Given;
+use super::{Given, answers};
 use super::asked::is_given;
 use crate::cli::{ByArg, ModeArg, PeriodArg, WeekdayArg};
 
@@ -22,6 +22,7 @@ pub fn all(given: Given) -> Vec<Tool> {
     vec![
         tool(
             REPORT,
+            "ReportJson",
             "Usage by day, week, month or session",
             "What was used, by day, week, month or session, over all machines: tokens by kind, calls, cost in US dollars (totalCost from \
              list prices; billedCost what a provider billed), models, and the totals. Without `since` and `until` it answers for \
@@ -42,6 +43,7 @@ pub fn all(given: Given) -> Vec<Tool> {
         ),
         tool(
             STATUS,
+            "StatusJson",
             "Usage today, and quota windows",
             "Usage of today, the last 7 and the last 30 days over all machines, and how full each subscription's quota windows are, when \
              they begin anew and whether they last at this pace.",
@@ -49,6 +51,7 @@ pub fn all(given: Given) -> Vec<Tool> {
         ),
         tool(
             SOURCES,
+            "SourcesJson",
             "Where the figures come from",
             "Every coding agent and account that there are figures of: since when, on which machines and until when, who pays for it, and \
              the folders on this machine in which logs are looked for, with what is found there.",
@@ -57,14 +60,18 @@ pub fn all(given: Given) -> Vec<Tool> {
     ]
 }
 
-fn tool(name: &'static str, title: &str, description: &'static str, properties: Value) -> Tool {
+fn tool(name: &'static str, answer: &str, title: &str, description: &'static str, properties: Value) -> Tool {
     let mut schema = JsonObject::new();
     schema.insert("type".to_owned(), "object".into());
     schema.insert("properties".to_owned(), properties);
     schema.insert("additionalProperties".to_owned(), false.into());
     let harmless =
         ToolAnnotations::with_title(title).read_only(true).destructive(false).idempotent(true).open_world(false);
-    Tool::new(name, description, Arc::new(schema)).with_title(title).with_annotations(harmless)
+    let tool = Tool::new(name, description, Arc::new(schema)).with_title(title).with_annotations(harmless);
+    match answers::schema(answer) {
+        Some(schema) => tool.with_raw_output_schema(schema),
+        None => tool,
+    }
 }
 
 /// One of the command's own words.
