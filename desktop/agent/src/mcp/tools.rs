@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
-use super::{Given, answers};
 use super::asked::is_given;
+use super::{Given, answers};
 use crate::cli::{ByArg, ModeArg, PeriodArg, WeekdayArg};
 
 /// Usage by period.

@@ -165,3 +165,51 @@ fn seconds(at: UtcMillis) -> String {
     let (whole, part) = (at.0.div_euclid(1000), at.0.rem_euclid(1000));
     format!("{whole}.{part:03}")
 }
+
+#[cfg(test)]
+mod tests {
+    use aimon_core::time::UtcDay;
+    use jiff::civil::Date;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::agent::metrics::usage::Usage;
+    use crate::dates::Today;
+    use crate::status::Status;
+    use crate::workspace::waiting::Waiting;
+
+    #[test]
+    fn accounts_and_the_queue_are_told_with_all_digits() {
+        let at = UtcMillis(1_700_000_000_001);
+        let today = Today { local: Date::default(), utc: UtcDay(0) };
+        let mut status = Status::nothing(&TimeZone::UTC, today, at);
+        status.waiting = Some(Waiting { chunks: 3, since: Some(at), reason: None });
+        let billed = |currency: &str| ("openai/org-1".to_owned(), currency.to_owned());
+        let billed = [(billed("usd"), 123_456_789_000_000_000_001), (billed("eur"), -500_000_000_000)];
+        let account = || "openai/org-1".to_owned();
+        let metrics = Metrics {
+            usage: Usage { billed: billed.into(), ..Usage::default() },
+            status,
+            labels: crate::render::labels::Labels { demo: true, ..Default::default() },
+            scanned: None,
+            heard: vec![(account(), Some(at)), ("anthropic/a".to_owned(), None)],
+            troubles: vec![(account(), "costs".to_owned(), "provider-busy".to_owned())],
+        };
+        let mut out = Exposition::default();
+        write(&metrics, &mut out);
+        let text = out.text();
+        let of = "{gen_ai_provider_name=\"openai\",aimon_account=\"openai/org-1\"";
+        for line in [
+            format!("aimon_billed_usd_total{of}}} 123456789.000000000001\n"),
+            format!("aimon_billed_other_total{of},currency=\"EUR\"}} -0.5\n"),
+            format!("aimon_account_last_answer_timestamp_seconds{of}}} 1700000000.001\n"),
+            format!("aimon_account_trouble{of},metric=\"costs\",code=\"provider-busy\"}} 1\n"),
+            "\naimon_relay_queue_chunks 3\n".to_owned(),
+            "\naimon_relay_queue_oldest_timestamp_seconds 1700000000.001\n".to_owned(),
+            ",demo=\"true\"} 1\n".to_owned(),
+        ] {
+            assert!(text.contains(&line), "{line} in {text}");
+        }
+        assert!(!text.contains("anthropic/a"), "of whom nobody has heard nothing is told");
+    }
+}
