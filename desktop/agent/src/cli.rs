@@ -108,6 +108,8 @@ pub enum Command {
     /// Remove data for good: here, on the relay and on all devices of the workspace
     #[command(long_about = workspace::PURGE)]
     Purge(PurgeArgs),
+    /// Answer coding agents what they spend: an MCP server on standard input and output
+    Mcp(McpArgs),
     /// Check everything: places looked at, database, clock, prices
     Doctor(DoctorArgs),
     /// Write the history to a folder
@@ -262,8 +264,11 @@ pub struct ReportArgs {
     /// Print JSON, with every key that ccusage prints
     #[arg(long, short)]
     pub json: bool,
-    /// Print comma-separated values
+    /// Print a JSON object for each row, one a line
     #[arg(long, conflicts_with = "json")]
+    pub jsonl: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
     pub csv: bool,
     /// Nothing here is ever online; for scripts that were written for ccusage
     #[arg(long, short = 'O', hide = true)]
@@ -397,6 +402,26 @@ pub struct UpArgs {
     /// The time zone whose days are meant [default: the setting `zone`, else the system's]
     #[arg(long, short = 'z', value_name = "ZONE")]
     pub timezone: Option<String>,
+}
+
+/// `aimon mcp`
+#[derive(Args, Debug, Default)]
+pub struct McpArgs {
+    /// Also tell usage by this; else neither projects nor keys are given to an agent
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub with: Vec<WithArg>,
+    /// Read what is there already: take in nothing new
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// What agents are told only where somebody says so.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithArg {
+    /// Usage by project: the provider's projects or workspaces, and repositories where opted in
+    Project,
+    /// Usage by key: the providers' ids of keys, never a key itself
+    Key,
 }
 
 /// `aimon doctor`

@@ -6,6 +6,7 @@
 //! * [`render`]: figures as tables, JSON, CSV and templates.
 //! * [`agent`]: what `aimon up` runs (watching, the local HTTP API), and how the other commands
 //!   talk to it.
+//! * [`mcp`]: what coding agents are answered, by the Model Context Protocol.
 //! * [`accounts`]: whom this device asks with which key, and what became of it.
 //! * [`secrets`]: the device's keys, and providers', in the operating system's keychain or a file.
 //! * [`error`]: every error with its code, its help and its exit code.
@@ -24,6 +25,7 @@ pub mod hidden;
 pub mod home;
 pub mod limits;
 pub mod lines;
+pub mod mcp;
 pub mod output;
 pub mod paint;
 pub mod place;

@@ -35,7 +35,7 @@ pub fn days_of(query: &Query, as_of: UtcDay, settings: &Settings) -> Days {
 }
 
 /// What a report is cut from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Held {
     /// Calls from logs.
     pub cells: Vec<DayCells>,

@@ -35,7 +35,8 @@ pub fn run(workspace: &Workspace, extent: Extent, filter: Option<&str>) -> ExitC
     let mut tally = Tally::new();
     tools::test_runner(workspace, &mut tally);
     let ccusage = tools::ccusage(workspace, &mut tally);
-    let tests = nextest::Tests { workspace, extent, filter, ccusage };
+    let mcp = tools::mcp(workspace, &mut tally);
+    let tests = nextest::Tests { workspace, extent, filter, ccusage, mcp };
 
     if filter.is_none() {
         source(workspace, &mut tally);

@@ -33,6 +33,8 @@ pub struct Tests<'a> {
     pub filter: Option<&'a str>,
     /// The native ccusage, where there is one for this system.
     pub ccusage: Option<PathBuf>,
+    /// A Python with the official MCP client.
+    pub mcp: Option<PathBuf>,
 }
 
 impl Tests<'_> {
@@ -68,6 +70,9 @@ impl Tests<'_> {
         cargo.env("AIMON_RELAY_BIN", self.workspace.program("ci", "aimon-relay"));
         if let Some(ccusage) = &self.ccusage {
             cargo.env("AIMON_CCUSAGE", ccusage);
+        }
+        if let Some(mcp) = &self.mcp {
+            cargo.env("AIMON_MCP_PYTHON", mcp);
         }
         let finished = watched(&mut cargo)?;
         let mut counts = counts(&finished.output).unwrap_or_default();

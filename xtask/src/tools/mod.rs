@@ -19,6 +19,7 @@ const TOKSCALE: &str = "4.17.0";
 const AGENTSVIEW: &str = "0.46.1";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
+const MCP: &str = "2.3.0";
 const CARGO_NEXTEST: &str = "0.9.143";
 
 /// `cargo xtask tools`.
@@ -28,6 +29,7 @@ pub fn run(workspace: &Workspace) -> ExitCode {
     cargo_deny(workspace, &mut tally);
     cargo_fuzz(workspace, &mut tally);
     ccusage(workspace, &mut tally);
+    mcp(workspace, &mut tally);
     tally.done()
 }
 
@@ -51,6 +53,15 @@ pub fn ccusage(workspace: &Workspace, tally: &mut Tally) -> Option<PathBuf> {
     optional(tally, "ccusage", || {
         let system = npm::system().ok_or("there is no ccusage for this system")?;
         npm::ensure(workspace, &format!("@ccusage/ccusage-{system}"), CCUSAGE, "bin/ccusage")
+    })
+}
+
+/// A Python that has the official SDK of the Model Context Protocol: the stock client that asks `aimon mcp`.
+pub fn mcp(workspace: &Workspace, tally: &mut Tally) -> Option<PathBuf> {
+    optional(tally, "mcp", || {
+        let (program, said) = pypi::ensure(workspace, "mcp", MCP)?;
+        let python = format!("python{}", std::env::consts::EXE_SUFFIX);
+        Ok((program.with_file_name(python), said))
     })
 }
 

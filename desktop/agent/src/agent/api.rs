@@ -26,6 +26,7 @@ use crate::cli::{ByArg, ModeArg, PeriodArg, RangeArgs, WeekdayArg};
 use crate::commands::report::{Asked, dimension, first_of_week, period};
 use crate::dates;
 use crate::error::Error;
+use crate::render::exposition;
 use crate::render::json::ReportJson;
 use crate::render::status::StatusJson;
 use crate::render::windows::WindowsJson;
@@ -55,6 +56,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/windows", get(windows))
         .route("/v1/record", post(record))
+        .route("/metrics", get(metrics))
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn(in_time));
     let long = Router::new()
@@ -82,7 +84,11 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
+<<<<<<< HEAD
     paths(report, status, windows, scan, record, rebuild, trust_clock, lend, changes),
+=======
+    paths(report, status, metrics, scan, record, rebuild, trust_clock, lend, changes),
+>>>>>>> c-out
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -226,6 +232,7 @@ async fn status(
     Ok(Json(StatusJson::of(&status, &shared.agent.labels().await?)))
 }
 
+<<<<<<< HEAD
 /// Quota windows and who used them up, balances, and what keys may spend, as `aimon windows --json` prints them.
 #[utoipa::path(get, path = "/v1/windows", responses(
     (status = 200, body = WindowsJson),
@@ -235,6 +242,16 @@ async fn windows(State(shared): State<Shared>) -> Answer<WindowsJson> {
     let labels = shared.agent.labels().await?;
     let limits = shared.agent.limits(&labels).await?;
     Ok(Json(WindowsJson::of(&limits, &labels, dates::now())))
+=======
+/// How things stand, for Prometheus: docs/metrics.md.
+#[utoipa::path(get, path = "/metrics", responses(
+    (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
+    (status = 401, description = "The token is missing or wrong", body = ProblemBody),
+))]
+async fn metrics(State(shared): State<Shared>) -> Result<Response, Failure> {
+    let text = super::metrics::text(&shared.agent).await?;
+    Ok(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response())
+>>>>>>> c-out
 }
 
 /// Takes in what is new, and says what was found.

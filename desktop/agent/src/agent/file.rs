@@ -1,4 +1,4 @@
-//! `agent.json`: how other commands of the same user find the running agent.
+//! `agent.json`: how other commands of the same user find the running agent. Its token lies beside it, alone in `agent.token`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -68,12 +68,18 @@ impl AgentFile {
 
     /// Writes it, for its owner only.
     pub fn write(&self, home: &Path) -> Result<()> {
-        match home::write_private(&path(home), &serde_json::to_vec(self).unwrap_or_default()) {
+        let token = home::write_private(&token_path(home), self.token.reveal().as_bytes());
+        match token.and_then(|()| home::write_private(&path(home), &serde_json::to_vec(self).unwrap_or_default())) {
             // It is the data folder that can't be written to, and no file that somebody has named.
             Err(Error::Write { path, source }) => Err(home::unusable(home, &path, source).into()),
             done => done,
         }
     }
+}
+
+/// Where the token lies by itself, for programs that read one from a file: Prometheus' `credentials_file`.
+pub fn token_path(home: &Path) -> PathBuf {
+    home.join("agent.token")
 }
 
 /// Takes the file away when the agent ends. One that is left after a crash does no harm: nobody
@@ -111,8 +117,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = AgentFile { port: 1, token: Token::draw().unwrap(), pid: 1 };
         file.write(home.path()).unwrap();
-        let mode = std::fs::metadata(path(home.path())).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for path in [path(home.path()), token_path(home.path())] {
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         assert_eq!(AgentFile::read(home.path()).unwrap().port, 1);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`state`]: the replica, and who may use it when; [`server`]: connections; [`api`]: what they
 //!   can ask; [`events`]: telling them of changes.
+//! * [`metrics`]: how things stand, for Prometheus.
 //! * [`work`]: watching, and doing what is due; [`agenda`]: what that is, and when.
 //! * [`mod@file`]: `agent.json`, by which commands find it; [`client`]: how they ask.
 
@@ -10,6 +11,7 @@ pub mod api;
 pub mod client;
 pub mod events;
 pub mod file;
+pub mod metrics;
 pub mod server;
 pub mod state;
 pub mod work;

@@ -1,16 +1,17 @@
 //! The agent's replica and its work. One thing at a time writes; reads go between commits.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use aimon_core::event::Event;
 use aimon_core::history::{Query, Report};
 use aimon_core::settings::Settings;
-use aimon_core::time::UtcDay;
+use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, watch};
 
+use crate::agent::metrics::Highest;
 use crate::commands::statusline::is_news;
 use crate::dates::{self, Today};
 use crate::error::Result;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::labels::Labels;
-use crate::scan::{self, Scanned};
+use crate::scan::{self, RootScanned, Scanned};
 use crate::status::Status;
 use crate::statusline::Reading;
 use crate::workspace::touch::Touch;
@@ -41,6 +42,10 @@ pub struct Agent {
     /// The system's, where neither that nor a setting says one.
     system: TimeZone,
     touch: watch::Sender<Touch>,
+    /// When logs were last looked through, and what was found where.
+    scanned: std::sync::Mutex<Option<(UtcMillis, Vec<RootScanned>)>>,
+    /// What `/metrics` has shown.
+    highest: std::sync::Mutex<Highest>,
 }
 
 impl Agent {
@@ -56,6 +61,8 @@ impl Agent {
             asked,
             system,
             touch: watch::Sender::new(Touch::default()),
+            scanned: std::sync::Mutex::default(),
+            highest: std::sync::Mutex::default(),
         }
     }
 
@@ -89,7 +96,24 @@ impl Agent {
     /// may have begun before what they ask for was written.
     pub async fn scan(&self, progress: bool) -> Result<Scanned> {
         let _one = self.scanning.lock().await;
-        scan::scan(&self.replica, &self.place, progress).await
+        let scanned = scan::scan(&self.replica, &self.place, progress).await?;
+        *self.scanned.lock().unwrap_or_else(PoisonError::into_inner) = Some((dates::now(), scanned.roots.clone()));
+        Ok(scanned)
+    }
+
+    /// When logs were last looked through, and what was found where.
+    pub fn scanned(&self) -> Option<(UtcMillis, Vec<RootScanned>)> {
+        self.scanned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What `/metrics` has shown, for whoever shows more of it.
+    pub fn highest<T>(&self, with: impl FnOnce(&mut Highest) -> T) -> T {
+        with(&mut self.highest.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What models cost.
+    pub fn pricing(&self) -> &Pricing {
+        &self.pricing
     }
 
     /// Looks at the clock, and seals days that are over.

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod export;
 pub mod join;
 pub mod man;
+pub mod mcp;
 pub mod pair;
 pub mod poll;
 pub mod purge;
@@ -50,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Device { command }) => device::run(&command).await,
         Some(Command::Settings { command }) => settings::run(&command).await,
         Some(Command::Purge(args)) => purge::run(&args).await,
+        Some(Command::Mcp(args)) => mcp::run(&args).await,
         Some(Command::Doctor(args)) => doctor::run(&args).await,
         Some(Command::Export(args)) => export::run(&args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,

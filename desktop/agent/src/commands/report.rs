@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aimon_core::history::{CostMode, Dimension, Period, Query};
+use aimon_core::history::{CostMode, Dimension, Period, Query, Report};
 use aimon_core::settings::Settings;
 use aimon_core::time::UtcMillis;
 use jiff::civil::{Date, Weekday};
@@ -15,12 +15,35 @@ use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::json::{ReportJson, pretty};
+use crate::render::labels::Labels;
 use crate::render::table::Parts;
-use crate::render::{csv, grid, table};
+use crate::render::{csv, grid, jsonl, table};
 use crate::view::{View, days_of};
 
-/// Shows usage by period.
-pub async fn run(args: &ReportArgs) -> Result<()> {
+/// A report, and what it was asked by.
+#[derive(Debug)]
+pub struct Answer {
+    /// The figures.
+    pub report: Report,
+    /// What was asked.
+    pub query: Query,
+    /// Names for people.
+    pub labels: Labels,
+    asked: Asked,
+}
+
+impl Answer {
+    /// As `--json` prints it.
+    pub fn json(&self) -> ReportJson {
+        ReportJson::of(&self.report, self.query.period, self.query.by, &self.labels)
+    }
+}
+
+/// Answers a report: takes in what is new first, unless that is not wanted.
+///
+/// # Errors
+/// What is asked can't be understood, or the replica's.
+pub async fn answer(args: &ReportArgs) -> Result<Answer> {
     let pricing = Pricing::load()?;
     let place = Place::here()?;
     // What can't be understood is said before anything is begun.
@@ -41,14 +64,24 @@ pub async fn run(args: &ReportArgs) -> Result<()> {
     view.tell_concerns().await?;
     view.tell_unknown(&query, &report, asked.today.utc).await?;
     view.close().await;
+    Ok(Answer { report, query, labels, asked })
+}
+
+/// Shows usage by period.
+pub async fn run(args: &ReportArgs) -> Result<()> {
+    let answer = answer(args).await?;
     if args.json {
-        return output::print_plain(&pretty(&ReportJson::of(&report, query.period, query.by, &labels)));
+        return output::print_plain(&pretty(&answer.json()));
     }
+    let Answer { report, query, labels, asked } = answer;
     let parts = match (query.by, args.breakdown) {
         (Some(by), _) => Parts::Groups(by),
         (None, true) => Parts::Models,
         (None, false) => Parts::None,
     };
+    if args.jsonl {
+        return output::print_plain(&jsonl::report(&report, &query, parts, &labels));
+    }
     if args.csv {
         return output::print_plain(csv::report(&report, parts, &labels).as_bytes());
     }

@@ -17,19 +17,26 @@ use crate::{dates, output, paint};
 
 /// Takes in what is new. Lines that can't be taken are no failure: they are counted and shown.
 pub async fn run(args: &ScanArgs) -> Result<()> {
-    let place = Place::here()?;
-    let scanned = match place.try_open().await? {
-        Some(replica) => take_in(&place, replica, args.json).await?,
-        None => match ask(&place)? {
+    let scanned = once(&Place::here()?, args.json).await?;
+    if args.json { output::print_plain(&pretty(&scanned)) } else { output::print(&show(&scanned)) }
+}
+
+/// The same for whoever shows it elsewhere. `quiet` shows no progress.
+///
+/// # Errors
+/// Nothing can be recorded, or the running agent's.
+pub async fn once(place: &Place, quiet: bool) -> Result<Scanned> {
+    let Some(replica) = place.try_open().await? else {
+        return match ask(place)? {
             Some(scanned) => {
-                View::read_only(&place).await?.tell_quarantined().await?;
-                scanned
+                View::read_only(place).await?.tell_quarantined().await?;
+                Ok(scanned)
             }
             // No agent: another command, which is over soon.
-            None => take_in(&place, place.open_patiently(super::PATIENCE).await?, args.json).await?,
-        },
+            None => take_in(place, place.open_patiently(super::PATIENCE).await?, quiet).await,
+        };
     };
-    if args.json { output::print_plain(&pretty(&scanned)) } else { output::print(&show(&scanned)) }
+    take_in(place, replica, quiet).await
 }
 
 async fn take_in(place: &Place, replica: Replica, quiet: bool) -> Result<Scanned> {

@@ -9,13 +9,17 @@ use crate::output;
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::json::pretty;
+use crate::render::labels::Labels;
 use crate::render::status::{StatusJson, show};
 use crate::render::{grid, template};
 use crate::status::{self, Status};
 use crate::view::{self, View, days_of};
 
-/// Shows today, 7 and 30 days, and the windows.
-pub async fn run(args: &StatusArgs) -> Result<()> {
+/// Reads the status, with names for people: takes in what is new first, unless that is not wanted.
+///
+/// # Errors
+/// What is asked can't be understood, or the replica's.
+pub async fn read(args: &StatusArgs) -> Result<(Status, Labels)> {
     let zone = dates::zone(args.timezone.as_deref())?;
     let by = |settings: &Settings| dates::zone_by(args.timezone.as_deref(), settings);
     let pricing = Pricing::load()?;
@@ -35,12 +39,18 @@ pub async fn run(args: &StatusArgs) -> Result<()> {
     let today = Today::of(args.as_of, place.now, &zone);
     let status = Status::read(&mut view, &zone, today, place.now, &pricing).await?;
     let labels = view.labels().clone();
+    view.close().await;
+    Ok((status, labels))
+}
+
+/// Shows today, 7 and 30 days, and the windows.
+pub async fn run(args: &StatusArgs) -> Result<()> {
+    let (status, labels) = read(args).await?;
     if args.json {
         return output::print_plain(&pretty(&StatusJson::of(&status, &labels)));
     }
     view::tell_quarantined(status.quarantined);
     status.concerns.tell(&labels);
-    view.close().await;
     match &args.format {
         Some(format) => output::print(&format!("{}\n", labels.title(&template::fill(format, &status)?))),
         None => output::print(&show(&status, &labels, grid::width())),

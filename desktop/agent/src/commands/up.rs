@@ -48,7 +48,7 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let token = Token::draw()?;
     let home = place.home.clone();
     AgentFile { port, token: token.clone(), pid: std::process::id() }.write(&home)?;
-    let _removed = Removed(file::path(&home));
+    let _removed = (Removed(file::path(&home)), Removed(file::token_path(&home)));
 
     let work = Work::start(&place)?;
     let agent = Arc::new(Agent::new(place, replica, pricing, asked, system));

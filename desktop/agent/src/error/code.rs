@@ -124,6 +124,8 @@ pub const CODES: &[&str] = &[
     "not-writable",
     "demo-failed",
     "output-failed",
+    "not-opted-in",
+    "not-mcp",
     "system",
     "unauthorized",
     "bad-host",
@@ -187,6 +189,9 @@ impl Error {
             Self::Demo(_) => "demo-failed",
             Self::NoAnswer { .. } => "agent-not-answering",
             Self::Agent(problem) => &problem.code,
+            Self::BadParameter(_) => "bad-parameter",
+            Self::NotOptedIn(_) => "not-opted-in",
+            Self::NotMcp(_) => "not-mcp",
             Self::Usage(_) => "bad-usage",
             // Never shown, like the next one.
             Self::Ended(_) => "ended",

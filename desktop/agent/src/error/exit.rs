@@ -44,6 +44,8 @@ impl Error {
             | Self::SecretStoreDiffers { .. }
             | Self::AmbiguousSession { .. }
             | Self::AmbiguousDevice { .. }
+            | Self::BadParameter(_)
+            | Self::NotOptedIn(_)
             | Self::Usage(_) => USAGE,
             Self::Agent(problem) if problem.exit != 0 => problem.exit,
             Self::Write { .. } | Self::Output(_) => NOT_WRITABLE,

@@ -99,6 +99,11 @@ impl Error {
                 "wait for it to finish, or end it (Ctrl-C in its terminal) and try again".to_owned()
             }
             Self::Agent(problem) => problem.help.clone(),
+            Self::BadParameter(_) => "the tool's input schema says what there is".to_owned(),
+            Self::NotOptedIn(what) => format!("if it is wanted, start the server as `aimon mcp --with {what}`"),
+            Self::NotMcp(_) => {
+                "let a coding agent start it: `aimon mcp` speaks the Model Context Protocol on its standard input and output".to_owned()
+            }
             Self::Usage(_) => "`aimon --help` lists the commands, `aimon COMMAND --help` their options".to_owned(),
             Self::Ended(_) | Self::Pipe => String::new(),
             Self::Output(_) => "check where the output goes: the disk may be full".to_owned(),

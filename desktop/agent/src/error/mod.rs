@@ -244,6 +244,15 @@ pub enum Error {
     /// The running agent could not; the words are its own.
     #[error("{}", .0.message)]
     Agent(Problem),
+    /// Something that a program asks for can't be understood.
+    #[error("{0}")]
+    BadParameter(String),
+    /// Something that is not told to whoever asks.
+    #[error("this server does not tell usage by {0}: nobody has opted in")]
+    NotOptedIn(&'static str),
+    /// What was said on standard input is not the Model Context Protocol.
+    #[error("no MCP client: {0}")]
+    NotMcp(String),
     /// The command line can't be understood; the text is clap's.
     #[error("{0}")]
     Usage(String),

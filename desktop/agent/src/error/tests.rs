@@ -147,14 +147,17 @@ fn place(e: &Error) -> usize {
         Error::DemoApart(_) => 49,
         Error::SecretStoreDamaged(_) => 50,
         Error::Account(_) => 51,
+        Error::BadParameter(_) => 52,
+        Error::NotOptedIn(_) => 53,
+        Error::NotMcp(_) => 54,
         // These two are never shown.
-        Error::Ended(_) => 52,
-        Error::Pipe => 53,
+        Error::Ended(_) => 55,
+        Error::Pipe => 56,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 52;
+const SHOWN: usize = 55;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -282,6 +285,9 @@ fn every() -> Vec<Error> {
         Error::Demo(text()),
         Error::NoAnswer { home: path(), why: text() },
         Error::Agent(Problem { code: "bad-reading".to_owned(), message: text(), help: "help".to_owned(), exit: 1 }),
+        Error::BadParameter(text()),
+        Error::NotOptedIn("project"),
+        Error::NotMcp(text()),
         Error::Usage(text()),
         Error::Output(io()),
         Error::System { what: "", source: io() },
@@ -307,7 +313,8 @@ fn every_error_has_a_code_that_is_listed_once_with_the_exit_code_that_the_docs_s
     let listed: BTreeSet<&str> = CODES.iter().copied().collect();
     assert_eq!(listed.len(), CODES.len(), "a code is listed twice");
     // What comes from the API alone, or from nothing that can be made here.
-    let elsewhere = "database-error unauthorized bad-host bad-parameter bad-reading no-such-path no-such-method too-long timeout ending";
+    let elsewhere =
+        "database-error unauthorized bad-host bad-reading no-such-path no-such-method too-long timeout ending";
     let made: BTreeSet<&str> = all.iter().map(Error::code).chain(elsewhere.split(' ')).collect();
     assert_eq!(listed.difference(&made).collect::<Vec<_>>(), Vec::<&&str>::new(), "listed, and nobody's");
 }

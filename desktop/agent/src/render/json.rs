@@ -246,8 +246,7 @@ pub struct TotalsJson {
 impl ReportJson {
     /// Puts a report in this shape.
     pub fn of(report: &Report, period: Period, by: Option<Dimension>, labels: &Labels) -> Self {
-        let by_session = period == Period::Session;
-        let rows = report.rows.iter().map(|r| RowJson::of(r, by_session, by, labels)).collect();
+        let rows = report.rows.iter().map(|r| RowJson::of(r, period, by, labels)).collect();
         let totals = TotalsJson {
             figures: FiguresJson::of(&report.total),
             unpriced_models: report.unpriced_models.iter().cloned().collect(),
@@ -264,7 +263,9 @@ impl ReportJson {
 }
 
 impl RowJson {
-    fn of(row: &Row, by_session: bool, by: Option<Dimension>, labels: &Labels) -> Self {
+    /// Puts a row in this shape.
+    pub fn of(row: &Row, period: Period, by: Option<Dimension>, labels: &Labels) -> Self {
+        let by_session = period == Period::Session;
         let agents: Vec<String> = row.sources.iter().map(|s| as_ccusage(s).to_owned()).collect();
         let mut models: Vec<(&String, &Figures)> = row.models.iter().collect();
         models.sort_by(|(a, f), (b, g)| {

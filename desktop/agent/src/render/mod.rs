@@ -2,8 +2,10 @@
 
 pub mod blocks;
 pub mod csv;
+pub mod exposition;
 pub mod grid;
 pub mod json;
+pub mod jsonl;
 pub mod labels;
 pub mod number;
 pub mod sessions;

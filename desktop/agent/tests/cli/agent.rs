@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::machine::{Machine, Said};
 
 /// A running agent. It is ended with the test.
-struct Up {
+pub struct Up {
     child: Child,
-    port: u16,
-    token: String,
+    pub port: u16,
+    pub token: String,
 }
 
 impl Drop for Up {
@@ -25,7 +25,7 @@ impl Drop for Up {
 
 impl Up {
     /// Starts it, and waits until it watches.
-    fn start(machine: &Machine) -> Self {
+    pub fn start(machine: &Machine) -> Self {
         let mut child = machine.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = loop {
@@ -41,7 +41,7 @@ impl Up {
         Self { child, port, token: file["token"].as_str().unwrap().to_owned() }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         self.ask_as(method, path, body, &format!("127.0.0.1:{}", self.port), Some(&self.token))
     }
 
@@ -59,7 +59,7 @@ impl Up {
     }
 
     #[cfg(unix)]
-    fn end(mut self) -> i32 {
+    pub fn end(mut self) -> i32 {
         let pid = self.child.id().to_string();
         std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         self.child.wait().unwrap().code().unwrap_or(-1)

@@ -9,6 +9,7 @@ fn flags_that_make_no_sense() {
     machine.run(&["report", "--by", "colour"]).failed(2, "bad-usage");
     machine.run(&["report", "hourly"]).failed(2, "bad-usage");
     machine.run(&["report", "--csv", "--json"]).failed(2, "bad-usage");
+    machine.run(&["report", "--csv", "--jsonl"]).failed(2, "bad-usage");
     machine.run(&["frobnicate"]).failed(2, "bad-usage");
     machine.run(&["doctor", "--ccusage", "x"]).failed(2, "bad-usage");
     machine.run(&["export", "--format", "xml", "x"]).failed(2, "bad-usage");

@@ -195,6 +195,33 @@ fn what_is_understated_is_marked_everywhere() {
 }
 
 #[test]
+fn lines_of_json_are_the_rows_and_their_parts() {
+    let machine = Machine::with_logs();
+    let lines = |args: &[&str]| {
+        let out = machine.run(&[&["report", "--as-of", "2026-11-24", "--jsonl"], args].concat()).fine().out;
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    for period in ["daily", "weekly", "monthly", "session"] {
+        assert_eq!(Value::Array(lines(&[period])), machine.json(&["report", period])[period], "{period}");
+    }
+    let by = machine.json(&["report", "--by", "source"]);
+    let parts = lines(&["--by", "source"]);
+    let rows = by["daily"].as_array().unwrap().iter();
+    let groups: Vec<(&Value, &Value)> =
+        rows.flat_map(|row| row["groups"].as_array().unwrap().iter().map(|group| (&row["period"], group))).collect();
+    assert_eq!(parts.len(), groups.len());
+    for (part, (period, group)) in parts.iter().zip(groups) {
+        assert_eq!(&part["period"], period);
+        for key in ["group", "label", "inputTokens", "totalTokens", "totalCost", "quality"] {
+            assert_eq!(part[key], group[key], "{key}");
+        }
+    }
+    let models = lines(&["--breakdown"]);
+    assert_eq!(models.len(), 4);
+    assert_eq!((&models[0]["model"], &models[0]["totalCost"]), (&json!("gpt-x"), &json!(0.001_164)));
+}
+
+#[test]
 fn a_table_as_people_see_it() {
     let machine = Machine::with_logs();
     let wide = machine.run(&["report", "--breakdown", "--as-of", "2026-11-24"]).fine().out;

@@ -8,6 +8,8 @@ mod errors;
 mod figures;
 mod foreign;
 mod machine;
+mod mcp;
+mod metrics;
 mod others;
 mod pairing;
 mod purge;
