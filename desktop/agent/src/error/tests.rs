@@ -70,7 +70,8 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::Output(io()), exit::NOT_WRITABLE),
         (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
         (Error::NoSecretStore(String::new()), exit::FAILURE),
-        (Error::Keychain(String::new()), exit::FAILURE),
+        (KeychainError::Failed(String::new()).into(), exit::FAILURE),
+        (PassphraseError::File { path: path(), why: String::new() }.into(), exit::USAGE),
         (Error::BadSecretStore(String::new()), exit::USAGE),
         (Error::SecretStoreDiffers { used: "file", asked: "keychain" }, exit::USAGE),
         (Error::SecretReadable(path()), exit::FAILURE),
@@ -147,14 +148,15 @@ fn place(e: &Error) -> usize {
         Error::DemoApart(_) => 49,
         Error::SecretStoreDamaged(_) => 50,
         Error::Account(_) => 51,
+        Error::Passphrase(_) => 52,
         // These two are never shown.
-        Error::Ended(_) => 52,
-        Error::Pipe => 53,
+        Error::Ended(_) => 53,
+        Error::Pipe => 54,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 52;
+const SHOWN: usize = 53;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -271,7 +273,15 @@ fn every() -> Vec<Error> {
         Error::NothingToExplain(text()),
         Error::AmbiguousSession { given: text(), found: text() },
         Error::NoSecretStore(text()),
-        Error::Keychain(text()),
+        KeychainError::Failed(text()).into(),
+        KeychainError::Locked(text()).into(),
+        PassphraseError::Needed.into(),
+        PassphraseError::Wrong.into(),
+        PassphraseError::File { path: path(), why: text() }.into(),
+        PassphraseError::Unfit("").into(),
+        PassphraseError::NotInFiles.into(),
+        PassphraseError::Damaged(path()).into(),
+        PassphraseError::Newer(path()).into(),
         Error::BadSecretStore(text()),
         Error::SecretStoreDiffers { used: "file", asked: "keychain" },
         Error::SecretReadable(path()),
