@@ -32,9 +32,13 @@ fn codex(device: &Device, meta: &str, folder: &str, output: u64) {
         10 + output
     );
     let text = [
-        format!(r#"{{"timestamp":"2026-11-04T11:00:00.000Z","type":"session_meta","payload":{{"id":"0199a213-0000-7000-8000-000000000001","timestamp":"2026-11-04T11:00:00.000Z","cwd":{folder}{meta}}}}}"#),
+        format!(
+            r#"{{"timestamp":"2026-11-04T11:00:00.000Z","type":"session_meta","payload":{{"id":"0199a213-0000-7000-8000-000000000001","timestamp":"2026-11-04T11:00:00.000Z","cwd":{folder}{meta}}}}}"#
+        ),
         r#"{"timestamp":"2026-11-04T11:00:01.000Z","type":"turn_context","payload":{"model":"gpt-5"}}"#.to_owned(),
-        format!(r#"{{"timestamp":"2026-11-04T11:00:02.000Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{usage},"last_token_usage":{usage}}},"rate_limits":null}}}}"#),
+        format!(
+            r#"{{"timestamp":"2026-11-04T11:00:02.000Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{usage},"last_token_usage":{usage}}},"rate_limits":null}}}}"#
+        ),
         String::new(),
     ];
     let path = ".codex/sessions/2026/11/04/rollout-2026-11-04T11-00-00-0199a213-0000-7000-8000-000000000001.jsonl";
@@ -74,7 +78,12 @@ fn two_machines_have_one_project_and_two_repositories_two() {
     let inside = format!("{here}/inside");
     claude(&one, "first", &[(1, &here, 100), (2, &inside, 20), (3, &other, 7), (4, "/nowhere/hidden-folder", 3)]);
     claude(&two, "second", &[(1, &there, 1000)]);
-    codex(&two, r#","git":{"repository_url":"ssh://git@github.com/acme/hidden-api.git"}"#, "/nowhere/hidden-folder", 5000);
+    codex(
+        &two,
+        r#","git":{"repository_url":"ssh://git@github.com/acme/hidden-api.git"}"#,
+        "/nowhere/hidden-folder",
+        5000,
+    );
     for device in [&one, &two, &one] {
         device.run(&["scan"]);
         device.sync();
@@ -108,7 +117,8 @@ fn two_machines_have_one_project_and_two_repositories_two() {
             let found: Vec<&PathBuf> = all.filter(|(_, bytes)| holds(bytes, needle)).map(|(path, _)| path).collect();
             assert!(found.is_empty(), "{needle} in {found:?}");
         }
-        let in_shared = files::all(shared.path()).into_iter().any(|(_, bytes)| holds(&bytes, "hidden") || holds(&bytes, "The API"));
+        let in_shared =
+            files::all(shared.path()).into_iter().any(|(_, bytes)| holds(&bytes, "hidden") || holds(&bytes, "The API"));
         assert!(!in_shared);
     }
 

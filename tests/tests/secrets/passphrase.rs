@@ -31,7 +31,8 @@ fn under_a_passphrase_nothing_lies_in_clear_and_all_goes_on() {
     assert_eq!(sealed.len(), 3);
 
     // Nobody is there to be asked: what needs a secret says what to do, what does not says what is missing.
-    for args in [&["sync"][..], &["pair"], &["settings", "set", "zone", "UTC"], &["secrets", "passphrase", "--remove"]] {
+    for args in [&["sync"][..], &["pair"], &["settings", "set", "zone", "UTC"], &["secrets", "passphrase", "--remove"]]
+    {
         let said = device.rig.run(args);
         said.refused("passphrase-needed", 1);
         assert!(said.err.contains("AIMON_PASSPHRASE_FILE"), "{}", said.err);
@@ -42,7 +43,9 @@ fn under_a_passphrase_nothing_lies_in_clear_and_all_goes_on() {
 
     // Wrong, or no passphrase at all: nothing is written.
     device.rig.env("AIMON_PASSPHRASE_FILE", &second);
-    for args in [&["sync"][..], &["secrets", "passphrase", "--new-from", &second], &["secrets", "passphrase", "--remove"]] {
+    for args in
+        [&["sync"][..], &["secrets", "passphrase", "--new-from", &second], &["secrets", "passphrase", "--remove"]]
+    {
         device.rig.run(args).refused("passphrase-wrong", 1);
     }
     for (text, code) in [("", 2), ("\n", 2), ("\u{e9}\n", 1)] {

@@ -27,8 +27,7 @@ async fn list(args: &ProjectListArgs) -> Result<()> {
     };
     let is_on = settings.finds_projects();
     if args.json {
-        let all: Vec<_> =
-            settings.projects().map(|(id, name)| json!({ "project": hex(&id), "label": name })).collect();
+        let all: Vec<_> = settings.projects().map(|(id, name)| json!({ "project": hex(&id), "label": name })).collect();
         return output::print_plain(&pretty(&json!({ "on": is_on, "projects": all })));
     }
     let mut text = String::new();
@@ -52,13 +51,21 @@ async fn rename(args: &ProjectRenameArgs) -> Result<()> {
     let mut replica = Place::here()?.needing_keys().borrow().await?;
     need_member(&mut replica).await?;
     let settings = settings(&mut replica).await?;
-    let called: Vec<[u8; 8]> = settings.projects().filter(|(_, name)| *name == args.project).map(|(id, _)| id).collect();
+    let called: Vec<[u8; 8]> =
+        settings.projects().filter(|(_, name)| *name == args.project).map(|(id, _)| id).collect();
     let begun = || settings.projects().map(|(id, _)| id).filter(|id| hex(id).starts_with(&args.project)).collect();
     let found = if called.is_empty() { begun() } else { called };
     let id = match found.as_slice() {
         [id] => *id,
-        [] => return Err(Error::BadSetting(format!("`{}` is no project; `aimon project list` names them", args.project))),
-        _ => return Err(Error::BadSetting(format!("`{}` could be several projects: give more of its hash", args.project))),
+        [] => {
+            return Err(Error::BadSetting(format!("`{}` is no project; `aimon project list` names them", args.project)));
+        }
+        _ => {
+            return Err(Error::BadSetting(format!(
+                "`{}` could be several projects: give more of its hash",
+                args.project
+            )));
+        }
     };
     set(&mut replica, vec![(Path::ProjectLabel(id), Some(name.to_owned()))]).await?;
     replica.settle().await;

@@ -32,8 +32,7 @@ enum Key {
 const DEFAULT: &str = "default";
 
 impl Key {
-    const ALL: [Self; 6] =
-        [Self::Zone, Self::WeekStart, Self::Retention, Self::Name, Self::DeviceName, Self::Projects];
+    const ALL: [Self; 6] = [Self::Zone, Self::WeekStart, Self::Retention, Self::Name, Self::DeviceName, Self::Projects];
 
     fn word(self) -> &'static str {
         match self {

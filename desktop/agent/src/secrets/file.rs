@@ -47,7 +47,15 @@ impl Folder {
         if let Some(lock) = folder.lock()? {
             let key = match around.kept.get(lock.id()) {
                 Some(key) => key,
-                None => Arc::new(folder.unlock(&lock, around)?),
+                None => {
+                    let key = folder.unlock(&lock, around)?;
+                    if !lock.are_all_sealed() {
+                        output::note(
+                            "secrets may still lie in clear here: `aimon secrets passphrase` was interrupted; run it again",
+                        );
+                    }
+                    Arc::new(key)
+                }
             };
             around.kept.keep(&key);
             (folder.key, folder.are_all_sealed) = (Some(key), lock.are_all_sealed());

@@ -85,9 +85,8 @@ impl DataKey {
     /// Seals a secret.
     pub(super) fn seal(&self, label: &Label, secret: &[u8], nonce: [u8; 24]) -> Result<Vec<u8>, Shut> {
         let with = [SECRET, label.as_str().as_bytes()].concat();
-        let sealed = cipher(&self.key)
-            .encrypt(&nonce.into(), Payload { msg: secret, aad: &with })
-            .map_err(|_| Shut::Damaged)?;
+        let sealed =
+            cipher(&self.key).encrypt(&nonce.into(), Payload { msg: secret, aad: &with }).map_err(|_| Shut::Damaged)?;
         Ok([&SECRET[..], &nonce, &sealed].concat())
     }
 
@@ -206,8 +205,7 @@ fn stretch(passphrase: &[u8], salt: &[u8; 16], costs: Costs) -> Result<Zeroizing
     if !costs.are_sane() {
         return Err(Shut::Damaged);
     }
-    let params =
-        Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(32)).map_err(|_| Shut::Damaged)?;
+    let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(32)).map_err(|_| Shut::Damaged)?;
     let mut memory = Zeroizing::new(vec![Block::new(); params.block_count()]);
     let mut out = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)

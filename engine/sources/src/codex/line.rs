@@ -329,7 +329,9 @@ impl<'a> Payload<'a> {
     fn line(self, kind: Type, head: Head<'a>) -> Option<Line<'a>> {
         let time = head.time.and_then(stamp::value);
         Some(match kind {
-            Type::Meta => Line::Meta { id: self.id.or(self.session), birth: Birth { written: time, ..self.birth }, at: self.at },
+            Type::Meta => {
+                Line::Meta { id: self.id.or(self.session), birth: Birth { written: time, ..self.birth }, at: self.at }
+            }
             Type::Context => Line::Context { model: self.model.name, at: self.at },
             Type::Agents => Line::Agents { trigger: self.trigger },
             Type::Thread => Line::Thread { id: head.thread },

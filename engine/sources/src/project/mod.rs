@@ -61,9 +61,8 @@ impl Projects {
         if let Some(known) = memory.known.get(said) {
             return *known;
         }
-        let short = Arc::clone(
-            memory.short.get_or_insert_with(|| Arc::new(git::Abbreviations::of_home(self.home.as_deref()))),
-        );
+        let short =
+            Arc::clone(memory.short.get_or_insert_with(|| Arc::new(git::Abbreviations::of_home(self.home.as_deref()))));
         let remote = url(&short).and_then(|url| Remote::parse(&url));
         let id = remote.as_ref().map(Remote::id);
         if memory.known.len() >= MOST {

@@ -47,7 +47,9 @@ fn write(path: &Path, text: &str) {
 fn repository(at: &Path, url: &str) {
     write(
         &at.join(".git/config"),
-        &format!("[core]\n\tbare = false\n[remote \"origin\"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"),
+        &format!(
+            "[core]\n\tbare = false\n[remote \"origin\"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
+        ),
     );
     write(&at.join(".git/HEAD"), "ref: refs/heads/main\n");
 }
@@ -86,7 +88,10 @@ fn a_folder_leads_to_its_repositorys_remote() {
     // Without origin the only remote is meant; of two none is; a folder is no remote.
     write(&at("b/.git/config"), "[remote \"up\"]\nurl = https://h.example/x.git\n");
     assert_eq!(of(&home, &at("b")).as_deref(), Some("h.example/x"));
-    write(&at("b/.git/config"), "[remote \"up\"]\nurl = https://h.example/x\n[remote \"me\"]\nurl = https://h.example/y\n");
+    write(
+        &at("b/.git/config"),
+        "[remote \"up\"]\nurl = https://h.example/x\n[remote \"me\"]\nurl = https://h.example/y\n",
+    );
     assert_eq!(of(&home, &at("b")), None);
     write(&at("b/.git/config"), "[core]\nbare = false\n");
     assert_eq!(of(&home, &at("b")), None);
