@@ -102,7 +102,8 @@ fn a_key_lies_in_the_keyring_and_nowhere_else() {
     until(|| device.rig.run(&create).code == Some(0));
     add(&device, &server).fine();
     assert!(!home(&device).join("secrets").exists(), "a file, though there is a keyring");
-    let found = holding(&[home(&device), session.dir.path().to_owned(), folder.clone()], KEY.as_bytes());
+    let keyrings = session.dir.path().join(".local/share/keyrings");
+    let found = holding(&[home(&device), keyrings, folder.clone()], KEY.as_bytes());
     assert_eq!(found, [""; 0].map(PathBuf::from));
 
     // Another process of ours reads it, and so it does after the keyring's own has been another one.
