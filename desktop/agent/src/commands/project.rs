@@ -58,7 +58,10 @@ async fn rename(args: &ProjectRenameArgs) -> Result<()> {
     let id = match found.as_slice() {
         [id] => *id,
         [] => {
-            return Err(Error::BadSetting(format!("`{}` is no project; `aimon project list` names them", args.project)));
+            return Err(Error::BadSetting(format!(
+                "`{}` is no project; `aimon project list` names them",
+                args.project
+            )));
         }
         _ => {
             return Err(Error::BadSetting(format!(
