@@ -8,9 +8,13 @@ use jiff::civil::Weekday;
 use crate::dates::Day;
 
 mod account;
+mod project;
+mod secrets;
 mod workspace;
 
 pub use account::*;
+pub use project::*;
+pub use secrets::*;
 pub use workspace::*;
 
 /// What your AI usage is, exactly, from the logs that your coding agents keep.
@@ -32,6 +36,7 @@ Environment:
   CLAUDE_CONFIG_DIR, CODEX_HOME, GEMINI_DATA_DIR, OPENCODE_DATA_DIR
                         where agents keep their logs, if not where they do by default
   AIMON_SECRET_STORE    keychain or file: where this device's key lies (else the keychain, if there is one)
+  AIMON_PASSPHRASE_FILE a file with the passphrase of secrets in files, where nobody is at a terminal
   AIMON_CA_FILE         certificates (PEM) to trust beside the system's, for a relay of your own
   AIMON_LOG             debug, or more finely aimon_sources=debug: what happens, on stderr
   TZ                    the time zone, if not the system's nor that of `aimon settings`
@@ -104,6 +109,18 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: SettingsCommand,
+    },
+    /// Which repositories calls belong to, where `aimon settings set projects on` has opted in
+    Project {
+        /// What to do
+        #[command(subcommand)]
+        command: ProjectCommand,
+    },
+    /// Where this device keeps its secrets: show it, put a passphrase on secrets in files
+    Secrets {
+        /// What to do
+        #[command(subcommand)]
+        command: SecretsCommand,
     },
     /// Remove data for good: here, on the relay and on all devices of the workspace
     #[command(long_about = workspace::PURGE)]

@@ -4,6 +4,8 @@
 //! the next scan believes that they were read. The channel between them is bounded, so a slow disk
 //! slows the readers and memory stays small.
 
+mod projects;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use aimon_core::event::Event;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::time::{UtcDay, UtcMillis};
+use aimon_core::time::UtcMillis;
 use aimon_replica::{Commit, Mark, Recorded, Replica};
 use aimon_sources::collector::{CollectError, Collector, Decoder, Env, FileKind, LogFile, Root};
 use aimon_sources::scan::{FileRead, Found, Marks, Options, Plan, Summary};
@@ -21,7 +23,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
-use crate::place::Place;
+use crate::place::{Machine, Place};
 use crate::render::number;
 use crate::{dates, output};
 
@@ -167,11 +169,14 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
     let mut scanned = Scanned { demo: place.is_demo(), ..Scanned::default() };
     let mut progress = Progress::new(progress);
     for machine in place.machines() {
-        let (marks, first_day) = {
+        let (marks, first_day, projects) = {
             let mut replica = replica.lock().await;
-            (mark_stamps(&mut replica).await?, replica.first_day())
+            let projects = projects::wanted(&mut replica, &machine).await?;
+            (mark_stamps(&mut replica).await?, replica.first_day(), projects)
         };
-        let (summary, recorded) = one(replica, machine.env, machine.origin, marks, first_day, &mut progress).await?;
+        let options = Options { first_day: Some(first_day), projects: projects.clone(), ..Options::default() };
+        let (summary, recorded) = one(replica, machine, marks, options, &mut progress).await?;
+        projects::name(replica, projects.as_deref()).await?;
         scanned.add(&summary, recorded);
         scanned.dated_ahead += std::mem::take(&mut progress.dated_ahead);
     }
@@ -264,10 +269,9 @@ async fn complete(plan: &mut Plan<'_>, replica: &mut Replica) -> Result<()> {
 /// Scans one machine's logs.
 async fn one(
     replica: &Mutex<Replica>,
-    env: Env,
-    origin: Option<DeviceId>,
+    Machine { env, origin }: Machine,
     marks: Marks,
-    first_day: UtcDay,
+    options: Options,
     progress: &mut Progress,
 ) -> Result<(Summary, Recorded)> {
     let planned = aside(move || aimon_sources::scan::plan(aimon_sources::collectors(), &env, &marks))?;
@@ -282,7 +286,6 @@ async fn one(
     }
     let (sender, mut receiver) = mpsc::channel::<Group>(WAITING);
     let reader = aside(move || {
-        let options = Options { first_day: Some(first_day), ..Options::default() };
         let mut group = Group::default();
         // Whoever commits has gone: the error is theirs to tell.
         let summary = plan.read(&options, &mut |read| {
@@ -311,8 +314,10 @@ async fn one(
 pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Duration) -> Result<()> {
     let Some(only) = Session::of(transcript, &Env::of_process()) else { return Ok(()) };
     let end = tokio::time::Instant::now() + patience;
-    let (marks, first_day) = {
+    let machine = Machine { env: Env::of_process(), origin: None };
+    let (marks, first_day, projects) = {
         let mut replica = replica.lock().await;
+        let projects = projects::wanted(&mut replica, &machine).await?;
         let mut marks = mark_stamps(&mut replica).await?;
         // One session is a few files: they are looked at here and now, and again by the reader.
         let plan = aimon_sources::scan::plan(&[&only], &Env::of_process(), &marks);
@@ -322,11 +327,11 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
                 marks.insert(source, key, whole);
             }
         }
-        (marks, replica.first_day())
+        (marks, replica.first_day(), projects)
     };
+    let options = Options { first_day: Some(first_day), workers: 1, projects: projects.clone(), ..Options::default() };
     let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
     let _reader = aside(move || {
-        let options = Options { first_day: Some(first_day), workers: 1, ..Options::default() };
         let scanned = aimon_sources::scan::scan(&[&only], &Env::of_process(), &marks, &options, &mut |read| {
             sender.blocking_send(read).map_err(|_| ())
         });
@@ -336,7 +341,8 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
     while let Ok(Some(read)) = tokio::time::timeout_at(end, receiver.recv()).await {
         group.add(read, None);
     }
-    group.commit(replica, &mut Recorded::default()).await
+    group.commit(replica, &mut Recorded::default()).await?;
+    projects::name(replica, projects.as_deref()).await
 }
 
 const CLAUDE: &dyn Collector = &aimon_sources::claude_code::ClaudeCode;

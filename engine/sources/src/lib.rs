@@ -5,6 +5,7 @@
 //! * [`scan`]: walks the roots and reads what is new, with bounded memory.
 //! * [`watch`]: says when there may be something new.
 //! * [`locate`]: finds the lines behind a record again.
+//! * [`project`]: which repository a folder belongs to, as a hash that is the same on every machine.
 //! * [`provider`]: what people pay for directly, asked over the provider's API.
 //!
 //! An agent is added by adding a folder, its module below, and its line in [`collectors`].
@@ -18,6 +19,7 @@ pub mod json;
 pub mod locate;
 pub mod opencode;
 mod out;
+pub mod project;
 pub mod provider;
 mod repeats;
 pub mod scan;

@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aimon_core::event::Event;
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
+
+use crate::project::{ProjectId, Projects};
 
 /// Why a line that looks like usage was not taken. Lines that are no usage are not counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -66,6 +69,7 @@ pub struct Out {
     pub expired: u64,
     first_day: Option<UtcDay>,
     names: Vec<Name>,
+    projects: Option<Arc<Projects>>,
 }
 
 /// Models and sessions change rarely from line to line; the last few are worth sharing.
@@ -80,6 +84,27 @@ impl Out {
     /// Drops, and counts, what lies before a day.
     pub fn since(first_day: Option<UtcDay>) -> Self {
         Self { first_day, ..Self::default() }
+    }
+
+    /// Asks these which project a folder belongs to, where somebody opted in.
+    #[must_use]
+    pub fn finding(self, projects: Option<Arc<Projects>>) -> Self {
+        Self { projects, ..self }
+    }
+
+    /// Whether calls are to know their project.
+    pub fn finds_projects(&self) -> bool {
+        self.projects.is_some()
+    }
+
+    /// The project of a folder that a line names. The folder goes no further.
+    pub fn project(&self, folder: Option<&str>) -> Option<ProjectId> {
+        self.projects.as_ref()?.of_folder(folder?)
+    }
+
+    /// The project of a remote that a line names.
+    pub fn project_of_remote(&self, url: Option<&str>) -> Option<ProjectId> {
+        self.projects.as_ref()?.of_url(url?)
     }
 
     /// Takes an event.

@@ -35,6 +35,7 @@ pub fn run(workspace: &Workspace, extent: Extent, filter: Option<&str>) -> ExitC
     let mut tally = Tally::new();
     tools::test_runner(workspace, &mut tally);
     let ccusage = tools::ccusage(workspace, &mut tally);
+    tools::keyring(&mut tally);
     let mcp = tools::mcp(workspace, &mut tally);
     let tests = nextest::Tests { workspace, extent, filter, ccusage, mcp };
 

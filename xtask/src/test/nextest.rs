@@ -10,9 +10,10 @@ use crate::tally::{Counts, Tally, Verdict};
 use crate::workspace::Workspace;
 
 /// Variables of the person's own shell that would lead a test to real logs or to real data.
-const ONES_OWN: [&str; 10] = [
+const ONES_OWN: [&str; 11] = [
     "AIMON_CA_FILE",
     "AIMON_HOME",
+    "AIMON_PASSPHRASE_FILE",
     "AIMON_PORT",
     "AIMON_PRICES",
     "AIMON_RETENTION_DAYS",

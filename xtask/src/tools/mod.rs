@@ -30,6 +30,7 @@ pub fn run(workspace: &Workspace) -> ExitCode {
     cargo_fuzz(workspace, &mut tally);
     ccusage(workspace, &mut tally);
     mcp(workspace, &mut tally);
+    keyring(&mut tally);
     tally.done()
 }
 
@@ -77,6 +78,24 @@ pub fn tokscale(workspace: &Workspace, tally: &mut Tally) -> Option<PathBuf> {
 /// agentsview: a peer in benchmarks.
 pub fn agentsview(workspace: &Workspace, tally: &mut Tally) -> Option<PathBuf> {
     optional(tally, "agentsview", || pypi::ensure(workspace, "agentsview", AGENTSVIEW))
+}
+
+/// A Secret Service and a bus for it: tests keep a key in a real keyring. Other systems have a keychain of their own, which
+/// no test may write to.
+pub fn keyring(tally: &mut Tally) {
+    let programs = ["dbus-daemon", "gnome-keyring-daemon"];
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    optional(tally, "gnome-keyring", || {
+        if programs.iter().all(|program| find(program).is_some()) {
+            return Ok((PathBuf::new(), "there".into()));
+        }
+        match debian::ensure(&["dbus", "gnome-keyring"])? {
+            None => Ok((PathBuf::new(), "installed".into())),
+            Some(how) => Err(Lacking::Means(how)),
+        }
+    });
 }
 
 /// A witness that a developer's machine may lack, but CI may not.

@@ -13,9 +13,11 @@ pub mod man;
 pub mod mcp;
 pub mod pair;
 pub mod poll;
+pub mod project;
 pub mod purge;
 pub mod report;
 pub mod scan;
+pub mod secrets;
 pub mod settings;
 pub mod source;
 pub mod status;
@@ -52,6 +54,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Some(Command::Settings { command }) => settings::run(&command).await,
         Some(Command::Purge(args)) => purge::run(&args).await,
         Some(Command::Mcp(args)) => mcp::run(&args).await,
+        Some(Command::Project { command }) => project::run(&command).await,
+        Some(Command::Secrets { command }) => secrets::run(&command).await,
         Some(Command::Doctor(args)) => doctor::run(&args).await,
         Some(Command::Export(args)) => export::run(&args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,

@@ -25,13 +25,14 @@ enum Key {
     Retention,
     Name,
     DeviceName,
+    Projects,
 }
 
 /// What takes a value away.
 const DEFAULT: &str = "default";
 
 impl Key {
-    const ALL: [Self; 5] = [Self::Zone, Self::WeekStart, Self::Retention, Self::Name, Self::DeviceName];
+    const ALL: [Self; 6] = [Self::Zone, Self::WeekStart, Self::Retention, Self::Name, Self::DeviceName, Self::Projects];
 
     fn word(self) -> &'static str {
         match self {
@@ -40,6 +41,7 @@ impl Key {
             Self::Retention => "retention",
             Self::Name => "name",
             Self::DeviceName => "device-name",
+            Self::Projects => "projects",
         }
     }
 
@@ -57,6 +59,7 @@ impl Key {
             Self::WeekStart => json!(settings.week_start().map(|day| format!("{day:?}").to_lowercase())),
             Self::Retention => json!(replica.map(Replica::retention_days)),
             Self::Name => json!(settings.workspace_name()),
+            Self::Projects => json!(settings.finds_projects().then_some("on")),
             Self::DeviceName => json!(replica.and_then(|replica| settings.device_name(replica.device()))),
         }
     }
@@ -119,6 +122,9 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
         {
             return bad("a name has at least one character, and none that is not shown");
         }
+        Key::Projects if given.as_deref().is_some_and(|given| !matches!(given, "on" | "off")) => {
+            return bad("it is on or off");
+        }
         _ => None,
     };
     // Without the keys nobody knows what stands, so nothing that is set goes before it for certain.
@@ -130,11 +136,18 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
         Key::WeekStart => Path::WeekStart,
         Key::Name => Path::WorkspaceName,
         Key::DeviceName => Path::DeviceName(replica.device()),
+        Key::Projects => Path::Projects,
         Key::Retention => {
             let retention = retention.unwrap_or_default();
             return retain(replica, retention, yes).await;
         }
     };
+    if key == Key::Projects && value == "on" {
+        output::note(
+            "calls that are read from here on, on all devices of the workspace, hold a hash of their repository's remote, and what it is \
+             called stands in the settings; calls that were read before stay without",
+        );
+    }
     set(&mut replica, vec![(path, given)]).await?;
     replica.settle().await;
     output::print(&format!("{} is {} now.\n", key.word(), visible(value)))

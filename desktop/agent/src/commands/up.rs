@@ -39,6 +39,7 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let asked = zone.map(|name| dates::zone(Some(name))).transpose()?;
     let system = dates::zone(None)?;
     let pricing = Pricing::load()?;
+    crate::secrets::open_to_stay(&place.home)?;
     let replica = match Client::find(&place.home).is_some_and(|c| c.answers()) {
         // A running agent is not over soon.
         true => place.open().await?,

@@ -28,6 +28,7 @@ impl Error {
             Self::Ended(code) => *code,
             Self::Replica(e) => exit_of(e),
             Self::Account(e) => e.exit(),
+            Self::Passphrase(e) => e.exit(),
             Self::NoAnswer { .. } => LOCKED,
             Self::BadSetting(_)
             | Self::BadDevice(_)

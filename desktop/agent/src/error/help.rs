@@ -10,6 +10,7 @@ impl Error {
             Self::Transport(e) => e.help().to_owned(),
             Self::Link(e) => e.help().to_owned(),
             Self::Account(e) => e.help(),
+            Self::Passphrase(e) => e.help().to_owned(),
             Self::Pairing(_) => {
                 "nothing was changed here; `aimon pair` on the other device shows a new code".to_owned()
             }
@@ -74,7 +75,7 @@ impl Error {
             Self::NoSecretStore(_) => "set AIMON_SECRET_STORE=file to keep it in a file in AIMON_HOME that only you can \
                                        read, or start a keychain (on Linux a Secret Service, such as gnome-keyring)"
                 .to_owned(),
-            Self::Keychain(_) => "unlock it, or start it, and try again".to_owned(),
+            Self::Keychain(e) => e.help().to_owned(),
             Self::BadSecretStore(_) => {
                 "set AIMON_SECRET_STORE to file or keychain, or leave it out to use the keychain if there is one".to_owned()
             }

@@ -19,6 +19,7 @@ use aimon_replica::link::LinkError;
 use crate::accounts::AccountError;
 use crate::agent::client::Problem;
 use crate::render::labels::Labels;
+use crate::secrets::{KeychainError, PassphraseError};
 
 pub use code::CODES;
 
@@ -37,6 +38,9 @@ pub enum Error {
     /// About an account, or whoever is asked about it.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About the passphrase of secrets in files.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     /// While pairing.
     #[error(transparent)]
     Pairing(#[from] aimon_core::pairing::PairingError),
@@ -194,9 +198,9 @@ pub enum Error {
     /// There is no keychain, and nobody said that a file will do.
     #[error("there is no keychain for this device's secret key: {0}")]
     NoSecretStore(String),
-    /// The keychain does not do what it is asked; its own words.
-    #[error("the keychain does not answer as it should: {0}")]
-    Keychain(String),
+    /// The keychain does not do what it is asked.
+    #[error(transparent)]
+    Keychain(#[from] KeychainError),
     /// AIMON_SECRET_STORE names no store.
     #[error("AIMON_SECRET_STORE is `{0}`, which is neither file nor keychain")]
     BadSecretStore(String),

@@ -70,7 +70,8 @@ fn exit_codes_say_whose_turn_it_is() {
         (Error::Output(io()), exit::NOT_WRITABLE),
         (Error::NoAnswer { home: path(), why: String::new() }, exit::LOCKED),
         (Error::NoSecretStore(String::new()), exit::FAILURE),
-        (Error::Keychain(String::new()), exit::FAILURE),
+        (KeychainError::Failed(String::new()).into(), exit::FAILURE),
+        (PassphraseError::File { path: path(), why: String::new() }.into(), exit::USAGE),
         (Error::BadSecretStore(String::new()), exit::USAGE),
         (Error::SecretStoreDiffers { used: "file", asked: "keychain" }, exit::USAGE),
         (Error::SecretReadable(path()), exit::FAILURE),
@@ -150,14 +151,15 @@ fn place(e: &Error) -> usize {
         Error::BadParameter(_) => 52,
         Error::NotOptedIn(_) => 53,
         Error::NotMcp(_) => 54,
+        Error::Passphrase(_) => 55,
         // These two are never shown.
-        Error::Ended(_) => 55,
-        Error::Pipe => 56,
+        Error::Ended(_) => 56,
+        Error::Pipe => 57,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 55;
+const SHOWN: usize = 56;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -275,7 +277,15 @@ fn every() -> Vec<Error> {
         Error::NothingToExplain(text()),
         Error::AmbiguousSession { given: text(), found: text() },
         Error::NoSecretStore(text()),
-        Error::Keychain(text()),
+        KeychainError::Failed(text()).into(),
+        KeychainError::Locked(text()).into(),
+        PassphraseError::Needed.into(),
+        PassphraseError::Wrong.into(),
+        PassphraseError::File { path: path(), why: text() }.into(),
+        PassphraseError::Unfit("").into(),
+        PassphraseError::NotInFiles.into(),
+        PassphraseError::Damaged(path()).into(),
+        PassphraseError::Newer(path()).into(),
         Error::BadSecretStore(text()),
         Error::SecretStoreDiffers { used: "file", asked: "keychain" },
         Error::SecretReadable(path()),

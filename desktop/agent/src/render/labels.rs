@@ -6,6 +6,7 @@ use aimon_core::accounts::Accounts;
 use aimon_core::history::Dimension;
 use aimon_core::ids::DeviceId;
 use aimon_core::settings::Settings;
+use aimon_ledger::ids::hex;
 use aimon_sources::provider::provider;
 
 /// What this replica knows about names, and whether its figures are made up.
@@ -21,6 +22,8 @@ pub struct Labels {
     pub same: BTreeMap<DeviceId, DeviceId>,
     /// Names of accounts, by id.
     pub accounts: BTreeMap<String, String>,
+    /// Names of projects, by their hash.
+    pub projects: BTreeMap<String, String>,
     /// Devices that are put away.
     pub archived: BTreeSet<String>,
     /// Devices that are shown, and have a name that another one has too.
@@ -48,6 +51,7 @@ impl Labels {
                 self.accounts.insert(id.to_string(), label.to_owned());
             }
         }
+        self.projects.extend(settings.projects().map(|(id, name)| (hex(&id), name.to_owned())));
         let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (id, name) in &self.devices {
             if DeviceId::parse(id).is_none_or(|id| self.shown(id) == id) {
@@ -72,6 +76,7 @@ impl Labels {
                 Some(name) => format!("{name} ({id})"),
                 None => id.to_owned(),
             },
+            None if by == Dimension::Project => self.projects.get(id).map_or(id, String::as_str).to_owned(),
             Some(name) => name.clone(),
             // Sessions and accounts are UUIDs too.
             None if by == Dimension::Device => format!("device {}", short(id)),

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use aimon_ledger::ids::hex;
 use keyring_core::CredentialStore;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::draw;
 use super::file::remove_durably;
 use super::keychain::{self, Keychain};
+use super::passphrase::{self, Kept};
 use crate::error::{Error, Result};
 use crate::{home, output};
 
@@ -44,6 +47,10 @@ pub struct Surroundings<'a> {
     pub keychain: &'a dyn Fn() -> keyring_core::Result<Arc<CredentialStore>>,
     /// Asks a person, who says yes or no; `None` where nobody is there.
     pub ask: &'a dyn Fn(&str) -> Option<bool>,
+    /// Asks for the passphrase of secrets in files; also whether asking again makes sense where it is wrong.
+    pub passphrase: &'a dyn Fn() -> Result<(SecretString, bool)>,
+    /// What it opened before.
+    pub kept: &'a Kept,
 }
 
 impl Surroundings<'_> {
@@ -60,7 +67,13 @@ impl Surroundings<'_> {
                 _ => return Err(Error::BadSecretStore(text.to_string_lossy().into_owned())),
             },
         };
-        Ok(Self { forced, keychain: &keychain::system, ask: &output::ask })
+        Ok(Self {
+            forced,
+            keychain: &keychain::system,
+            ask: &output::ask,
+            passphrase: &passphrase::ask,
+            kept: &passphrase::KEPT,
+        })
     }
 }
 
@@ -106,27 +119,23 @@ impl Chosen {
 
     /// Chooses, and remembers it.
     pub(super) fn choose(home: &Path, around: &Surroundings<'_>) -> Result<Self> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|e| Error::System {
-            what: "cannot draw random bytes",
-            source: std::io::Error::other(e.to_string()),
-        })?;
-        let id = hex(&id);
+        let id = hex(&draw::<16>()?);
         // A keychain can be there and refuse, so it is tried with something that is not secret.
         let tried = || Keychain::open(around.keychain, &id).and_then(|keychain| keychain.try_out());
         let store = match around.forced {
             Some(Kind::File) => Kind::File,
-            Some(Kind::Keychain) => tried().map(|()| Kind::Keychain).map_err(Error::Keychain)?,
+            Some(Kind::Keychain) => tried().map(|()| Kind::Keychain)?,
             None => match tried() {
                 Ok(()) => Kind::Keychain,
                 Err(why) => {
                     let question = format!(
-                        "There is no keychain for this device's secret key ({why}).\nKeep it in a file in {} that only you can read?",
+                        "There is no keychain for this device's secret key ({}).\nKeep it in a file in {} that only you can read?",
+                        why.words(),
                         home.display()
                     );
                     match (around.ask)(&question) {
                         Some(true) => Kind::File,
-                        _ => return Err(Error::NoSecretStore(why)),
+                        _ => return Err(Error::NoSecretStore(why.words())),
                     }
                 }
             },

@@ -7,6 +7,8 @@ use secrecy::SecretSlice;
 
 use super::Label;
 
+use self::KeychainError as Why;
+
 /// The service under which the keychain lists our entries.
 const SERVICE: &str = "aimon";
 
@@ -29,7 +31,45 @@ pub(super) fn system() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 /// Why a keychain does not do what it is asked, in its own words. Never what it keeps.
-pub(super) type Why = String;
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeychainError {
+    /// It is there, and lets nobody in now.
+    #[error("the keychain is locked, and can't be unlocked from here: {0}")]
+    Locked(String),
+    /// Anything else.
+    #[error("the keychain does not answer as it should: {0}")]
+    Failed(String),
+}
+
+impl KeychainError {
+    /// Its own words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Locked(words) => format!("it is locked: {words}"),
+            Self::Failed(words) => words.clone(),
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => "keychain-locked",
+            Self::Failed(_) => "keychain-failed",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Locked(_) if cfg!(all(unix, not(target_os = "macos"))) => {
+                "sign in on the desktop, or unlock it there, and try again. Where there is no desktop, `gnome-keyring-daemon --unlock` takes \
+                 the keyring's password on its standard input"
+            }
+            Self::Locked(_) => "sign in on the desktop, or unlock it there, and try again",
+            Self::Failed(_) => "unlock it, or start it, and try again",
+        }
+    }
+}
 
 /// What one folder keeps in the keychain.
 pub(super) struct Keychain {
@@ -76,7 +116,7 @@ impl Keychain {
         entry.delete_credential().map_err(words)?;
         match kept?.as_slice() {
             b"try" => Ok(()),
-            _ => Err("it gives back something else than it was given".to_owned()),
+            _ => Err(Why::Failed("it gives back something else than it was given".to_owned())),
         }
     }
 }
@@ -84,9 +124,10 @@ impl Keychain {
 /// Some of the library's errors hold what was read: they are put into words here, and go no further.
 fn words(e: Error) -> Why {
     match e {
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "what it keeps can't be read".to_owned(),
-        Error::Ambiguous(_) => "it keeps several secrets of one name".to_owned(),
-        Error::PlatformFailure(e) | Error::NoStorageAccess(e) => e.to_string(),
-        e => e.to_string(),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => Why::Failed("what it keeps can't be read".to_owned()),
+        Error::Ambiguous(_) => Why::Failed("it keeps several secrets of one name".to_owned()),
+        Error::NoStorageAccess(e) => Why::Locked(e.to_string()),
+        Error::PlatformFailure(e) => Why::Failed(e.to_string()),
+        e => Why::Failed(e.to_string()),
     }
 }

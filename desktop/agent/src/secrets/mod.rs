@@ -3,7 +3,7 @@
 //! ```text
 //! AIMON_HOME/secrets.json     which store the folder uses, and the random id by which the store knows the folder
 //!   "keychain"                the operating system's: Keychain, Credential Manager, Secret Service
-//!   "file"                    AIMON_HOME/secrets/NAME, which only its owner can read
+//!   "file"                    AIMON_HOME/secrets/NAME, which only its owner can read; sealed, where there is a passphrase
 //! ```
 //!
 //! The keychain is used if it answers. Where none does, a person at a terminal is asked whether a file will do; without a
@@ -15,16 +15,21 @@
 mod choice;
 mod file;
 mod keychain;
+mod passphrase;
+mod sealed;
 
 use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretBox, SecretSlice};
+use secrecy::{ExposeSecret, SecretBox, SecretSlice, SecretString};
 
 use choice::Chosen;
 pub use choice::{Kind, STORE, Surroundings};
 use file::Folder;
 use keychain::Keychain;
+pub use keychain::KeychainError;
+pub use passphrase::{Kept, PASSPHRASE_FILE, PassphraseError, ask_new};
+use sealed::Costs;
 
 use crate::error::{Error, Result};
 
@@ -63,8 +68,8 @@ enum Store {
 impl Store {
     fn of(home: &Path, chosen: &Chosen, around: &Surroundings<'_>) -> Result<Self> {
         Ok(match chosen.store {
-            Kind::File => Self::File(Folder::new(home)),
-            Kind::Keychain => Self::Keychain(Keychain::open(around.keychain, &chosen.id).map_err(Error::Keychain)?),
+            Kind::File => Self::File(Folder::open(home, around)?),
+            Kind::Keychain => Self::Keychain(Keychain::open(around.keychain, &chosen.id)?),
         })
     }
 }
@@ -100,14 +105,54 @@ impl Secrets {
         Ok(Self { home: home.to_owned(), store: Store::of(home, &chosen, around)?, chosen })
     }
 
-    /// The same, if a store was chosen before: what is only read leaves nothing behind.
+    /// The same, if a store was chosen before: what is only looked at, or removed, leaves nothing behind, and takes no
+    /// passphrase.
     ///
     /// # Errors
     /// As [`Secrets::open`].
     pub fn open_if_chosen(home: &Path, around: &Surroundings<'_>) -> Result<Option<Self>> {
         match Chosen::read(home)? {
+            Some(chosen) if chosen.store == Kind::File && around.forced != Some(Kind::Keychain) => {
+                Ok(Some(Self { home: home.to_owned(), store: Store::File(Folder::shut(home)), chosen }))
+            }
             Some(_) => Self::open(home, around).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Whether they are under a passphrase.
+    pub fn is_protected(&self) -> bool {
+        matches!(&self.store, Store::File(folder) if folder.is_protected())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.chosen.labels.len()
+    }
+
+    /// Puts them under a passphrase, or under another one.
+    ///
+    /// # Errors
+    /// They don't lie in files, or these can't be written.
+    pub fn protect(&mut self, passphrase: &SecretString) -> Result<()> {
+        self.protect_at(passphrase, Costs::DEFAULT)
+    }
+
+    fn protect_at(&mut self, passphrase: &SecretString, costs: Costs) -> Result<()> {
+        match &mut self.store {
+            Store::File(folder) => folder.protect(passphrase, costs),
+            Store::Keychain(_) => Err(PassphraseError::NotInFiles.into()),
+        }
+    }
+
+    /// Takes the passphrase off.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn unprotect(&mut self) -> Result<()> {
+        match &mut self.store {
+            Store::File(folder) => folder.unprotect(),
+            Store::Keychain(_) => Err(PassphraseError::NotInFiles.into()),
         }
     }
 
@@ -123,7 +168,7 @@ impl Secrets {
     pub fn get(&self, label: &Label) -> Result<Option<SecretSlice<u8>>> {
         match &self.store {
             Store::File(folder) => folder.get(label),
-            Store::Keychain(keychain) => keychain.get(label).map_err(Error::Keychain),
+            Store::Keychain(keychain) => Ok(keychain.get(label)?),
         }
     }
 
@@ -138,7 +183,7 @@ impl Secrets {
         }
         match &self.store {
             Store::File(folder) => folder.put(label, secret)?,
-            Store::Keychain(keychain) => keychain.put(label, secret).map_err(Error::Keychain)?,
+            Store::Keychain(keychain) => keychain.put(label, secret)?,
         }
         match self.get(label)? {
             Some(kept) if kept.expose_secret() == secret => Ok(()),
@@ -153,7 +198,7 @@ impl Secrets {
     pub fn remove(&mut self, label: &Label) -> Result<()> {
         match &self.store {
             Store::File(folder) => folder.remove(label)?,
-            Store::Keychain(keychain) => keychain.remove(label).map_err(Error::Keychain)?,
+            Store::Keychain(keychain) => keychain.remove(label)?,
         }
         if self.chosen.labels.remove(label.as_str()) {
             self.chosen.write(&self.home)?;
@@ -169,7 +214,7 @@ impl Secrets {
         for label in std::mem::take(&mut self.chosen.labels).into_iter().filter_map(|text| Label::new(&text)) {
             match &self.store {
                 Store::File(folder) => folder.remove(&label)?,
-                Store::Keychain(keychain) => keychain.remove(&label).map_err(Error::Keychain)?,
+                Store::Keychain(keychain) => keychain.remove(&label)?,
             }
         }
         if let Store::File(folder) = &self.store {
@@ -238,6 +283,31 @@ impl Secrets {
     pub fn put_device_seed(&mut self, seed: &[u8; 32]) -> Result<()> {
         self.put(&Label::device(), seed)
     }
+}
+
+/// Opens what a passphrase protects, for a process that stays: it asks now, and not again.
+///
+/// # Errors
+/// The passphrase is wrong, or can't be read. That nobody is there to ask is said where a secret is needed.
+pub fn open_to_stay(home: &Path) -> Result<()> {
+    if file::is_protected(home) {
+        match Secrets::open(home, &Surroundings::real()?) {
+            Err(Error::Passphrase(e)) if !matches!(e, PassphraseError::Needed) => return Err(e.into()),
+            _ => {}
+        }
+    }
+    passphrase::ask_no_more();
+    Ok(())
+}
+
+/// Random bytes.
+fn draw<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Error::System {
+        what: "cannot draw random bytes",
+        source: std::io::Error::other(e.to_string()),
+    })?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

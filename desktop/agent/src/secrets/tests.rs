@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,9 +9,15 @@ use keyring_core::{CredentialStore, Entry, mock};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
+use super::sealed::{DataKey, Lock};
 use super::*;
 
 const SEED: [u8; 32] = *b"a seed that nobody else may see!";
+
+/// Nobody knows a passphrase.
+fn speechless() -> Result<(SecretString, bool)> {
+    Err(PassphraseError::Needed.into())
+}
 
 /// A home, a keychain that may be there, and a person who may be there.
 struct Scene {
@@ -19,11 +25,22 @@ struct Scene {
     keychain: Option<Arc<mock::Store>>,
     says: Option<bool>,
     asked: Cell<u32>,
+    /// What is said, one after the other, where a passphrase is asked for; the last one for good.
+    passphrases: RefCell<Vec<&'static str>>,
+    /// What a process keeps.
+    kept: RefCell<Kept>,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), keychain: None, says: None, asked: Cell::new(0) }
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            keychain: None,
+            says: None,
+            asked: Cell::new(0),
+            passphrases: RefCell::default(),
+            kept: RefCell::default(),
+        }
     }
 
     fn with_keychain() -> Self {
@@ -33,13 +50,28 @@ impl Scene {
     fn open(&self, forced: Option<Kind>) -> Result<Secrets> {
         let keychain = || match &self.keychain {
             Some(store) => Ok(Arc::<mock::Store>::clone(store) as Arc<CredentialStore>),
-            None => Err(keyring_core::Error::NoStorageAccess("nobody on the bus".into())),
+            None => Err(keyring_core::Error::PlatformFailure("nobody on the bus".into())),
         };
         let ask = |_: &str| {
             self.asked.set(self.asked.get() + 1);
             self.says
         };
-        Secrets::open(self.home.path(), &Surroundings { forced, keychain: &keychain, ask: &ask })
+        let passphrase = || {
+            self.asked.set(self.asked.get() + 1);
+            let mut said = self.passphrases.borrow_mut();
+            let next = if said.len() > 1 { said.remove(0) } else { said.first().copied().unwrap_or_default() };
+            if next.is_empty() { speechless() } else { Ok((SecretString::from(next), true)) }
+        };
+        let kept = self.kept.borrow();
+        let around = Surroundings { forced, keychain: &keychain, ask: &ask, passphrase: &passphrase, kept: &kept };
+        Secrets::open(self.home.path(), &around)
+    }
+
+    /// Another process, to which this is said; the last of it as often as it asks.
+    fn told(&self, passphrases: &[&'static str]) -> Result<Secrets> {
+        self.kept.take();
+        *self.passphrases.borrow_mut() = passphrases.to_vec();
+        self.open(None)
     }
 
     fn failed(&self, forced: Option<Kind>) -> String {
@@ -149,25 +181,9 @@ fn a_keychain_that_refuses_is_none() {
         assert!(why.contains("locked"), "{why}");
         Some(true)
     };
-    let around = Surroundings { forced: None, keychain: &keychain, ask: &ask };
+    let kept = Kept::new();
+    let around = Surroundings { forced: None, keychain: &keychain, ask: &ask, passphrase: &speechless, kept: &kept };
     assert_eq!(Secrets::open(scene.home.path(), &around).unwrap().kind(), Kind::File);
-}
-
-/// `dbus-run-session -- sh -c 'printf x | gnome-keyring-daemon --unlock --components=secrets; cargo nextest run …'`
-#[cfg(all(unix, not(target_os = "macos")))]
-#[test]
-#[ignore = "needs a Secret Service on the session bus"]
-fn the_systems_own_keychain_keeps_a_seed() {
-    let home = tempfile::tempdir().unwrap();
-    let around = Surroundings { forced: Some(Kind::Keychain), keychain: &keychain::system, ask: &|_| None };
-    let mut secrets = Secrets::open(home.path(), &around).unwrap();
-    secrets.put_device_seed(&SEED).unwrap();
-    let secrets = Secrets::open(home.path(), &around).unwrap();
-    assert_eq!(seed(&secrets), Some(SEED));
-    let chosen = std::fs::read(home.path().join("secrets.json")).unwrap();
-    secrets.remove_all().unwrap();
-    std::fs::write(home.path().join("secrets.json"), chosen).unwrap();
-    assert_eq!(seed(&Secrets::open(home.path(), &around).unwrap()), None);
 }
 
 #[test]
@@ -249,7 +265,9 @@ fn damage_is_no_new_device() {
 fn nothing_is_chosen_by_looking() {
     let scene = Scene::with_keychain();
     let keychain = || Err(keyring_core::Error::NoEntry);
-    let around = Surroundings { forced: None, keychain: &keychain, ask: &|_| None };
+    let kept = Kept::new();
+    let around =
+        Surroundings { forced: None, keychain: &keychain, ask: &|_| None, passphrase: &speechless, kept: &kept };
     assert!(Secrets::open_if_chosen(scene.home.path(), &around).unwrap().is_none());
     assert_eq!(scene.files(), [""; 0]);
 }
@@ -260,4 +278,188 @@ fn labels_are_names_of_files() {
         assert_eq!(Label::new(text), None, "{text}");
     }
     assert_eq!(Label::new("openai-1").unwrap().as_str(), "openai-1");
+}
+
+/// Cheap enough for many tests.
+const CHEAP: Costs = Costs { memory_kib: 64, passes: 1, lanes: 1 };
+const KEY: &[u8] = b"sk-admin-a key of a provider";
+
+fn said(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+/// A scene with two secrets in files, and its folder of secrets.
+fn with_two() -> (Scene, PathBuf, Label) {
+    let scene = Scene::new();
+    let mut secrets = scene.open(Some(Kind::File)).unwrap();
+    let key = Label::new("key-1").unwrap();
+    secrets.put_device_seed(&SEED).unwrap();
+    secrets.put(&key, KEY).unwrap();
+    let folder = scene.home.path().join("secrets");
+    (scene, folder, key)
+}
+
+/// Both secrets are there, and nothing of them lies in clear.
+fn both(secrets: &Secrets, key: &Label) {
+    assert_eq!(seed(secrets), Some(SEED));
+    assert_eq!(secrets.get(key).unwrap().unwrap().expose_secret(), KEY);
+}
+
+fn clear(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let has = |what: &[u8]| bytes.windows(8).any(|w| what.windows(8).any(|s| s == w));
+        if has(&SEED) || has(KEY) || has(b"open sesame") {
+            found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_passphrase_is_put_on_changed_and_taken_off() {
+    let (scene, folder, key) = with_two();
+    // What a crash has left in clear goes as well.
+    std::fs::write(folder.join("key-1.part"), KEY).unwrap();
+    scene.open(None).unwrap().protect_at(&said("open sesame"), CHEAP).unwrap();
+    assert_eq!(clear(&folder), [""; 0]);
+    assert_eq!(scene.files().len(), 5, "{:?}", scene.files());
+
+    let mut secrets = scene.told(&["open sesame"]).unwrap();
+    assert!(secrets.is_protected());
+    both(&secrets, &key);
+    let other = Label::new("key-2").unwrap();
+    secrets.put(&other, KEY).unwrap();
+    assert_eq!(clear(&folder), [""; 0]);
+    let asked = scene.asked.get();
+    both(&scene.open(None).unwrap(), &key);
+    assert_eq!(scene.asked.get(), asked, "a process asks once");
+
+    secrets.protect_at(&said("open barley"), CHEAP).unwrap();
+    assert_eq!(scene.told(&["open sesame"]).map(|_| ()).unwrap_err().code(), "passphrase-wrong");
+    let mut secrets = scene.told(&["open sesame", "open barley"]).unwrap();
+    both(&secrets, &key);
+    secrets.unprotect().unwrap();
+    assert!(!folder.join("passphrase.lock").exists());
+    let secrets = scene.told(&[""]).unwrap();
+    both(&secrets, &key);
+    assert_eq!(clear(&folder), ["device", "key-1", "key-2"]);
+}
+
+#[test]
+fn a_wrong_passphrase_changes_nothing() {
+    let (scene, folder, key) = with_two();
+    scene.open(None).unwrap().protect_at(&said("open sesame"), CHEAP).unwrap();
+    let before = bytes(&folder);
+    let asked = scene.asked.get();
+    let e = scene.told(&["wrong"]).map(|_| ()).unwrap_err();
+    assert_eq!((e.code(), scene.asked.get() - asked), ("passphrase-wrong", 3));
+    let e = scene.told(&[""]).map(|_| ()).unwrap_err();
+    assert!(e.code() == "passphrase-needed" && e.to_string().contains("AIMON_PASSPHRASE_FILE"), "{e}");
+    assert_eq!(bytes(&folder), before);
+    // Whoever only removes needs none.
+    scene.kept.take();
+    let kept = Kept::new();
+    let keychain = || Err(keyring_core::Error::NoEntry);
+    let around =
+        Surroundings { forced: None, keychain: &keychain, ask: &|_| None, passphrase: &speechless, kept: &kept };
+    let mut shut = Secrets::open_if_chosen(scene.home.path(), &around).unwrap().unwrap();
+    assert_eq!(shut.get(&key).map(|_| ()).unwrap_err().code(), "passphrase-needed");
+    assert_eq!(shut.put(&key, b"in clear").unwrap_err().code(), "passphrase-needed");
+    assert_eq!(shut.protect_at(&said("another one"), CHEAP).unwrap_err().code(), "passphrase-needed");
+    assert_eq!(bytes(&folder), before);
+    shut.remove(&key).unwrap();
+    shut.remove_all().unwrap();
+    assert_eq!(scene.files(), [""; 0]);
+}
+
+fn bytes(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// One file after the other: whenever it ends, all is there, and doing it again ends it.
+#[test]
+fn an_interruption_at_any_file_loses_nothing() {
+    let (scene, folder, key) = with_two();
+    let plain = bytes(&folder);
+    scene.open(None).unwrap().protect_at(&said("open sesame"), CHEAP).unwrap();
+    let sealed = bytes(&folder);
+    let lock = Lock::parse(sealed[&folder.join("passphrase.lock")].clone()).unwrap();
+    assert!(lock.are_all_sealed());
+    let on_its_way = lock.with_all_sealed(false).bytes().to_vec();
+    let files: Vec<PathBuf> = plain.keys().cloned().collect();
+    for done in 0..=files.len() {
+        for taking_off in [false, true] {
+            for (n, path) in files.iter().enumerate() {
+                let is_plain = (n < done) == taking_off;
+                std::fs::write(path, &(if is_plain { &plain } else { &sealed })[path]).unwrap();
+            }
+            std::fs::write(folder.join("device.part"), &SEED[..20]).unwrap();
+            std::fs::write(folder.join("passphrase.lock"), &on_its_way).unwrap();
+            let mut secrets = scene.told(&["open sesame"]).unwrap();
+            both(&secrets, &key);
+            match taking_off {
+                false => secrets.protect_at(&said("open sesame"), CHEAP).unwrap(),
+                true => secrets.unprotect().unwrap(),
+            }
+            assert_eq!(clear(&folder).len(), if taking_off { 2 } else { 0 });
+            both(&scene.told(&["open sesame"]).unwrap(), &key);
+            assert_eq!(scene.open(None).unwrap().is_protected(), !taking_off);
+        }
+    }
+}
+
+#[test]
+fn any_byte_that_is_another_is_noticed() {
+    let (scene, folder, key) = with_two();
+    scene.open(None).unwrap().protect_at(&said("open sesame"), CHEAP).unwrap();
+    let opened = || {
+        let secrets = scene.told(&["open sesame"])?;
+        secrets.get(&key).map(|secret| secret.map(|secret| secret.expose_secret().to_vec()))
+    };
+    assert_eq!(opened().unwrap().unwrap(), KEY);
+    let whole_key = std::fs::read(folder.join("key-1")).unwrap();
+    for name in ["passphrase.lock", "key-1"] {
+        let path = folder.join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut other = whole.clone();
+            other[at] ^= 0x10;
+            std::fs::write(&path, other).unwrap();
+            let e = opened().map(|_| ()).unwrap_err();
+            assert!(matches!(e.code(), "passphrase-damaged" | "passphrase-newer"), "{name} {at}: {e}");
+        }
+        for length in 8..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(opened().map(|_| ()).unwrap_err().code(), "passphrase-damaged", "{name} {length}");
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+    // Nor does one that somebody put there in clear.
+    std::fs::write(folder.join("key-1"), KEY).unwrap();
+    assert_eq!(opened().map(|_| ()).unwrap_err().code(), "passphrase-damaged");
+    std::fs::write(folder.join("key-1"), &whole_key).unwrap();
+    // Nor one secret for another.
+    std::fs::copy(folder.join("key-1"), folder.join("device")).unwrap();
+    let secrets = scene.told(&["open sesame"]).unwrap();
+    assert_eq!(secrets.device_seed().map(|_| ()).unwrap_err().code(), "passphrase-damaged");
+}
+
+/// What was written once is read for good, and takes what it is said to take. Both were computed by another program.
+#[test]
+fn the_lock_is_frozen() {
+    let key = DataKey::new([7; 8], Zeroizing::new([9; 32]));
+    let lock = Lock::new(&key, b"open sesame", CHEAP, [1; 16], [2; 24]).unwrap();
+    assert_eq!(
+        (lock.bytes().len(), blake3::hash(lock.bytes()).to_hex().as_str()[..16].to_owned()),
+        (125, "f000b78f52944fd8".to_owned())
+    );
+    let sealed = key.seal(&Label::device(), &SEED, [3; 24]).unwrap();
+    assert_eq!(blake3::hash(&sealed).to_hex().as_str()[..16], *"7ca7705f05bf74ef");
+    assert_eq!(Lock::parse(lock.bytes().to_vec()).unwrap().costs(), CHEAP);
+    assert_eq!(Costs::DEFAULT, Costs { memory_kib: 65536, passes: 3, lanes: 4 });
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aimon_ledger::ids::{hex, unhex};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
@@ -27,6 +28,10 @@ pub enum Path {
     Zone,
     /// The first day of a week: its English name in lower case.
     WeekStart,
+    /// Whether calls are recorded with the hash of their project: `on`, and else not.
+    Projects,
+    /// What a project is called.
+    ProjectLabel([u8; 8]),
 }
 
 impl fmt::Display for Path {
@@ -39,6 +44,8 @@ impl fmt::Display for Path {
             Self::WorkspaceName => f.write_str("workspace/name"),
             Self::Zone => f.write_str("zone"),
             Self::WeekStart => f.write_str("week-start"),
+            Self::Projects => f.write_str("projects"),
+            Self::ProjectLabel(id) => write!(f, "project/{}/label", hex(id)),
         }
     }
 }
@@ -98,6 +105,19 @@ impl Settings {
     /// The time zone in which days are cut.
     pub fn zone(&self) -> Option<TimeZone> {
         TimeZone::get(self.known(Path::Zone)?).ok()
+    }
+
+    /// Whether calls are recorded with their project.
+    pub fn finds_projects(&self) -> bool {
+        self.known(Path::Projects) == Some("on")
+    }
+
+    /// The projects that are called something, and what.
+    pub fn projects(&self) -> impl Iterator<Item = ([u8; 8], &str)> {
+        self.all().filter_map(|(path, label)| {
+            let id = path.as_str().strip_prefix("project/")?.strip_suffix("/label")?;
+            Some((unhex(id)?, shown(label.as_str())?))
+        })
     }
 
     /// The first day of a week.

@@ -14,6 +14,7 @@ use self::repeats::Repeats;
 use super::KIND;
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
 use crate::json::Value;
+use crate::project::ProjectId;
 use crate::stamp;
 
 /// What every line of interest contains.
@@ -37,6 +38,7 @@ pub(super) struct Lines {
     session: Memo<Name>,
     model: Memo<Name>,
     quality: Memo<Quality>,
+    project: Memo<Option<ProjectId>>,
     /// Records of the latest message, which streams over several lines.
     latest: Vec<Record>,
 }
@@ -56,6 +58,7 @@ impl Lines {
             session: Memo::default(),
             model: Memo::default(),
             quality: Memo::default(),
+            project: Memo::default(),
             latest: Vec::new(),
         })
     }
@@ -112,7 +115,7 @@ impl Lines {
             quality: self.quality.of(&line.version, quality_of_version),
             payer: text(&line.payer).map(|payer| out.name(&payer)),
             stated_cost: line.stated_cost(),
-            project: None,
+            project: self.project.of(&line.folder, |folder| out.project(folder)),
             origin: None,
         };
         let is_repeat = self.latest.first().is_some_and(|first| {

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::KIND;
 use super::fast::{self, Fast};
 use super::fork::Fork;
-use super::line::{self, Count, Exec, Line};
+use super::line::{self, At, Count, Exec, Line};
 use super::lineage::Lineages;
 use super::stamp;
 use super::usage::Usage;
 use super::windows::Windows;
 use crate::collector::{CollectError, Decoder, Out, SkipReason};
+use crate::project::ProjectId;
 
 /// The version of the remembered state.
 const VERSION: u8 = 1;
@@ -50,6 +51,9 @@ struct State {
     taken: VecDeque<u64>,
     equals: Equals,
     windows: Windows,
+    /// The project of what comes, where somebody opted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<ProjectId>,
 }
 
 impl Rollout {
@@ -66,6 +70,7 @@ impl Rollout {
             taken: VecDeque::new(),
             equals: Equals::default(),
             windows: Windows::default(),
+            project: None,
         })
     }
 
@@ -98,6 +103,12 @@ impl Rollout {
             self.state.model = Some(model.to_owned());
             self.model = Some(Name::from(model));
         }
+    }
+
+    /// What says nothing of a project leaves it as it is.
+    fn set_project(&mut self, at: &At<'_>, out: &Out) {
+        let found = out.project_of_remote(at.remote.as_deref()).or_else(|| out.project(at.folder.as_deref()));
+        self.state.project = found.or(self.state.project);
     }
 
     fn count(&mut self, line: &Count<'_>, out: &mut Out) {
@@ -195,7 +206,8 @@ impl Rollout {
             quality,
             payer: None,
             stated_cost: None,
-            project: None,
+            // What was remembered while somebody had opted in is not told after that.
+            project: self.state.project.filter(|_| out.finds_projects()),
             origin: None,
         }));
     }
@@ -212,7 +224,10 @@ impl Decoder for Rollout {
             Ok(None) => {}
             Err(reason) => out.skip(reason),
             Ok(Some(Line::Count(count))) => self.count(&count, out),
-            Ok(Some(Line::Context { model })) => self.set_model(model.as_deref()),
+            Ok(Some(Line::Context { model, at })) => {
+                self.set_model(model.as_deref());
+                self.set_project(&at, out);
+            }
             Ok(Some(Line::Turn { started_at })) => self.state.fork.turn(started_at),
             Ok(Some(Line::Settings { tier })) => self.state.tier = tier as u8,
             Ok(Some(Line::Agents { trigger })) => {
@@ -221,10 +236,11 @@ impl Decoder for Rollout {
                 }
             }
             // The first is the file's own, later ones are its ancestors'.
-            Ok(Some(Line::Meta { id, birth })) => match id {
+            Ok(Some(Line::Meta { id, birth, at })) => match id {
                 Some(id) if !self.state.stated => {
                     self.set_session(&id);
                     self.state.fork.begin(birth);
+                    self.set_project(&at, out);
                 }
                 Some(id) if id != self.state.session => self.state.fork.ancestor(birth.written),
                 _ => {}

@@ -15,9 +15,9 @@ use crate::json::{JsonError, Kind, Scanner, Value};
 #[derive(Debug, PartialEq)]
 pub(super) enum Line<'a> {
     /// Whose file, or whose history, this is.
-    Meta { id: Option<Cow<'a, str>>, birth: Birth },
+    Meta { id: Option<Cow<'a, str>>, birth: Birth, at: At<'a> },
     /// The settings of a turn.
-    Context { model: Option<Cow<'a, str>> },
+    Context { model: Option<Cow<'a, str>>, at: At<'a> },
     /// What was used, and how full the windows are.
     Count(Count<'a>),
     /// A turn begins; in seconds.
@@ -30,6 +30,15 @@ pub(super) enum Line<'a> {
     Thread { id: Option<Cow<'a, str>> },
     /// Usage of a saved `codex exec --json`.
     Exec(Exec<'a>),
+}
+
+/// Where it happened.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct At<'a> {
+    /// The folder.
+    pub folder: Option<Cow<'a, str>>,
+    /// The URL of its repository's remote.
+    pub remote: Option<Cow<'a, str>>,
 }
 
 /// A `token_count`.
@@ -188,6 +197,7 @@ struct Payload<'a> {
     id: Option<Cow<'a, str>>,
     session: Option<Cow<'a, str>>,
     birth: Birth,
+    at: At<'a>,
 }
 
 impl<'a> Payload<'a> {
@@ -197,7 +207,13 @@ impl<'a> Payload<'a> {
             Type::Event => self.read_event(s)?,
             Type::Meta => self.read_meta(s)?,
             Type::Context => {
-                s.object(|s, key| self.model.read(s, key, 3))?;
+                s.object(|s, key| match key {
+                    b"cwd" => {
+                        self.at.folder = name(s.value()?);
+                        Ok(())
+                    }
+                    _ => self.model.read(s, key, 3),
+                })?;
             }
             Type::Agents => {
                 s.object(|s, key| {
@@ -293,6 +309,15 @@ impl<'a> Payload<'a> {
                         Ok(())
                     })?;
                 }
+                b"cwd" => self.at.folder = name(s.value()?),
+                b"git" => {
+                    s.object(|s, key| {
+                        if key == b"repository_url" {
+                            self.at.remote = name(s.value()?);
+                        }
+                        Ok(())
+                    })?;
+                }
                 b"subagent_history_start_ordinal" => self.birth.own_start = s.value()?.u64(),
                 _ => {}
             }
@@ -304,8 +329,10 @@ impl<'a> Payload<'a> {
     fn line(self, kind: Type, head: Head<'a>) -> Option<Line<'a>> {
         let time = head.time.and_then(stamp::value);
         Some(match kind {
-            Type::Meta => Line::Meta { id: self.id.or(self.session), birth: Birth { written: time, ..self.birth } },
-            Type::Context => Line::Context { model: self.model.name },
+            Type::Meta => {
+                Line::Meta { id: self.id.or(self.session), birth: Birth { written: time, ..self.birth }, at: self.at }
+            }
+            Type::Context => Line::Context { model: self.model.name, at: self.at },
             Type::Agents => Line::Agents { trigger: self.trigger },
             Type::Thread => Line::Thread { id: head.thread },
             Type::Event => match self.event? {

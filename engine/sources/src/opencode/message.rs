@@ -23,6 +23,7 @@ pub(super) struct Message {
     total: u64,
     has_tokens: bool,
     cost: Option<PicoUsd>,
+    folder: Option<String>,
     absurd: bool,
 }
 
@@ -61,6 +62,14 @@ impl Message {
                         b"created" => self.created = s.value()?.number().and_then(millis),
                         b"completed" => self.completed = s.value()?.number().and_then(millis),
                         _ => {}
+                    }
+                    Ok(())
+                })?;
+            }
+            b"path" => {
+                s.object(|s, key| {
+                    if key == b"cwd" {
+                        self.folder = name(s.value()?);
                     }
                     Ok(())
                 })?;
@@ -152,7 +161,7 @@ impl Message {
             quality,
             payer: None,
             stated_cost: self.cost,
-            project: None,
+            project: out.project(self.folder.as_deref()),
             origin: None,
         })
     }

@@ -27,6 +27,7 @@ mod tests;
 pub(crate) mod walk;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aimon_core::event::Event;
 use aimon_core::time::UtcDay;
@@ -36,9 +37,10 @@ pub use self::mark::Marks;
 pub(crate) use self::read::is_complete;
 pub use self::summary::{Found, RootSeen, Summary, Unreadable};
 use crate::collector::{Collector, Env, Skipped};
+use crate::project::Projects;
 
 /// How to scan.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Events of earlier days are dropped and counted.
     pub first_day: Option<UtcDay>,
@@ -50,11 +52,20 @@ pub struct Options {
     pub piece_events: usize,
     /// A line longer than this is stepped over and counted.
     pub longest_line: usize,
+    /// Finds the projects of calls, where somebody opted in.
+    pub projects: Option<Arc<Projects>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { first_day: None, workers: 0, piece_bytes: 16 << 20, piece_events: 4096, longest_line: 64 << 20 }
+        Self {
+            first_day: None,
+            workers: 0,
+            piece_bytes: 16 << 20,
+            piece_events: 4096,
+            longest_line: 64 << 20,
+            projects: None,
+        }
     }
 }
 

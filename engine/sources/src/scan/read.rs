@@ -54,7 +54,7 @@ pub(super) struct Reader<'o> {
 
 impl<'o> Reader<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
-        Self { options, buffer: Vec::new(), out: Out::since(options.first_day) }
+        Self { options, buffer: Vec::new(), out: Out::since(options.first_day).finding(options.projects.clone()) }
     }
 
     pub(super) fn read(&mut self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Failure> {

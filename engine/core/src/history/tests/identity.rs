@@ -54,6 +54,21 @@ fn a_copied_log_counts_once_and_on_the_same_device_everywhere() {
     assert_eq!(standing(&[here.clone(), there]), [&here]);
 }
 
+/// A device that opted in later, or an older one, hides no project, and a project makes no second call.
+#[test]
+fn a_copy_that_knows_its_project_goes_before_one_that_does_not() {
+    let of = |project: Option<u8>, device: u8| {
+        let mut copy = copy(1, 1, 9, 0);
+        copy.record.project = project.map(|n| [n; 8]);
+        copy.device = DeviceId([device; 16]);
+        copy
+    };
+    let (none, one, two) = (of(None, 1), of(Some(1), 2), of(Some(2), 0));
+    assert_eq!(standing(&[none.clone(), one.clone()]), [&one]);
+    assert_eq!(standing(&[one.clone(), none.clone()]), [&one]);
+    assert_eq!(standing(&[two, none, one.clone()]), [&one]);
+}
+
 /// Of two copies that differ in anything at all the same one stands, whichever comes first: two machines that hold
 /// both show the same figure.
 #[test]
@@ -91,8 +106,11 @@ fn every_field_breaks_a_tie() {
 }
 
 fn any_copy() -> impl Strategy<Value = Copy> {
-    (0u8..4, 0u8..3, 0u64..4, 0i64..4000, any::<bool>(), 0u8..3).prop_map(|(m, r, output, at, side, device)| {
+    let projects = proptest::option::of(0u8..2);
+    let all = (0u8..4, 0u8..3, 0u64..4, 0i64..4000, any::<bool>(), 0u8..3, projects);
+    all.prop_map(|(m, r, output, at, side, device, project)| {
         let mut c = copy(m, r, output, at);
+        c.record.project = project.map(|n| [n; 8]);
         c.record.sidechain = side;
         c.device = DeviceId([device; 16]);
         c

@@ -40,6 +40,7 @@ keys!(LineKey {
     AdvisorModel = b"advisorModel",
     Cost = b"costUSD",
     Data = b"data",
+    Folder = b"cwd",
 });
 keys!(MessageKey { Id = b"id", Model = b"model", Usage = b"usage" });
 keys!(UsageKey {
@@ -85,6 +86,7 @@ pub(super) struct Line<'a> {
     pub version: Option<Value<'a>>,
     pub payer: Option<Value<'a>>,
     pub advisor_model: Option<Value<'a>>,
+    pub folder: Option<Value<'a>>,
     pub sidechain: bool,
     cost: Option<Value<'a>>,
     has_usage: bool,
@@ -115,6 +117,7 @@ impl<'a> Line<'a> {
                 LineKey::Owner => self.payer = Some(s.value()?),
                 LineKey::AdvisorModel => self.advisor_model = Some(s.value()?),
                 LineKey::Cost => self.cost = Some(s.value()?),
+                LineKey::Folder => self.folder = Some(s.value()?),
                 LineKey::Data => self.data = Some(s.value()?),
                 LineKey::Other => {}
             }

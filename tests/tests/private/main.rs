@@ -1,6 +1,8 @@
 //! What people wrote, what agents answered, and where it lies never gets into events, exports or figures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod projects;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 
