@@ -82,6 +82,8 @@ impl Outcome {
 
 /// Whom this device asks.
 pub struct Polling {
+    /// What time it is: a benchmark has a day go by in minutes.
+    clock: fn() -> UtcMillis,
     units: Vec<Unit>,
     state: State,
     /// Made once there is somebody to ask: to read the system's certificates takes a while.
@@ -89,6 +91,8 @@ pub struct Polling {
     /// By what it was made: made anew when that changes.
     of: Vec<Account>,
     share: u16,
+    /// How many days are kept.
+    days: u32,
     /// The number of the replica's last change that is known here.
     heard: Option<u64>,
     /// Whether the past is asked for, too.
@@ -104,12 +108,19 @@ impl Default for Polling {
 impl Polling {
     /// Nobody yet.
     pub fn new() -> Self {
+        Self::by(dates::now)
+    }
+
+    /// The same by another clock than the system's.
+    pub fn by(clock: fn() -> UtcMillis) -> Self {
         Self {
+            clock,
             units: Vec::new(),
             state: State::default(),
             clients: None,
             of: Vec::new(),
             share: 0,
+            days: 0,
             heard: None,
             backfills: true,
         }
@@ -123,8 +134,9 @@ impl Polling {
         let mut replica = replica.lock().await;
         let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
         let device = replica.device();
+        self.days = replica.retention_days();
         let mine: Vec<Account> = accounts.all().filter(|account| account.keys.contains_key(&device)).cloned().collect();
-        let now = dates::now();
+        let now = (self.clock)();
         if self.heard.is_none() || mine != self.of {
             self.state = State::read(&mut replica).await?;
             // The end of a device's id is drawn at random.
@@ -191,8 +203,15 @@ impl Polling {
         self.units.is_empty()
     }
 
+    /// The first day to ask for, where `first` is the first that is kept. A device without logs has nothing that vouches for the time,
+    /// and on it no day expires; what is older than what reports show is not asked for all the same: it would be again and again.
+    fn first(&self, now: UtcMillis, first: UtcDay) -> UtcDay {
+        first.max(now.day().plus(1 - i32::try_from(self.days).unwrap_or(i32::MAX)))
+    }
+
     /// When something is due next.
     pub fn due_at(&self, now: UtcMillis, first: UtcDay) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let due = |unit: &Unit| match unit.track().backfill(now, first) {
             Some(_) if !unit.track().is_resting(now) => now,
             _ => unit.track().due_at(now, self.share),
@@ -221,7 +240,7 @@ impl Polling {
         loop {
             let first = replica.lock().await.first_day();
             self.begin(&mut asked, first, &is_meant);
-            let now = dates::now();
+            let now = (self.clock)();
             let due = self.due_at(now, first).filter(|_| how == How::Stay).map_or(REST, |due| until(now, due));
             let came = tokio::select! {
                 came = asked.join_next() => came,
@@ -234,7 +253,7 @@ impl Polling {
                 all.extend(more);
             }
             self.end(replica, all, &mut outcome).await?;
-            tell(self, dates::now());
+            tell(self, (self.clock)());
             // Somebody may have added an account, or said something of one.
             self.load(replica, place).await?;
         }
@@ -243,7 +262,8 @@ impl Polling {
 
     /// Sends off what is due.
     fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
-        let now = dates::now();
+        let now = (self.clock)();
+        let first = self.first(now, first);
         // An account is asked one question after the other: providers count them, and ask for pauses.
         let mut busy: BTreeSet<AccountId> =
             self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.endpoint.account.clone()).collect();
@@ -263,7 +283,7 @@ impl Polling {
 
     /// Records what has come.
     async fn end(&mut self, replica: &Mutex<Replica>, all: Vec<Came>, outcome: &mut Outcome) -> Result<()> {
-        let now = dates::now();
+        let now = (self.clock)();
         let mut replica = replica.lock().await;
         if all.iter().any(|came| self.units.get(came.unit).is_some_and(Unit::is_behind)) {
             let mut recent = Vec::new();
@@ -337,6 +357,7 @@ impl Polling {
 
     /// Since when an account's history has no hole, as far as its metrics have a past.
     pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         units.filter_map(|unit| unit.track().begins(now, first)).max()
     }
@@ -349,6 +370,7 @@ impl Polling {
 
     /// How much of the past has been heard of, and how much there is, in milliseconds.
     pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let all = units.map(|unit| unit.track().progress(now, first));
         all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
@@ -356,6 +378,7 @@ impl Polling {
 
     /// When a metric of an account rests until, if it does: whoever waits for the past waits so long.
     pub fn rests_until(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
         waiting.map(|unit| unit.track().due_at(now, self.share)).min()
