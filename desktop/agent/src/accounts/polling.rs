@@ -320,32 +320,25 @@ impl Polling {
         }
         for (account, until) in pauses {
             let units = self.units.iter_mut().filter(|unit| unit.endpoint.account == account);
-            units.for_each(|unit| unit.rest(until));
+            units.for_each(|unit| unit.rest(now, until));
         }
-        let days: BTreeSet<UtcDay> = events.iter().filter_map(Event::day).collect();
         if !events.is_empty() {
-            outcome.events += replica.record(Commit { events, marks: Vec::new(), now }).await?.events;
+            let before = *replica.subscribe().borrow();
+            match replica.record(Commit { events, marks: Vec::new(), now }).await {
+                Ok(recorded) => outcome.events += recorded.events,
+                Err(e) => {
+                    // What was answered is not held: all is heard again before anything else is asked.
+                    self.heard = None;
+                    return Err(e.into());
+                }
+            }
+            // Those who have asked know what was recorded. What others have recorded meanwhile is heard with the next look.
+            if self.heard == Some(before) {
+                self.heard = Some(*replica.subscribe().borrow());
+            }
         }
         if has_changed {
             self.state.write(&mut replica).await?;
-        }
-        self.hear_days(&mut replica, &days, now).await
-    }
-
-    /// Hears what the history makes of what was just recorded.
-    async fn hear_days(&mut self, replica: &mut Replica, days: &BTreeSet<UtcDay>, now: UtcMillis) -> Result<()> {
-        let mut rest = days.iter().copied().peekable();
-        while let Some(from) = rest.next() {
-            let mut to = from;
-            while let Some(next) = rest.next_if(|day| *day == to.plus(1)) {
-                to = next;
-            }
-            let readings = replica.readings((from, to), now.day()).await?;
-            self.units.iter_mut().for_each(|unit| unit.hear(from..=to, &readings, &[]));
-        }
-        // What others have recorded meanwhile is among it, as far as it is of these days: the rest is heard with the next change.
-        if self.heard.is_some() {
-            self.heard = Some(*replica.subscribe().borrow());
         }
         Ok(())
     }
