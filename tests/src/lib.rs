@@ -18,6 +18,7 @@
 pub mod bench {
     //! What `cargo xtask bench` measures inside a process.
     pub mod author;
+    pub mod least;
     pub mod segment;
 }
 pub mod command;

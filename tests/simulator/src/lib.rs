@@ -12,6 +12,8 @@
 use std::collections::BTreeSet;
 
 #[allow(missing_docs)]
+pub mod accounts;
+#[allow(missing_docs)]
 mod check;
 pub mod cost;
 mod disk;
@@ -58,14 +60,20 @@ pub fn watch(plan: &Plan, faults: &Faults) -> Result<BTreeSet<Happening>, Broken
 
 /// A shorter plan that breaks the same.
 pub fn shrink(plan: &Plan, faults: &Faults) -> Plan {
-    let mut best = plan.clone();
-    let mut size = best.actions.len().div_ceil(2).max(1);
+    let breaks = |actions: &[Action]| run(&Plan { actions: actions.to_vec(), ..plan.clone() }, faults).is_err();
+    Plan { actions: fewer(&plan.actions, breaks), ..plan.clone() }
+}
+
+/// Fewer actions with which it still breaks.
+fn fewer<A: Clone>(actions: &[A], breaks: impl Fn(&[A]) -> bool) -> Vec<A> {
+    let mut best = actions.to_vec();
+    let mut size = best.len().div_ceil(2).max(1);
     loop {
         let mut at = 0;
-        while at < best.actions.len() {
+        while at < best.len() {
             let mut fewer = best.clone();
-            fewer.actions.drain(at..(at + size).min(best.actions.len()));
-            if run(&fewer, faults).is_err() {
+            fewer.drain(at..(at + size).min(best.len()));
+            if breaks(&fewer) {
                 best = fewer;
             } else {
                 at += size;

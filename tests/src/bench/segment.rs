@@ -9,6 +9,8 @@ use aimon_core::ids::WriterId;
 use aimon_core::segment::{Chain, changes, gathered, pack};
 use aimon_core::time::UtcMillis;
 
+use super::least;
+
 const PROVIDERS: usize = 10;
 const POLLS: usize = 1440;
 
@@ -120,18 +122,7 @@ fn columns(polls: &[Vec<Answer>]) -> Vec<u8> {
     let mut out = Vec::new();
     for provider in 0..PROVIDERS {
         let series = |of: &dyn Fn(&Answer) -> i128, out: &mut Vec<u8>| {
-            let mut before = 0;
-            for poll in polls {
-                let value = of(&poll[provider]);
-                let delta = value - before;
-                before = value;
-                let mut zigzag = ((delta << 1) ^ (delta >> 127)) as u128;
-                while zigzag >= 0x80 {
-                    out.push(zigzag as u8 | 0x80);
-                    zigzag >>= 7;
-                }
-                out.push(zigzag as u8);
-            }
+            least::put(polls.iter().map(|poll| of(&poll[provider])), out);
         };
         series(&|a| i128::from(a.key.bucket.start.0), &mut out);
         series(&|a| i128::from(a.observed.0 - a.key.bucket.start.0), &mut out);

@@ -4,6 +4,7 @@
 
 mod bad;
 mod figures;
+mod kill;
 mod limits;
 mod rig;
 mod trouble;

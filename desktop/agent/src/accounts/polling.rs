@@ -82,6 +82,8 @@ impl Outcome {
 
 /// Whom this device asks.
 pub struct Polling {
+    /// What time it is: a benchmark has a day go by in minutes.
+    clock: fn() -> UtcMillis,
     units: Vec<Unit>,
     state: State,
     /// Made once there is somebody to ask: to read the system's certificates takes a while.
@@ -89,6 +91,8 @@ pub struct Polling {
     /// By what it was made: made anew when that changes.
     of: Vec<(Account, AccountId)>,
     share: u16,
+    /// How many days are kept.
+    days: u32,
     /// The number of the replica's last change that is known here.
     heard: Option<u64>,
     /// Whether the past is asked for, too.
@@ -104,12 +108,19 @@ impl Default for Polling {
 impl Polling {
     /// Nobody yet.
     pub fn new() -> Self {
+        Self::by(dates::now)
+    }
+
+    /// The same by another clock than the system's.
+    pub fn by(clock: fn() -> UtcMillis) -> Self {
         Self {
+            clock,
             units: Vec::new(),
             state: State::default(),
             clients: None,
             of: Vec::new(),
             share: 0,
+            days: 0,
             heard: None,
             backfills: true,
         }
@@ -123,10 +134,11 @@ impl Polling {
         let mut replica = replica.lock().await;
         let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
         let device = replica.device();
+        self.days = replica.retention_days();
         let mine = accounts.all().filter(|account| account.keys.contains_key(&device));
         let mine: Vec<(Account, AccountId)> =
             mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone())).collect();
-        let now = dates::now();
+        let now = (self.clock)();
         if self.heard.is_none() || mine != self.of {
             self.state = State::read(&mut replica).await?;
             // The end of a device's id is drawn at random.
@@ -193,8 +205,15 @@ impl Polling {
         self.units.is_empty()
     }
 
+    /// The first day to ask for, where `first` is the first that is kept. A device without logs has nothing that vouches for the time,
+    /// and on it no day expires; what is older than what reports show is not asked for all the same: it would be again and again.
+    fn first(&self, now: UtcMillis, first: UtcDay) -> UtcDay {
+        first.max(now.day().plus(1 - i32::try_from(self.days).unwrap_or(i32::MAX)))
+    }
+
     /// When something is due next.
     pub fn due_at(&self, now: UtcMillis, first: UtcDay) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let due = |unit: &Unit| match unit.track().backfill(now, first) {
             Some(_) if !unit.track().is_resting(now) => now,
             _ => unit.track().due_at(now, self.share),
@@ -223,7 +242,7 @@ impl Polling {
         loop {
             let first = replica.lock().await.first_day();
             self.begin(&mut asked, first, &is_meant);
-            let now = dates::now();
+            let now = (self.clock)();
             let due = self.due_at(now, first).filter(|_| how == How::Stay).map_or(REST, |due| until(now, due));
             let came = tokio::select! {
                 came = asked.join_next() => came,
@@ -236,7 +255,7 @@ impl Polling {
                 all.extend(more);
             }
             self.end(replica, all, &mut outcome).await?;
-            tell(self, dates::now());
+            tell(self, (self.clock)());
             // Somebody may have added an account, or said something of one.
             self.load(replica, place).await?;
         }
@@ -245,7 +264,8 @@ impl Polling {
 
     /// Sends off what is due.
     fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
-        let now = dates::now();
+        let now = (self.clock)();
+        let first = self.first(now, first);
         // An account is asked one question after the other: providers count them, and ask for pauses.
         let mut busy: BTreeSet<AccountId> =
             self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.endpoint.account.clone()).collect();
@@ -265,7 +285,7 @@ impl Polling {
 
     /// Records what has come.
     async fn end(&mut self, replica: &Mutex<Replica>, all: Vec<Came>, outcome: &mut Outcome) -> Result<()> {
-        let now = dates::now();
+        let now = (self.clock)();
         let mut replica = replica.lock().await;
         if all.iter().any(|came| self.units.get(came.unit).is_some_and(Unit::is_behind)) {
             let mut recent = Vec::new();
@@ -302,32 +322,25 @@ impl Polling {
         }
         for (account, until) in pauses {
             let units = self.units.iter_mut().filter(|unit| unit.endpoint.account == account);
-            units.for_each(|unit| unit.rest(until));
+            units.for_each(|unit| unit.rest(now, until));
         }
-        let days: BTreeSet<UtcDay> = events.iter().filter_map(Event::day).collect();
         if !events.is_empty() {
-            outcome.events += replica.record(Commit { events, marks: Vec::new(), now }).await?.events;
+            let before = *replica.subscribe().borrow();
+            match replica.record(Commit { events, marks: Vec::new(), now }).await {
+                Ok(recorded) => outcome.events += recorded.events,
+                Err(e) => {
+                    // What was answered is not held: all is heard again before anything else is asked.
+                    self.heard = None;
+                    return Err(e.into());
+                }
+            }
+            // Those who have asked know what was recorded. What others have recorded meanwhile is heard with the next look.
+            if self.heard == Some(before) {
+                self.heard = Some(*replica.subscribe().borrow());
+            }
         }
         if has_changed {
             self.state.write(&mut replica).await?;
-        }
-        self.hear_days(&mut replica, &days, now).await
-    }
-
-    /// Hears what the history makes of what was just recorded.
-    async fn hear_days(&mut self, replica: &mut Replica, days: &BTreeSet<UtcDay>, now: UtcMillis) -> Result<()> {
-        let mut rest = days.iter().copied().peekable();
-        while let Some(from) = rest.next() {
-            let mut to = from;
-            while let Some(next) = rest.next_if(|day| *day == to.plus(1)) {
-                to = next;
-            }
-            let readings = replica.readings((from, to), now.day()).await?;
-            self.units.iter_mut().for_each(|unit| unit.hear(from..=to, &readings, &[]));
-        }
-        // What others have recorded meanwhile is among it, as far as it is of these days: the rest is heard with the next change.
-        if self.heard.is_some() {
-            self.heard = Some(*replica.subscribe().borrow());
         }
         Ok(())
     }
@@ -339,6 +352,7 @@ impl Polling {
 
     /// Since when an account's history has no hole, as far as its metrics have a past.
     pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         units.filter_map(|unit| unit.track().begins(now, first)).max()
     }
@@ -351,6 +365,7 @@ impl Polling {
 
     /// How much of the past has been heard of, and how much there is, in milliseconds.
     pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let all = units.map(|unit| unit.track().progress(now, first));
         all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
@@ -358,6 +373,7 @@ impl Polling {
 
     /// When a metric of an account rests until, if it does: whoever waits for the past waits so long.
     pub fn rests_until(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+        let first = self.first(now, first);
         let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
         let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
         waiting.map(|unit| unit.track().due_at(now, self.share)).min()

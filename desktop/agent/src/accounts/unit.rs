@@ -113,8 +113,8 @@ impl Unit {
     }
 
     /// Rests until then at least.
-    pub fn rest(&mut self, until: UtcMillis) {
-        self.track.rest(until);
+    pub fn rest(&mut self, now: UtcMillis, until: UtcMillis) {
+        self.track.rest(now, until);
     }
 
     /// Asks at once.

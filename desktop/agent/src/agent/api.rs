@@ -84,11 +84,7 @@ pub fn router(shared: Shared) -> Router {
         title = "AI Monitor, local API",
         description = "What `aimon up` answers on 127.0.0.1, to whoever has the token of AIMON_HOME/agent.json."
     ),
-<<<<<<< HEAD
-    paths(report, status, windows, scan, record, rebuild, trust_clock, lend, changes),
-=======
-    paths(report, status, metrics, scan, record, rebuild, trust_clock, lend, changes),
->>>>>>> c-out
+    paths(report, status, windows, metrics, scan, record, rebuild, trust_clock, lend, changes),
     modifiers(&Bearer),
     security(("token" = []))
 )]
@@ -232,7 +228,6 @@ async fn status(
     Ok(Json(StatusJson::of(&status, &shared.agent.labels().await?)))
 }
 
-<<<<<<< HEAD
 /// Quota windows and who used them up, balances, and what keys may spend, as `aimon windows --json` prints them.
 #[utoipa::path(get, path = "/v1/windows", responses(
     (status = 200, body = WindowsJson),
@@ -242,7 +237,8 @@ async fn windows(State(shared): State<Shared>) -> Answer<WindowsJson> {
     let labels = shared.agent.labels().await?;
     let limits = shared.agent.limits(&labels).await?;
     Ok(Json(WindowsJson::of(&limits, &labels, dates::now())))
-=======
+}
+
 /// How things stand, for Prometheus: docs/metrics.md.
 #[utoipa::path(get, path = "/metrics", responses(
     (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
@@ -251,7 +247,6 @@ async fn windows(State(shared): State<Shared>) -> Answer<WindowsJson> {
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Failure> {
     let text = super::metrics::text(&shared.agent).await?;
     Ok(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response())
->>>>>>> c-out
 }
 
 /// Takes in what is new, and says what was found.

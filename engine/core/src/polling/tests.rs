@@ -246,6 +246,43 @@ fn failures_are_followed_by_longer_pauses() {
     assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
 }
 
+/// Who has asked knows what the history makes of the answer, and goes on as one that has heard of it.
+#[test]
+fn what_was_answered_need_not_be_heard_of() {
+    let (mut device, mut history, mut deaf) = (Device::new(USAGE), History::default(), Track::new(USAGE));
+    let (now, first) = (at(10 * HOUR + 30_000), DAY.plus(-29));
+    let mut ask = Some(deaf.live(now, first));
+    while let Some(one) = ask {
+        device.poll(&one, now, &mut history);
+        deaf.answered(&one, now, now);
+        ask = deaf.backfill(now, first);
+        assert_eq!(ask, device.track.backfill(now, first));
+    }
+    for later in [at(11 * HOUR), at(20 * HOUR), at(100 * HOUR)] {
+        assert_eq!(deaf.live(later, first), device.track.live(later, first));
+        assert_eq!(deaf.backfill(later, first), device.track.backfill(later, first));
+        assert_eq!(deaf.progress(later, first), device.track.progress(later, first));
+    }
+}
+
+/// What a device notes while its clock is a day ahead puts nothing off once that was set right.
+#[test]
+fn a_clock_that_was_set_back_leaves_no_pause() {
+    let (now, ahead, first) = (at(10 * HOUR), at(34 * HOUR), DAY.plus(-1));
+    let mut track = Track::new(USAGE);
+    track.answered(&track.live(ahead, first), now, ahead);
+    let ask = track.backfill(ahead, first).unwrap();
+    track.answered(&ask, now, ahead);
+    assert_eq!(track.due_at(now, 0).0 - now.0, 63_000, "what the provider's clock said stands");
+    assert!(track.backfill(now, first).is_some_and(|again| again.to > ask.from), "nothing was asked for yet");
+    track.failed(ahead, Some(600));
+    track.rest(ahead, at(36 * HOUR));
+    assert!(track.is_resting(ahead) && !track.is_resting(now));
+    assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
+    track.failed(now, None);
+    assert!(track.is_resting(now) && track.is_resting(at(10 * HOUR - 1_000)), "a small step is no set clock");
+}
+
 /// A provider whose clock is an hour behind: what is asked for never settles by it, and is not asked for again and again.
 #[test]
 fn a_clock_that_is_behind_makes_no_loop() {

@@ -41,6 +41,15 @@ impl Ask {
     }
 }
 
+/// Since when, and until when.
+type Pause = (UtcMillis, UtcMillis);
+
+/// Whether something can have been noted then: not where the clock was far ahead and was set right since. Such a time would else put
+/// off everything until it has come.
+fn is_possible(noted: UtcMillis, now: UtcMillis) -> bool {
+    noted.0 <= now.0.saturating_add(SLACK_MS)
+}
+
 /// What is known of one account's metric: by the history, and by this device's own tries.
 #[derive(Clone, Debug)]
 pub struct Track {
@@ -54,7 +63,7 @@ pub struct Track {
     is_mine: bool,
     /// How often it has failed in a row, and until when it rests.
     failures: u32,
-    rests_until: Option<UtcMillis>,
+    rests: Option<Pause>,
     /// What of the past this device asked for, and when.
     asked: Vec<(Span, UtcMillis)>,
 }
@@ -69,7 +78,7 @@ impl Track {
             tried: None,
             is_mine: false,
             failures: 0,
-            rests_until: None,
+            rests: None,
             asked: Vec::new(),
         }
     }
@@ -106,9 +115,18 @@ impl Track {
         self.newest = self.newest.max(Some(seen));
     }
 
-    /// An answer has come: observed then, by the provider's clock where it has one.
+    /// An answer has come, and is recorded: observed then, by the provider's clock where it has one. What had settled by then needs
+    /// not be heard of: to sum a day up anew with each answer costs more the longer the day is.
     pub fn answered(&mut self, ask: &Ask, observed: UtcMillis, now: UtcMillis) {
-        (self.failures, self.rests_until) = (0, None);
+        (self.failures, self.rests) = (0, None);
+        if ask.width > 0 {
+            let width = i64::from(ask.width) * 1000;
+            let whole =
+                observed.0.saturating_sub(self.metric.settling_ms()).saturating_sub(ask.from.0).div_euclid(width);
+            let to = ask.from.0.saturating_add(whole.saturating_mul(width)).min(ask.to.0);
+            self.settled.push((ask.from, UtcMillis(to)));
+            self.settled = union(std::mem::take(&mut self.settled));
+        }
         self.asked.retain(|(_, at)| now.0.saturating_sub(at.0) < AGAIN_MS);
         self.asked.push(((ask.from, ask.to), now));
         if !ask.is_backfill {
@@ -124,22 +142,24 @@ impl Track {
         let pause = FIRST_PAUSE_MS.saturating_mul(1 << (self.failures - 1).min(20)).min(LONGEST_PAUSE_MS);
         let asked = retry_after_s.map_or(0, |s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000));
         let pause = pause.max(asked.min(LONGEST_WAIT_MS));
-        self.rests_until = Some(UtcMillis(now.0.saturating_add(pause)));
+        self.rests = Some((now, UtcMillis(now.0.saturating_add(pause))));
     }
 
     /// Rests until then at least: the provider has asked this account for a pause.
-    pub fn rest(&mut self, until: UtcMillis) {
-        self.rests_until = self.rests_until.max(Some(until));
+    pub fn rest(&mut self, now: UtcMillis, until: UtcMillis) {
+        if self.rests_until().is_none_or(|rests| rests < until) {
+            self.rests = Some((now, until));
+        }
     }
 
     /// Until when it rests, if it does.
     pub fn rests_until(&self) -> Option<UtcMillis> {
-        self.rests_until
+        self.rests.map(|(_, until)| until)
     }
 
     /// Forgets that it has failed: a person asks, or the key is another one. What a provider asked for to wait stays a pause.
     pub fn hurry(&mut self) {
-        (self.failures, self.rests_until, self.tried, self.newest) = (0, None, None, None);
+        (self.failures, self.rests, self.tried, self.newest) = (0, None, None, None);
         self.asked.clear();
     }
 
@@ -152,13 +172,19 @@ impl Track {
         let rest = every.saturating_add(every / 1000 * part);
         // A provider's clock that is ahead of this one would put it off for ever.
         let newest = self.newest.filter(|at| at.0 <= now.0.saturating_add(every));
-        let last = newest.max(self.tried).map(|at| UtcMillis(at.0.saturating_add(rest)));
-        last.unwrap_or(UtcMillis(i64::MIN)).max(self.rests_until.unwrap_or(UtcMillis(i64::MIN)))
+        let tried = self.tried.filter(|at| is_possible(*at, now));
+        let last = newest.max(tried).map(|at| UtcMillis(at.0.saturating_add(rest)));
+        last.max(self.pause(now)).unwrap_or(UtcMillis(i64::MIN))
+    }
+
+    /// Until when a pause goes that was begun in this clock's past.
+    fn pause(&self, now: UtcMillis) -> Option<UtcMillis> {
+        self.rests.filter(|(since, _)| is_possible(*since, now)).map(|(_, until)| until)
     }
 
     /// Whether it rests after a failure.
     pub fn is_resting(&self, now: UtcMillis) -> bool {
-        self.rests_until.is_some_and(|at| at > now)
+        self.pause(now).is_some_and(|at| at > now)
     }
 
     /// What to ask for about the present.
@@ -208,7 +234,7 @@ impl Track {
     fn gaps(&self, now: UtcMillis, first: UtcDay) -> Vec<Span> {
         let Some(past) = self.past(now, first) else { return Vec::new() };
         let mut known = self.settled.clone();
-        let is_fresh = |at: &UtcMillis| now.0.saturating_sub(at.0) < AGAIN_MS;
+        let is_fresh = |at: &UtcMillis| is_possible(*at, now) && now.0.saturating_sub(at.0) < AGAIN_MS;
         known.extend(self.asked.iter().filter(|(_, at)| is_fresh(at)).map(|(span, _)| *span));
         gaps(&union(known), past)
     }

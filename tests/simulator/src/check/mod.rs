@@ -53,6 +53,8 @@ pub enum Broken {
     Keeps { node: usize, from: UtcDay, instead_of: UtcDay },
     /// Gauges or settings depend on how they came, or an event on who passed it on.
     Figures { node: usize, what: String },
+    /// What a device shows of accounts is not what was used, each bucket once.
+    Account { node: usize, what: String },
 }
 
 impl fmt::Display for Broken {

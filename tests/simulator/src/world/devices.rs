@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Says whether it is durable.
-    pub(super) fn tell(&mut self, n: usize, day: Option<UtcDay>, events: Vec<(u64, Event)>) -> bool {
+    pub(crate) fn tell(&mut self, n: usize, day: Option<UtcDay>, events: Vec<(u64, Event)>) -> bool {
         let node = &mut self.nodes[n];
         let batch = Batch::new(events.iter().map(|(_, event)| event.clone()));
         let Some(client) = &mut node.client else { return false };

@@ -38,7 +38,7 @@ const START: UtcMillis = UtcMillis(1_780_000_000_000);
 const MOST: usize = 6;
 
 /// What goes wrong on purpose.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Faults {
     /// In each device.
     pub device: Option<Fault>,

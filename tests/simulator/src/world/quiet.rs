@@ -12,7 +12,7 @@ use crate::node::Node;
 const MOST_UNEVEN: u32 = 2;
 
 impl World {
-    pub(super) fn wait(&mut self, ms: u64) {
+    pub(crate) fn wait(&mut self, ms: u64) {
         self.now = UtcMillis(self.now.0 + ms as i64);
         self.server.relay.tick(self.now);
         let said = self.server.relay.commit();

@@ -4,6 +4,7 @@
 //! Ratios are what to look at; seconds are this machine's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod accounts;
 mod device;
 mod growth;
 mod idle;
@@ -32,6 +33,10 @@ fn main() {
     // Logs are made by a process of their own: what this one holds would show in its children's peaks.
     if let ["--generate", kind, days, into] = words.as_slice() {
         return logs::generate(kind, days.parse().unwrap(), into.as_ref());
+    }
+    // What asks accounts is a process of its own, too: it is what is measured.
+    if let ["--ask", home, url, days] = words.as_slice() {
+        return accounts::ask(home.as_ref(), url, days.parse().unwrap());
     }
     let quick = words.contains(&"--quick");
     let number = |name: &str, or: usize| {
@@ -65,6 +70,9 @@ fn devices(options: &Options, quick: bool, wanted: &dyn Fn(&str) -> bool, page: 
     }
     if wanted("arrive") {
         device::arrive(options, quick, page);
+    }
+    if wanted("accounts") {
+        accounts::measure(options, quick, page);
     }
     if wanted("relay") {
         relay::load(options, size, page);
