@@ -7,6 +7,7 @@
 //! * [`agent`]: what `aimon up` runs (watching, the local HTTP API), and how the other commands
 //!   talk to it.
 //! * [`accounts`]: whom this device asks with which key, and what became of it.
+//! * [`subscriptions`]: whose windows it asks for with an agent's own login.
 //! * [`secrets`]: the device's keys, and providers', in the operating system's keychain or a file.
 //! * [`error`]: every error with its code, its help and its exit code.
 
@@ -32,6 +33,7 @@ pub mod scan;
 pub mod secrets;
 pub mod status;
 pub mod statusline;
+pub mod subscriptions;
 pub mod view;
 pub mod windows;
 pub mod workspace;

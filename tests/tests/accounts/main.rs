@@ -6,3 +6,4 @@ mod figures;
 mod rig;
 mod trouble;
 mod two;
+mod windows;

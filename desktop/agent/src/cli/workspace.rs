@@ -206,7 +206,7 @@ pub struct DeviceListArgs {
 pub enum SettingsCommand {
     /// Show all settings, or the value of one
     Get {
-        /// zone, week-start, retention, name (the workspace's) or device-name (this device's)
+        /// zone, week-start, retention, name (the workspace's), device-name (this device's), poll-usage or poll-costs
         key: Option<String>,
         /// Print JSON
         #[arg(long, short)]
@@ -215,7 +215,8 @@ pub enum SettingsCommand {
     /// Change a setting, on all devices of the workspace
     Set {
         /// zone: the time zone whose days are meant, such as Europe/Berlin; week-start: monday, …; retention: how many days are
-        /// kept, 7 to 3650; name: the workspace's name; device-name: this device's
+        /// kept, 7 to 3650; name: the workspace's name; device-name: this device's; poll-usage and poll-costs: how often providers are asked
+        /// for usage and for costs, such as 5m or 2h
         key: String,
         /// The value; `default` takes it away
         value: String,

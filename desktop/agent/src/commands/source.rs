@@ -26,6 +26,7 @@ const BEGINNING: UtcDay = UtcDay(0);
 pub async fn run(command: &SourceCommand) -> Result<()> {
     match command {
         SourceCommand::Cover(args) => cover(args).await,
+        SourceCommand::Ask(args) => super::ask::run(args).await,
         SourceCommand::List(args) => list(args).await,
     }
 }
@@ -84,9 +85,13 @@ struct CoverJson {
 
 async fn list(args: &SourceListArgs) -> Result<()> {
     let place = Place::here()?;
-    let settings = match &mut place.open_to_look().await? {
-        Some(replica) => workspace::settings(replica).await?,
-        None => aimon_core::settings::Settings::default(),
+    let (settings, asking) = match &mut place.open_to_look().await? {
+        Some(replica) => {
+            let settings = workspace::settings(replica).await?;
+            let asking = super::ask::lines(replica, &place, &settings).await?;
+            (settings, asking)
+        }
+        None => (aimon_core::settings::Settings::default(), String::new()),
     };
     let coverage = Coverage::of(&settings);
     let from = |day: UtcDay| (day != BEGINNING).then(|| day.to_string());
@@ -99,14 +104,14 @@ async fn list(args: &SourceListArgs) -> Result<()> {
         return output::print_plain(&pretty(&all.collect::<Vec<_>>()));
     }
     if coverage.is_empty() {
-        return output::print(
+        return output::print(&format!(
             "Nobody has said who pays for any source: calls count by the logs, and accounts' figures beside them.\n\
-             `aimon source cover SOURCE --by ACCOUNT` (or `--by subscription`) says so.\n",
-        );
+             `aimon source cover SOURCE --by ACCOUNT` (or `--by subscription`) says so.\n{asking}"
+        ));
     }
     let lines = coverage.all().map(|(source, day, payer)| {
         let from = from(day).map(|day| format!(" from {day} on")).unwrap_or_default();
         format!("{source}: {}{from}\n", payer.text())
     });
-    output::print(&lines.collect::<String>())
+    output::print(&format!("{}{asking}", lines.collect::<String>()))
 }
