@@ -37,6 +37,8 @@ Environment:
                         where agents keep their logs, if not where they do by default
   AIMON_SECRET_STORE    keychain or file: where this device's key lies (else the keychain, if there is one)
   AIMON_PASSPHRASE_FILE a file with the passphrase of secrets in files, where nobody is at a terminal
+  AIMON_CLAUDE_URL, AIMON_CODEX_URL
+                        where `aimon source ask` asks, if not at the agents' own providers
   AIMON_CA_FILE         certificates (PEM) to trust beside the system's, for a relay of your own
   AIMON_LOG             debug, or more finely aimon_sources=debug: what happens, on stderr
   TZ                    the time zone, if not the system's nor that of `aimon settings`

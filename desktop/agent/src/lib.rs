@@ -8,6 +8,7 @@
 //!   talk to it.
 //! * [`mcp`]: what coding agents are answered, by the Model Context Protocol.
 //! * [`accounts`]: whom this device asks with which key, and what became of it.
+//! * [`subscriptions`]: whose windows it asks for with an agent's own login.
 //! * [`secrets`]: the device's keys, and providers', in the operating system's keychain or a file.
 //! * [`error`]: every error with its code, its help and its exit code.
 
@@ -35,6 +36,7 @@ pub mod scan;
 pub mod secrets;
 pub mod status;
 pub mod statusline;
+pub mod subscriptions;
 pub mod view;
 pub mod windows;
 pub mod workspace;

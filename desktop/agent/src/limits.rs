@@ -174,7 +174,10 @@ impl Held {
         let r = &copy.record;
         let pays = || match (&r.payer, DeviceId::parse(&window.account)) {
             (Some(payer), Some(_)) => payer.as_str() == window.account,
-            _ => !matches!(accounts.coverage().payer(&r.source, r.time.day()), Some(Payer::Account(_))),
+            _ => !matches!(
+                accounts.coverage().payer(&r.source, copy.device, r.payer.as_ref(), r.time.day()),
+                Some(Payer::Account(_))
+            ),
         };
         let is_of_models = || match window.of_models() {
             Some(models) => r.model.to_ascii_lowercase().contains(models),

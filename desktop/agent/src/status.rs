@@ -14,6 +14,7 @@ use crate::dates::{self, Today};
 use crate::error::Result;
 use crate::pricing::Pricing;
 use crate::render::labels::Labels;
+use crate::subscriptions::shown::{self, AskingJson};
 use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
 use crate::workspace::concerns::Concerns;
@@ -38,6 +39,8 @@ pub struct Status {
     pub waiting: Option<Waiting>,
     /// What keeps them from being everybody's.
     pub concerns: Concerns,
+    /// The subscriptions whose windows this device asks for.
+    pub asking: Vec<AskingJson>,
     /// The day that is today.
     pub date: Date,
     /// The zone.
@@ -105,6 +108,7 @@ impl Status {
         status.quarantined = replica.quarantined().await?;
         status.waiting = Waiting::of(replica).await?;
         status.concerns = Concerns::of(replica).await?;
+        status.asking = shown::of(replica).await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
@@ -123,6 +127,7 @@ impl Status {
             quarantined: 0,
             waiting: None,
             concerns: Concerns::default(),
+            asking: Vec::new(),
             date: today.local,
             zone: zone.clone(),
             now,

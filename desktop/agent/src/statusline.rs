@@ -1,11 +1,8 @@
 //! What Claude Code tells its status line: the model, the session's cost, and the quota windows of
 //! whoever is logged in.
 
-use std::path::Path;
-
 use aimon_core::time::UtcMillis;
 use aimon_core::units::PicoUsd;
-use aimon_sources::collector::Env;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -166,34 +163,9 @@ fn seconds(raw: &str) -> Option<i64> {
     windows::is_reset(seconds).then_some(seconds)
 }
 
-/// The account that is logged in to Claude Code, by its id; `claude-code` where nobody says.
-pub fn account(env: &Env) -> String {
-    // A year of projects makes this file large; larger ones are not worth the time.
-    const LONGEST: u64 = 4 << 20;
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Login {
-        oauth_account: Option<Oauth>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Oauth {
-        account_uuid: Option<String>,
-    }
-    let read = |path: &Path| {
-        std::fs::metadata(path).ok().filter(|m| m.is_file() && m.len() <= LONGEST)?;
-        let login: Login = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        login.oauth_account?.account_uuid.filter(|id| aimon_core::ids::DeviceId::parse(id).is_some())
-    };
-    let folder = env.paths("CLAUDE_CONFIG_DIR").into_iter().next().or_else(|| env.home.clone());
-    folder.and_then(|f| read(&f.join(".claude.json"))).unwrap_or_else(|| "claude-code".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use aimon_sources::collector::Os;
-
     use super::*;
 
     #[test]
@@ -262,21 +234,5 @@ mod tests {
         for bad in [i64::MIN, -1, 0, i64::MAX] {
             assert!(!reading(Some(bad), None).is_sound() && !reading(None, Some(bad)).is_sound(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_account_is_who_is_logged_in() {
-        let home = tempfile::tempdir().unwrap();
-        let env = Env::at(home.path(), Os::Linux);
-        assert_eq!(account(&env), "claude-code");
-        let file = home.path().join(".claude.json");
-        std::fs::write(
-            &file,
-            r#"{"projects":{},"oauthAccount":{"accountUuid":"0199a213-0000-7000-8000-000000000001"}}"#,
-        )
-        .unwrap();
-        assert_eq!(account(&env), "0199a213-0000-7000-8000-000000000001");
-        std::fs::write(&file, r#"{"oauthAccount":{"accountUuid":"sk-secret"}}"#).unwrap();
-        assert_eq!(account(&env), "claude-code", "only an id is taken");
     }
 }

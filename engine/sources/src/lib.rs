@@ -7,6 +7,7 @@
 //! * [`locate`]: finds the lines behind a record again.
 //! * [`project`]: which repository a folder belongs to, as a hash that is the same on every machine.
 //! * [`provider`]: what people pay for directly, asked over the provider's API.
+//! * [`subscription`]: how full a subscription's windows are, asked with the login that its agent keeps here.
 //!
 //! An agent is added by adding a folder, its module below, and its line in [`collectors`].
 
@@ -25,7 +26,9 @@ mod repeats;
 pub mod scan;
 mod shape;
 pub mod stamp;
+pub mod subscription;
 pub mod watch;
+pub mod window;
 
 use collector::Collector;
 

@@ -1,4 +1,5 @@
-//! Providers of usage and costs, on this machine: OpenAI, Anthropic, OpenRouter and the LiteLLM proxy.
+//! Providers of usage and costs, on this machine: OpenAI, Anthropic, OpenRouter and the LiteLLM proxy; and the endpoints at which Claude
+//! Code and Codex ask for the windows of a subscription.
 //!
 //! A [`Plan`] or a list of [`Call`]s says what was used: the [`Truth`]. A [`Server`] answers over it at the
 //! instant that its [`Clock`] shows, as that provider's specification says, and refuses what it does not allow.
@@ -43,6 +44,7 @@ mod query;
 mod refusal;
 mod server;
 mod span;
+mod subscription;
 mod time;
 mod truth;
 
@@ -53,5 +55,6 @@ pub use key::{Key, KeyKind, Org};
 pub use log::{Request, Violation};
 pub use money::Money;
 pub use server::{Habits, Provider, Server};
+pub use subscription::Quota;
 pub use time::{DAY, HOUR, MINUTE, Width};
 pub use truth::{Axis, Call, Context, Group, Kind, Part, Plan, Sum, Tokens, Truth};

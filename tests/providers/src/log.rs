@@ -87,6 +87,12 @@ impl Log {
     /// Anthropic's reports may be polled once a minute; further pages of one poll may follow at once, and so may what
     /// follows on a failure.
     fn sustained(&self, provider: Provider, request: &Request) -> Option<&'static str> {
+        if matches!(provider, Provider::ClaudeWindows | Provider::CodexWindows) {
+            // Whatever became of the last one, and whoever asked: the account is one.
+            let last = self.requests.last()?.at;
+            return ((last..last + 5 * MINUTE).contains(&request.at))
+                .then_some("windows asked for twice in five minutes");
+        }
         let first = |request: &Request| !request.query.split('&').any(|pair| pair.starts_with("page="));
         if provider != Provider::Anthropic || !first(request) {
             return None;

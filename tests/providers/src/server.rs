@@ -10,6 +10,7 @@ pub(crate) use ask::{Answer, Ask};
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -20,6 +21,7 @@ use crate::fault::{Fault, Faults};
 use crate::key::{Key, KeyKind, Org};
 use crate::log::{Log, Request, Violation};
 use crate::money::Money;
+use crate::subscription::Quota;
 use crate::truth::Truth;
 
 /// Whose server it is.
@@ -33,10 +35,14 @@ pub enum Provider {
     OpenRouter,
     /// A LiteLLM proxy: spend and daily activity.
     LiteLlm,
+    /// Where Claude Code asks for a subscription's windows.
+    ClaudeWindows,
+    /// Where Codex does.
+    CodexWindows,
 }
 
 impl Provider {
-    /// All of them.
+    /// All that tell of usage and costs.
     pub const ALL: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::OpenRouter, Self::LiteLlm];
 }
 
@@ -88,20 +94,39 @@ struct Shared {
     provider: Provider,
     clock: Clock,
     inner: Mutex<Inner>,
+    /// How many requests wait for their answer, and the most that ever did.
+    open: AtomicUsize,
+    most_open: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     accounts: Vec<Account>,
     habits: Habits,
+    quotas: Vec<Quota>,
     faults: Faults,
     log: Log,
 }
 
 impl Shared {
+    /// A request waits for its answer until what comes back is dropped.
+    fn open(&self) -> Open<'_> {
+        self.most_open.fetch_max(self.open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        Open(self)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A test that failed while it held the lock says so itself.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that waits.
+struct Open<'a>(&'a Shared);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -132,7 +157,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let url = format!("http://{}", listener.local_addr()?);
         let inner = Inner { accounts: vec![Account { org, truth: Arc::new(truth), keys }], ..Inner::default() };
-        let shared = Arc::new(Shared { provider, clock, inner: Mutex::new(inner) });
+        let (open, most_open) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { provider, clock, inner: Mutex::new(inner), open, most_open });
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -168,6 +194,11 @@ impl Server {
         if let Some(key) = self.shared.inner().key(secret) {
             key.kind = kind;
         }
+    }
+
+    /// How full a subscription's windows are from here on.
+    pub fn set_quotas(&self, quotas: Vec<Quota>) {
+        self.shared.inner().quotas = quotas;
     }
 
     /// Changes how it behaves.
@@ -208,6 +239,11 @@ impl Server {
     /// What it was asked so far, in order.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.inner().log.requests.clone()
+    }
+
+    /// The most requests that ever waited for their answer at once.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
     }
 
     /// Which limits were broken so far, in order.

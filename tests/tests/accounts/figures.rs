@@ -1,6 +1,8 @@
 //! Figures are the provider's own: by model, key, project and tier, tokens and money, in every zone.
 
-use aimon_providers::{Axis, Provider};
+use std::time::Duration;
+
+use aimon_providers::{Axis, Fault, Provider};
 
 use crate::rig::{World, billed, device, explained, report};
 
@@ -9,9 +11,15 @@ fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
     let (world, device) = (World::new(provider, 7), device());
     // Every answer on several pages.
     world.server.habits(|habits| habits.page_at_most = Some(50));
+    if provider == Provider::OpenAi {
+        // So that questions meet.
+        world.server.faults_among(1, 1000, vec![Fault::Slow(Duration::from_millis(3))]);
+    }
     let said = world.add(&device, 1, &[]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(world.server.violations().is_empty(), "{:?}", world.server.violations().first());
+    let at_once = world.server.most_at_once();
+    assert!(if provider == Provider::OpenAi { (2..=4).contains(&at_once) } else { at_once == 1 }, "{at_once}");
     for (axis, by) in axes {
         for zone in ["UTC", "Asia/Kathmandu"] {
             assert_eq!(report(&device, by, zone), world.truth(*axis), "{provider:?} by {by} in {zone}");

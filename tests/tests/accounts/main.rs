@@ -9,3 +9,4 @@ mod limits;
 mod rig;
 mod trouble;
 mod two;
+mod windows;

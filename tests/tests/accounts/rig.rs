@@ -71,7 +71,7 @@ impl World {
                 "sk-ant-admin01-needle-4",
             ],
             Provider::OpenRouter => ["sk-or-needle-1", "sk-or-needle-2", "sk-or-needle-3", "sk-or-needle-4"],
-            Provider::LiteLlm => ["sk-needle-1", "sk-needle-2", "sk-needle-3", "sk-needle-4"],
+            _ => ["sk-needle-1", "sk-needle-2", "sk-needle-3", "sk-needle-4"],
         };
         keys[n - 1]
     }
@@ -97,7 +97,7 @@ impl World {
             Provider::OpenAi => "openai",
             Provider::Anthropic => "anthropic",
             Provider::OpenRouter => "openrouter",
-            Provider::LiteLlm => "litellm",
+            _ => "litellm",
         }
     }
 
@@ -107,7 +107,7 @@ impl World {
         match self.provider {
             Provider::OpenAi => format!("{url}/v1"),
             Provider::OpenRouter => format!("{url}/api/v1"),
-            Provider::Anthropic | Provider::LiteLlm => url.to_owned(),
+            _ => url.to_owned(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with accounts.
 
 use aimon_sources::provider::{Failure, providers};
+use aimon_sources::subscription::{NoReading, subscriptions};
 
 use crate::error::exit;
 
@@ -60,6 +61,17 @@ pub enum AccountError {
         /// The other.
         other: String,
     },
+    /// A source without a subscription that can be asked.
+    #[error("`{0}` is no source whose windows can be asked for")]
+    UnknownSubscription(String),
+    /// A subscription has no reading.
+    #[error("{whom}: {why}")]
+    NoReading {
+        /// Which one.
+        whom: String,
+        /// Why.
+        why: NoReading,
+    },
     /// A provider has no answer.
     #[error("{whom}: {failure}")]
     Failed {
@@ -85,6 +97,8 @@ impl AccountError {
             Self::Demo => "demo-has-no-accounts",
             Self::BadPayer(_) => "bad-payer",
             Self::NeverOne { .. } => "never-one-account",
+            Self::UnknownSubscription(_) => "unknown-subscription",
+            Self::NoReading { why, .. } => why.code(),
             Self::Failed { failure, .. } => failure.code(),
         }
     }
@@ -106,6 +120,10 @@ impl AccountError {
             Self::Demo => "run it without AIMON_HOME, or with a folder of your own".to_owned(),
             Self::BadPayer(_) => "`aimon account list` names the accounts".to_owned(),
             Self::NeverOne { .. } => "name two accounts of one provider: `aimon account list`".to_owned(),
+            Self::UnknownSubscription(_) => {
+                format!("there are {}", subscriptions().iter().map(|one| one.source()).collect::<Vec<_>>().join(", "))
+            }
+            Self::NoReading { why, .. } => crate::subscriptions::help(why),
             Self::Failed { failure, .. } => help_of(failure),
         }
     }
@@ -118,13 +136,15 @@ impl AccountError {
             | Self::BadUrl { .. }
             | Self::NeedsUrl(_)
             | Self::BadPayer(_)
+            | Self::UnknownSubscription(_)
             | Self::NeverOne { .. } => exit::USAGE,
             _ => exit::FAILURE,
         }
     }
 }
 
-fn help_of(failure: &Failure) -> String {
+/// What to do where a provider has no answer.
+pub fn help_of(failure: &Failure) -> String {
     match failure {
         Failure::KeyRefused(_) => {
             "the key was revoked, has expired or is another provider's: `aimon account rekey` takes a new one"

@@ -18,7 +18,7 @@ pub mod unit;
 use aimon_core::accounts::{Account, AccountId, Accounts};
 use aimon_sources::provider::{Provider, provider};
 
-pub use error::AccountError;
+pub use error::{AccountError, help_of};
 
 use crate::error::Result;
 use crate::render::text::name;

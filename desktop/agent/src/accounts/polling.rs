@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aimon_core::accounts::{Account, AccountId, Accounts};
 use aimon_core::event::Event;
-use aimon_core::polling::Ask;
+use aimon_core::polling::{Ask, Intervals};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
@@ -24,10 +24,13 @@ use crate::secrets::{Secrets, Surroundings};
 use crate::{dates, workspace};
 
 /// The longest pause before it is looked again whether something is due.
-pub(super) const REST: Duration = Duration::from_secs(60);
+pub(crate) const REST: Duration = Duration::from_secs(60);
 
 /// What comes within this time after something has come is recorded with it.
 const TOGETHER: Duration = Duration::from_millis(50);
+
+/// How often it is looked in a round whether something else is to be asked.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How many days back what is asked for again may reach.
 const RECENT: i32 = 4;
@@ -35,6 +38,9 @@ const RECENT: i32 = 4;
 /// What came of one question.
 struct Came {
     unit: usize,
+    /// Whose: accounts may come and go while it is on its way.
+    account: AccountId,
+    metric: &'static str,
     ask: Ask,
     done: std::result::Result<Answered, Failure>,
 }
@@ -86,10 +92,12 @@ pub struct Polling {
     clock: fn() -> UtcMillis,
     units: Vec<Unit>,
     state: State,
+    /// Accounts that have asked for a pause: they are asked one question after the other from then on.
+    slow: BTreeSet<AccountId>,
     /// Made once there is somebody to ask: to read the system's certificates takes a while.
     clients: Option<Clients>,
     /// By what it was made: made anew when that changes.
-    of: Vec<(Account, AccountId)>,
+    of: (Vec<(Account, AccountId)>, Intervals),
     share: u16,
     /// How many days are kept.
     days: u32,
@@ -117,8 +125,9 @@ impl Polling {
             clock,
             units: Vec::new(),
             state: State::default(),
+            slow: BTreeSet::new(),
             clients: None,
-            of: Vec::new(),
+            of: (Vec::new(), Intervals::default()),
             share: 0,
             days: 0,
             heard: None,
@@ -132,26 +141,32 @@ impl Polling {
     /// The replica's.
     pub async fn load(&mut self, replica: &Mutex<Replica>, place: &Place) -> Result<()> {
         let mut replica = replica.lock().await;
-        let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
+        let settings = workspace::settings(&mut replica).await?;
+        let (accounts, intervals) = (Accounts::of(&settings), Intervals::of(&settings));
         let device = replica.device();
         self.days = replica.retention_days();
         let mine = accounts.all().filter(|account| account.keys.contains_key(&device));
-        let mine: Vec<(Account, AccountId)> =
-            mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone())).collect();
+        let mine = mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone()));
+        let of = (mine.collect(), intervals);
         let now = (self.clock)();
-        if self.heard.is_none() || mine != self.of {
+        if self.heard.is_none() || of != self.of {
             self.state = State::read(&mut replica).await?;
             // The end of a device's id is drawn at random.
             self.share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
-            self.units = self.units_of(&mine, place, now)?;
-            self.of = mine;
+            self.units = self.units_of(&of, place, now)?;
+            self.of = of;
             self.heard = None;
             self.state.write(&mut replica).await?;
         }
         self.hear(&mut replica, now).await
     }
 
-    fn units_of(&mut self, accounts: &[(Account, AccountId)], place: &Place, now: UtcMillis) -> Result<Vec<Unit>> {
+    fn units_of(
+        &mut self,
+        (accounts, intervals): &(Vec<(Account, AccountId)>, Intervals),
+        place: &Place,
+        now: UtcMillis,
+    ) -> Result<Vec<Unit>> {
         let mut units = Vec::new();
         if accounts.is_empty() {
             return Ok(units);
@@ -166,9 +181,8 @@ impl Polling {
             match endpoint((account, payer), &secrets, &clients) {
                 Ok(endpoint) => {
                     let endpoint = Arc::new(endpoint);
-                    units.extend(
-                        endpoint.provider.metrics().iter().map(|metric| Unit::new(Arc::clone(&endpoint), *metric)),
-                    );
+                    let metrics = endpoint.provider.metrics().iter().map(|metric| intervals.adjusted(*metric));
+                    units.extend(metrics.map(|metric| Unit::new(Arc::clone(&endpoint), metric)));
                     self.state.set(account.id.name(), KEY, None);
                 }
                 Err(e) => {
@@ -218,7 +232,7 @@ impl Polling {
             Some(_) if !unit.track().is_resting(now) => now,
             _ => unit.track().due_at(now, self.share),
         };
-        self.units.iter().filter(|unit| !unit.is_busy).map(due).min()
+        self.units.iter().filter(|unit| !unit.is_busy()).map(due).min()
     }
 
     /// Asks for all that is due, and records it, until nothing is. With an account only that one's.
@@ -233,12 +247,13 @@ impl Polling {
         only: Option<&AccountId>,
         tell: &(dyn Fn(&Self, UtcMillis) + Sync),
     ) -> Result<Outcome> {
-        let mut outcome = Outcome { accounts: self.of.len() as u64, ..Outcome::default() };
+        let mut outcome = Outcome { accounts: self.of.0.len() as u64, ..Outcome::default() };
         let is_meant = |unit: &Unit| only.is_none_or(|only| unit.endpoint.account == *only);
         if how == How::Force {
             self.units.iter_mut().filter(|unit| is_meant(unit)).for_each(Unit::hurry);
         }
         let mut asked: JoinSet<Came> = JoinSet::new();
+        let mut looked = tokio::time::Instant::now();
         loop {
             let first = replica.lock().await.first_day();
             self.begin(&mut asked, first, &is_meant);
@@ -256,8 +271,13 @@ impl Polling {
             }
             self.end(replica, all, &mut outcome).await?;
             tell(self, (self.clock)());
-            // Somebody may have added an account, or said something of one.
-            self.load(replica, place).await?;
+            // Somebody may have added an account, or said something of one: it is looked once in a while, not after each question.
+            if looked.elapsed() >= LOOK {
+                self.load(replica, place).await?;
+                looked = tokio::time::Instant::now();
+            } else {
+                self.hear(&mut *replica.lock().await, (self.clock)()).await?;
+            }
         }
         Ok(outcome)
     }
@@ -266,19 +286,27 @@ impl Polling {
     fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
         let now = (self.clock)();
         let first = self.first(now, first);
-        // An account is asked one question after the other: providers count them, and ask for pauses.
-        let mut busy: BTreeSet<AccountId> =
-            self.units.iter().filter(|unit| unit.is_busy).map(|unit| unit.endpoint.account.clone()).collect();
+        // An account is asked a few questions at once at most: providers count them, and ask for pauses.
+        let mut busy: BTreeMap<AccountId, usize> = BTreeMap::new();
+        for unit in self.units.iter().filter(|unit| unit.is_busy()) {
+            *busy.entry(unit.endpoint.account.clone()).or_default() += 1;
+        }
         for about_the_past in [false, true] {
             for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
-                if busy.contains(&unit.endpoint.account) {
+                let account = &unit.endpoint.account;
+                let most = if self.slow.contains(account) { 1 } else { unit.endpoint.provider.at_once() };
+                let busy = busy.entry(account.clone()).or_default();
+                if *busy >= most {
                     continue;
                 }
                 let Some(ask) = unit.next(now, first, self.share, about_the_past && self.backfills) else { continue };
-                busy.insert(unit.endpoint.account.clone());
-                unit.is_busy = true;
+                *busy += 1;
                 let (endpoint, metric) = (Arc::clone(&unit.endpoint), *unit.metric());
-                asked.spawn(async move { Came { unit: n, ask, done: endpoint.ask(&metric, &ask, now).await } });
+                let question = async move {
+                    let done = endpoint.ask(&metric, &ask, now).await;
+                    Came { unit: n, account: endpoint.account.clone(), metric: metric.name, ask, done }
+                };
+                unit.begin(asked.spawn(question));
             }
         }
     }
@@ -297,9 +325,10 @@ impl Polling {
         let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
         let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();
         for came in all {
-            let Some(unit) = self.units.get_mut(came.unit) else { continue };
-            unit.is_busy = false;
-            let (account, metric) = (unit.endpoint.account.clone(), unit.metric().name);
+            let (account, metric) = (came.account, came.metric);
+            let is_it = |unit: &&mut Unit| unit.endpoint.account == account && unit.metric().name == metric;
+            let Some(unit) = self.units.get_mut(came.unit).filter(is_it) else { continue };
+            unit.end();
             match came.done {
                 Ok(answered) => {
                     events.extend(unit.answered(&came.ask, answered, now));
@@ -322,7 +351,8 @@ impl Polling {
         }
         for (account, until) in pauses {
             let units = self.units.iter_mut().filter(|unit| unit.endpoint.account == account);
-            units.for_each(|unit| unit.rest(now, until));
+            units.for_each(|unit| unit.pause(now, until));
+            self.slow.insert(account);
         }
         if !events.is_empty() {
             let before = *replica.subscribe().borrow();
@@ -386,7 +416,7 @@ impl Polling {
 }
 
 /// How long it is until then, but no longer than a minute: clocks jump.
-pub(super) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
+pub(crate) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
     let most = i64::try_from(REST.as_millis()).unwrap_or(i64::MAX);
     Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
 }

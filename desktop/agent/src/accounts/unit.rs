@@ -13,6 +13,7 @@ use aimon_sources::provider::http::Asked;
 use aimon_sources::provider::{Failure, Provider, poll};
 use reqwest::{Client, Url};
 use secrecy::SecretString;
+use tokio::task::AbortHandle;
 
 /// How an account is asked.
 #[derive(Clone)]
@@ -39,14 +40,14 @@ pub struct Unit {
     window: Window,
     /// Whether others may have recorded something that the window does not know.
     is_behind: bool,
-    /// Whether a question is on its way.
-    pub is_busy: bool,
+    /// The question that is on its way.
+    under_way: Option<AbortHandle>,
 }
 
 impl Unit {
     /// Nothing is known yet.
     pub fn new(endpoint: Arc<Endpoint>, metric: Metric) -> Self {
-        Self { endpoint, track: Track::new(metric), window: Window::default(), is_behind: true, is_busy: false }
+        Self { endpoint, track: Track::new(metric), window: Window::default(), is_behind: true, under_way: None }
     }
 
     /// What it asks for.
@@ -92,13 +93,36 @@ impl Unit {
 
     /// What to ask for now, if it is due: about the present, or else, with `backfill`, about the past.
     pub fn next(&self, now: UtcMillis, first: UtcDay, share: u16, backfill: bool) -> Option<Ask> {
-        if self.is_busy || self.track.is_resting(now) {
+        if self.is_busy() || self.track.is_resting(now) {
             return None;
         }
         if self.track.due_at(now, share) <= now {
             return Some(self.track.live(now, first));
         }
         self.track.backfill(now, first).filter(|_| backfill)
+    }
+
+    /// Whether a question is on its way.
+    pub fn is_busy(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// A question goes out.
+    pub fn begin(&mut self, question: AbortHandle) {
+        self.under_way = Some(question);
+    }
+
+    /// It has come back.
+    pub fn end(&mut self) {
+        self.under_way = None;
+    }
+
+    /// Takes back what is on its way, and rests until then at least: the provider has asked this account for a pause.
+    pub fn pause(&mut self, now: UtcMillis, until: UtcMillis) {
+        if let Some(question) = self.under_way.take() {
+            question.abort();
+        }
+        self.track.rest(now, until);
     }
 
     /// An answer has come: what of it is to be recorded.
@@ -110,11 +134,6 @@ impl Unit {
     /// It has failed.
     pub fn failed(&mut self, failure: &Failure, now: UtcMillis) {
         self.track.failed(now, failure.retry_after_s());
-    }
-
-    /// Rests until then at least.
-    pub fn rest(&mut self, now: UtcMillis, until: UtcMillis) {
-        self.track.rest(now, until);
     }
 
     /// Asks at once.

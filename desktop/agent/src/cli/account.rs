@@ -95,7 +95,7 @@ pub struct RemoveArgs {
 pub struct PollArgs {
     /// Only this account: its name, its id, or how that begins
     pub account: Option<String>,
-    /// Ask for everything now, due or not
+    /// Ask for everything now, due or not; a subscription all the same not before its pause is over
     #[arg(long)]
     pub force: bool,
     /// Print one JSON object
@@ -108,7 +108,10 @@ pub struct PollArgs {
 pub enum SourceCommand {
     /// Say who pays for what a source's logs tell of, so that nothing is counted twice
     Cover(CoverArgs),
-    /// Show the sources, whose calls they have, and who pays for them
+    /// Say that this device asks for the windows of a subscription, with the login that the agent keeps here
+    #[command(long_about = ASK)]
+    Ask(AskArgs),
+    /// Show the sources, whose calls they have, who pays for them, and whose windows are asked for
     List(SourceListArgs),
 }
 
@@ -129,6 +132,28 @@ pub struct CoverArgs {
     /// Only calls of whom the log says that they are this owner's; `-` where it says nothing. `source list` names them
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
+}
+
+/// What `aimon source ask --help` says.
+const ASK: &str = "\
+Say that this device asks for the windows of a subscription, with the login that the agent keeps here
+
+Off unless you turn it on, for each device. Nothing is needed for it where `aimon statusline` (Claude Code) or the logs (Codex) tell of the
+windows already. The login is read where it lies, each time anew; it is never renewed, written or kept. At most each five minutes; where
+the provider says that it is too often, not before the pause is over that it asks for, or an hour. `aimon source list` shows how it goes.
+The endpoints are the agents' own, and not documented for others: they may change or refuse at any time.";
+
+/// `aimon source ask`
+#[derive(Args, Debug)]
+pub struct AskArgs {
+    /// The source: claude-code, codex
+    pub source: String,
+    /// From here on
+    #[arg(long, conflicts_with = "off", required_unless_present = "off")]
+    pub on: bool,
+    /// Not any more
+    #[arg(long)]
+    pub off: bool,
 }
 
 /// `aimon source list`

@@ -206,7 +206,7 @@ pub struct DeviceListArgs {
 pub enum SettingsCommand {
     /// Show all settings, or the value of one
     Get {
-        /// zone, week-start, retention, name (the workspace's), device-name (this device's) or projects
+        /// zone, week-start, retention, name (the workspace's), device-name (this device's), projects, poll-usage or poll-costs
         key: Option<String>,
         /// Print JSON
         #[arg(long, short)]
@@ -216,7 +216,7 @@ pub enum SettingsCommand {
     Set {
         /// zone: the time zone whose days are meant, such as Europe/Berlin; week-start: monday, …; retention: how many days are
         /// kept, 7 to 3650; name: the workspace's name; device-name: this device's; projects: on, to record which repository a call
-        /// belongs to, or off
+        /// belongs to, or off; poll-usage and poll-costs: how often providers are asked for usage and for costs, such as 5m or 2h
         key: String,
         /// The value; `default` takes it away
         value: String,

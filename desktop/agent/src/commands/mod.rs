@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod account;
+pub mod ask;
 pub mod blocks;
 pub mod completions;
 pub mod demo;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aimon_core::accounts::{AccountId, Accounts};
 use aimon_sources::provider::Failure;
+use aimon_sources::subscription::NoReading;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::pretty;
 use crate::render::number::count;
+use crate::subscriptions::asking::{Came, Round, Rounds};
 use crate::{output, workspace};
 
 /// What a round came to.
@@ -24,6 +26,18 @@ struct Polled {
     answered: u64,
     events: u64,
     failed: BTreeMap<String, BTreeMap<String, Failed>>,
+    /// By source, the subscriptions whose windows this device asks for.
+    subscriptions: BTreeMap<&'static str, Asked>,
+}
+
+/// What came of a subscription.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    /// Whether it was asked, and has answered.
+    answered: bool,
+    events: u64,
+    failed: Option<Failed>,
 }
 
 #[derive(Serialize)]
@@ -43,35 +57,57 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     let mut polling = Polling::new();
     polling.load(&replica, &place).await?;
     let outcome = polling.round(&replica, &place, how, only.as_ref(), &|_, _| {}).await?;
+    let round = match only {
+        None => Rounds::default().round(&replica, &place).await?,
+        Some(_) => Round::default(),
+    };
     replica.into_inner().settle().await;
     if args.json {
-        output::print_plain(&pretty(&polled(&outcome)))?;
+        output::print_plain(&pretty(&polled(&outcome, &round)))?;
     } else {
-        output::print(&told(&outcome))?;
+        output::print(&told(&outcome, &round))?;
     }
-    ended(&outcome, args.json)
+    ended(&outcome, &round, args.json)
 }
 
-fn polled(outcome: &Outcome) -> Polled {
+fn polled(outcome: &Outcome, round: &Round) -> Polled {
     let failed = |failure: &Failure| Failed { code: failure.code(), text: failure.to_string() };
+    let asked = |came: &Came| Asked {
+        answered: matches!(came, Came::Answered(_)),
+        events: if let Came::Answered(events) = came { *events } else { 0 },
+        failed: match came {
+            Came::InVain(why) => Some(Failed { code: why.code(), text: why.to_string() }),
+            _ => None,
+        },
+    };
     let of = |all: &BTreeMap<String, Failure>| all.iter().map(|(metric, why)| (metric.clone(), failed(why))).collect();
     Polled {
         accounts: outcome.accounts,
         answered: outcome.answered.values().sum(),
         events: outcome.events,
         failed: outcome.failed.iter().map(|(account, all)| (account.to_string(), of(all))).collect(),
+        subscriptions: round.came.iter().map(|(source, came)| (*source, asked(came))).collect(),
     }
 }
 
-fn told(outcome: &Outcome) -> String {
-    if outcome.accounts == 0 {
+fn told(outcome: &Outcome, round: &Round) -> String {
+    if outcome.accounts == 0 && round.came.is_empty() {
         return "This device holds no key to any account: `aimon account add PROVIDER` adds one.\n".to_owned();
     }
-    let answered: u64 = outcome.answered.values().sum();
-    if answered == 0 && outcome.failed.is_empty() {
+    let (mut answered, mut events) = (outcome.answered.values().sum::<u64>(), outcome.events);
+    for came in round.came.values() {
+        if let Came::Answered(more) = came {
+            (answered, events) = (answered + 1, events + more);
+        }
+    }
+    let in_vain = || round.came.iter().filter_map(|(source, came)| in_vain(came).map(|why| (source, why)));
+    if answered == 0 && outcome.failed.is_empty() && in_vain().next().is_none() {
         return "Nothing is due.\n".to_owned();
     }
-    let mut text = format!("{} answered; {} new.\n", count(answered, "question"), count(outcome.events, "answer"));
+    let mut text = format!("{} answered; {} new.\n", count(answered, "question"), count(events, "answer"));
+    for (source, why) in in_vain() {
+        text.push_str(&format!("{source} windows: {why} ({})\n", why.code()));
+    }
     for (account, all) in &outcome.failed {
         for (metric, why) in all {
             text.push_str(&format!("{account} {metric}: {why} ({})\n", why.code()));
@@ -80,14 +116,28 @@ fn told(outcome: &Outcome) -> String {
     text
 }
 
-/// One failing metric is a state; an account of which nothing is heard is an error.
-fn ended(outcome: &Outcome, is_told: bool) -> Result<()> {
+/// One failing metric is a state; an account of which nothing is heard is an error, and so is a subscription that was asked in vain.
+fn ended(outcome: &Outcome, round: &Round, is_told: bool) -> Result<()> {
     let lost: Vec<&AccountId> = outcome.lost();
-    let Some(account) = lost.first() else { return Ok(()) };
+    let unread = round.came.iter().find_map(|(source, came)| Some((*source, in_vain(came)?.clone())));
+    let Some(account) = lost.first() else {
+        return match unread {
+            Some(_) if is_told => Err(Error::Ended(crate::error::exit::FAILURE)),
+            Some((source, why)) => Err(AccountError::NoReading { whom: source.to_owned(), why }.into()),
+            None => Ok(()),
+        };
+    };
     let failure = outcome.failed.get(*account).and_then(|all| all.values().next().cloned());
     match failure {
         _ if is_told => Err(Error::Ended(crate::error::exit::FAILURE)),
         Some(failure) => Err(AccountError::Failed { whom: account.to_string(), failure }.into()),
         None => Ok(()),
+    }
+}
+
+fn in_vain(came: &Came) -> Option<&NoReading> {
+    match came {
+        Came::InVain(why) => Some(why),
+        _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! `aimon settings`
 
+use aimon_core::name::Name;
+use aimon_core::polling::{Intervals, Rhythm};
 use aimon_core::retention::Retention;
 use aimon_core::settings::{Path, Settings};
 use aimon_core::time::UtcDay;
@@ -26,13 +28,24 @@ enum Key {
     Name,
     DeviceName,
     Projects,
+    PollUsage,
+    PollCosts,
 }
 
 /// What takes a value away.
 const DEFAULT: &str = "default";
 
 impl Key {
-    const ALL: [Self; 6] = [Self::Zone, Self::WeekStart, Self::Retention, Self::Name, Self::DeviceName, Self::Projects];
+    const ALL: [Self; 8] = [
+        Self::Zone,
+        Self::WeekStart,
+        Self::Retention,
+        Self::Name,
+        Self::DeviceName,
+        Self::Projects,
+        Self::PollUsage,
+        Self::PollCosts,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -42,6 +55,17 @@ impl Key {
             Self::Name => "name",
             Self::DeviceName => "device-name",
             Self::Projects => "projects",
+            Self::PollUsage => "poll-usage",
+            Self::PollCosts => "poll-costs",
+        }
+    }
+
+    /// How often what is asked, where that is what it sets.
+    fn rhythm(self) -> Option<Rhythm> {
+        match self {
+            Self::PollUsage => Some(Rhythm::Usage),
+            Self::PollCosts => Some(Rhythm::Costs),
+            _ => None,
         }
     }
 
@@ -61,6 +85,8 @@ impl Key {
             Self::Name => json!(settings.workspace_name()),
             Self::Projects => json!(settings.finds_projects().then_some("on")),
             Self::DeviceName => json!(replica.and_then(|replica| settings.device_name(replica.device()))),
+            Self::PollUsage => json!(Intervals::of(settings).usage.map(interval)),
+            Self::PollCosts => json!(Intervals::of(settings).costs.map(interval)),
         }
     }
 }
@@ -103,7 +129,7 @@ async fn get(key: Option<&str>, json: bool) -> Result<()> {
 }
 
 async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
-    let given = (value != DEFAULT).then(|| value.to_owned());
+    let mut given = (value != DEFAULT).then(|| value.to_owned());
     let bad = |what: &str| Err(Error::BadSetting(format!("{} can't be `{value}`: {what}", key.word())));
     // What can't be is said before anything is begun.
     let retention = match key {
@@ -127,16 +153,30 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
         }
         _ => None,
     };
+    if let (Some(rhythm), Some(text)) = (key.rhythm(), &given) {
+        let range = rhythm.range();
+        match seconds(text).filter(|s| range.contains(s)) {
+            Some(seconds) => given = Some(seconds.to_string()),
+            None => {
+                let (least, most) = (interval(*range.start()), interval(*range.end()));
+                return bad(&format!(
+                    "it is from {least} to {most}, such as 5m or 2h; providers are not asked more often"
+                ));
+            }
+        }
+    }
     // Without the keys nobody knows what stands, so nothing that is set goes before it for certain.
     let place = Place::here()?.needing_keys();
     let mut replica = place.borrow().await?;
     need_member(&mut replica).await?;
     let path = match key {
-        Key::Zone => Path::Zone,
-        Key::WeekStart => Path::WeekStart,
-        Key::Name => Path::WorkspaceName,
-        Key::DeviceName => Path::DeviceName(replica.device()),
-        Key::Projects => Path::Projects,
+        Key::Zone => Name::from(Path::Zone),
+        Key::WeekStart => Path::WeekStart.into(),
+        Key::Name => Path::WorkspaceName.into(),
+        Key::DeviceName => Path::DeviceName(replica.device()).into(),
+        Key::Projects => Path::Projects.into(),
+        Key::PollUsage => Rhythm::Usage.path(),
+        Key::PollCosts => Rhythm::Costs.path(),
         Key::Retention => {
             let retention = retention.unwrap_or_default();
             return retain(replica, retention, yes).await;
@@ -151,6 +191,27 @@ async fn change(key: Key, value: &str, yes: bool) -> Result<()> {
     set(&mut replica, vec![(path, given)]).await?;
     replica.settle().await;
     output::print(&format!("{} is {} now.\n", key.word(), visible(value)))
+}
+
+/// `90s`, `5m`, `2h`: in seconds.
+fn seconds(text: &str) -> Option<u32> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return None,
+    };
+    let number = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    number.parse::<u32>().ok()?.checked_mul(unit)
+}
+
+/// Seconds as people write them.
+fn interval(seconds: u32) -> String {
+    match seconds {
+        s if s.is_multiple_of(3600) => format!("{}h", s / 3600),
+        s if s.is_multiple_of(60) => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
 }
 
 async fn retain(mut replica: Replica, retention: Retention, yes: bool) -> Result<()> {

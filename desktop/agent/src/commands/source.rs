@@ -39,6 +39,7 @@ const UNSTATED: &str = "-";
 pub async fn run(command: &SourceCommand) -> Result<()> {
     match command {
         SourceCommand::Cover(args) => cover(args).await,
+        SourceCommand::Ask(args) => super::ask::run(args).await,
         SourceCommand::List(args) => list(args).await,
     }
 }
@@ -172,16 +173,17 @@ struct ProposalJson {
 
 async fn list(args: &SourceListArgs) -> Result<()> {
     let place = Place::here()?;
-    let (mut all, mut labels) = (ListJson::default(), Labels::default());
+    let (mut all, mut labels, mut asking) = (ListJson::default(), Labels::default(), String::new());
     if let Some(mut replica) = place.open_to_look().await? {
         let settings = workspace::settings(&mut replica).await?;
         labels = place.labels(Some(replica.device()), &settings);
+        asking = super::ask::lines(&mut replica, &place, &settings).await?;
         all = look(&mut replica, place.now.day(), &labels).await?;
     }
     if args.json {
         return output::print_plain(&pretty(&all));
     }
-    output::print(&text(&all, &labels, grid::width()))
+    output::print(&format!("{}{asking}", text(&all, &labels, grid::width())))
 }
 
 async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<ListJson> {

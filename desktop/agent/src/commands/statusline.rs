@@ -13,6 +13,7 @@ use aimon_core::event::Event;
 use aimon_core::history::Query;
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Commit, Replica};
+use aimon_sources::claude_code::login::account;
 use aimon_sources::collector::Env;
 use tokio::sync::Mutex;
 
@@ -26,7 +27,7 @@ use crate::render::labels::Labels;
 use crate::render::number::{countdown, percent};
 use crate::render::table::cost;
 use crate::render::text::name;
-use crate::statusline::{Reading, Told, account};
+use crate::statusline::{Reading, Told};
 use crate::windows::{self, Window};
 use crate::{output, scan, view, workspace};
 

@@ -19,7 +19,7 @@ use crate::render::status::show;
 use crate::render::text::visible;
 use crate::workspace::concerns::Concerns;
 use crate::workspace::touch;
-use crate::{dates, output, paint, view};
+use crate::{dates, output, paint, subscriptions, view};
 
 /// Runs until it is ended.
 pub async fn run(args: &UpArgs) -> Result<()> {
@@ -57,6 +57,7 @@ async fn up(place: Place, zone: Option<&str>) -> Result<()> {
     let _server = Running(tokio::spawn(server::serve(listener, router)));
     let _touch = Running(tokio::spawn(touch::stay(Arc::clone(&agent))));
     let _polling = Running(tokio::spawn(stay::stay(Arc::clone(&agent))));
+    let _asking = Running(tokio::spawn(subscriptions::stay::stay(Arc::clone(&agent))));
 
     let url = format!("http://127.0.0.1:{port}");
     agent.scan(true).await?;

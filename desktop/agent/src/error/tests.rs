@@ -6,6 +6,7 @@ use aimon_replica::transport::Error as T;
 
 use aimon_sources::provider::Failure;
 use aimon_sources::provider::failure::Unreadable;
+use aimon_sources::subscription::NoReading;
 
 use super::*;
 
@@ -234,8 +235,19 @@ fn every() -> Vec<Error> {
         AccountError::Demo,
         AccountError::BadPayer(text()),
         AccountError::NeverOne { one: text(), other: text() },
+        AccountError::UnknownSubscription(text()),
     ];
     let failed = failures.map(|failure| AccountError::Failed { whom: text(), failure });
+    let readings = [
+        NoReading::NoLogin { agent: "claude" },
+        NoReading::Login { agent: "claude", why: text() },
+        NoReading::NoSubscription { agent: "codex" },
+        NoReading::Stale { agent: "claude" },
+        NoReading::Scope { agent: "claude" },
+        NoReading::Failed(Failure::RateLimited { retry_after_s: None }),
+        NoReading::Failed(Failure::TooLarge),
+    ];
+    let readings = readings.map(|why| AccountError::NoReading { whom: text(), why });
     let own = [
         Error::Link(LinkError::Revoked),
         Error::Link(LinkError::Uneven),
@@ -303,7 +315,7 @@ fn every() -> Vec<Error> {
         Error::System { what: "", source: io() },
     ];
     let elsewhere = replica.into_iter().map(Error::from).chain(transport.into_iter().map(Error::from));
-    let elsewhere = elsewhere.chain(accounts.into_iter().chain(failed).map(Error::from));
+    let elsewhere = elsewhere.chain(accounts.into_iter().chain(failed).chain(readings).map(Error::from));
     elsewhere.chain(words.split_whitespace().map(|word| refused(word).into())).chain(own).collect()
 }
 

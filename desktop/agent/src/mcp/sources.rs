@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aimon_core::accounts::Coverage;
+use aimon_core::accounts::{Coverage, Covered, Payer};
 use aimon_core::history::{Dimension, Query};
 use aimon_core::time::UtcDay;
 use serde::Serialize;
@@ -62,6 +62,12 @@ struct PayerJson {
     by: String,
     /// Null: from the beginning.
     from: Option<String>,
+    /// Of one device's calls alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    /// Of one owner's calls alone, as the log states it; empty: of whom it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
 }
 
 /// Answers it.
@@ -101,8 +107,10 @@ pub async fn read(asked: SourcesAsked, given: Given) -> Result<SourcesJson> {
             name: labels.named(device),
             last_day: day.to_owned(),
         };
-        let payers = coverage.all().filter(|(of, ..)| of.as_str() == source);
-        let payer = |(_, from, payer): (_, UtcDay, &aimon_core::accounts::Payer)| PayerJson {
+        let payers = coverage.all().filter(|(of, ..)| of.source.as_str() == source);
+        let payer = |(of, from, payer): (&Covered, UtcDay, &Payer)| PayerJson {
+            device: of.device.map(|device| device.to_string()),
+            owner: of.owner.as_ref().map(ToString::to_string),
             by: payer.text().to_owned(),
             from: (from != UtcDay(0)).then(|| from.to_string()),
         };

@@ -14,9 +14,10 @@ use super::json::FiguresJson;
 use super::labels::Labels;
 use super::number::{ago, count, countdown, percent, short};
 use super::table::{cost, mark};
-use super::text::{name, names};
+use super::text::{name, names, visible_lines};
 use crate::paint;
 use crate::status::Status;
+use crate::subscriptions::shown::AskingJson;
 use crate::windows::{Pace, Window};
 use crate::workspace::waiting::Waiting;
 
@@ -34,6 +35,7 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
         let month = if keeps(30) { EMPTY_MONTH } else { "" };
         text.push_str(&format!("{EMPTY}{month}{NEXT}"));
         text.extend(waits);
+        text.extend(unasked(status));
         return text;
     }
     let spans = [(1, "Today", &status.today), (7, "7 days", &status.week), (30, "30 days", &status.month)];
@@ -49,6 +51,7 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
         text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
     }
     text.extend(waits);
+    text.extend(unasked(status));
     if !status.unpriced_models.is_empty() {
         let note = format!("Not in the cost, because their price is unknown: {}", names(&status.unpriced_models));
         text.push_str(&format!("\n{}\n", paint::dim(&note)));
@@ -66,6 +69,12 @@ fn waits(waiting: &Waiting, now: UtcMillis) -> Option<String> {
     let why = waiting.reason.as_deref().unwrap_or("not sent yet: `aimon sync`");
     let note = format!("{} waiting for the relay{since}: {}", count(waiting.chunks, "chunk"), name(why));
     Some(format!("\n{}\n", paint::warn(&note)))
+}
+
+/// The subscriptions that are to be asked, and can't be now.
+fn unasked(status: &Status) -> Option<String> {
+    let lines: Vec<String> = status.asking.iter().filter_map(|one| one.problem(status.now)).collect();
+    (!lines.is_empty()).then(|| format!("\n{}\n", paint::warn(&visible_lines(&lines.join("\n")))))
 }
 
 /// What somebody sees who has nothing yet: the same lines, and the one next step.
@@ -171,6 +180,8 @@ pub struct StatusJson {
     pub quarantined: u64,
     /// What no relay has taken yet; null without a workspace.
     pub waiting: Option<WaitingJson>,
+    /// The subscriptions whose windows this device asks for, with an agent's own login.
+    pub asking: Vec<AskingJson>,
     /// What is withheld, by device: nobody who is in touch gives it. Null where that can't be known: without a workspace, without
     /// its keys, or beside a running agent, whose own answer has it.
     pub withheld: Option<Vec<WithheldJson>>,
@@ -275,6 +286,7 @@ impl StatusJson {
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
             quarantined: status.quarantined,
             waiting: status.waiting.as_ref().map(WaitingJson::of),
+            asking: status.asking.clone(),
             withheld: status.concerns.withheld.as_ref().map(|withheld| WithheldJson::all(withheld, labels)),
         }
     }

@@ -165,6 +165,7 @@ mod tests {
             now: UtcMillis(9_000_000),
             quarantined: 0,
             waiting: None,
+            asking: Vec::new(),
             concerns: crate::workspace::concerns::Concerns::default(),
             kept_days: None,
             is_empty: false,

@@ -121,6 +121,16 @@ impl Keychain {
     }
 }
 
+/// What another program keeps under a name of its own. It is read, and nothing else.
+pub(super) fn of_another(service: &str, user: &str) -> Result<Option<SecretSlice<u8>>, Why> {
+    let entry = system().and_then(|store| store.build(service, user, None)).map_err(words)?;
+    match entry.get_secret() {
+        Ok(secret) => Ok(Some(SecretSlice::from(secret))),
+        Err(Error::NoEntry) => Ok(None),
+        Err(e) => Err(words(e)),
+    }
+}
+
 /// Some of the library's errors hold what was read: they are put into words here, and go no further.
 fn words(e: Error) -> Why {
     match e {

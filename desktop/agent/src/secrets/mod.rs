@@ -60,6 +60,12 @@ impl Label {
     }
 }
 
+/// What another program keeps in this user's keychain, under a name of its own. It is read, and nothing else; the system may ask whoever
+/// sits there. The words of an error are the keychain's, and never what it keeps.
+pub fn of_another(service: &str, user: &str) -> Result<Option<SecretSlice<u8>>, String> {
+    keychain::of_another(service, user).map_err(|e| e.words())
+}
+
 enum Store {
     File(Folder),
     Keychain(Keychain),

@@ -13,6 +13,9 @@ fn they_work_without_a_workspace() {
     machine.run(&["settings", "set", "week-start", "someday"]).failed(2, "bad-setting");
     machine.run(&["settings", "set", "retention", "6"]).failed(2, "bad-setting");
     machine.run(&["settings", "set", "colour", "red"]).failed(2, "bad-setting");
+    for (key, value) in [("poll-usage", "59s"), ("poll-usage", "13h"), ("poll-costs", "29m"), ("poll-costs", "soon")] {
+        machine.run(&["settings", "set", key, value]).failed(2, "bad-setting");
+    }
     machine.run(&["settings", "get", "colour"]).failed(2, "bad-setting");
     assert!(!machine.data().exists(), "nothing was begun");
 
@@ -20,6 +23,8 @@ fn they_work_without_a_workspace() {
     machine.run(&["settings", "set", "zone", "Pacific/Kiritimati"]).fine();
     machine.run(&["settings", "set", "week-start", "sunday"]).fine();
     machine.run(&["settings", "set", "device-name", "mine"]).fine();
+    machine.run(&["settings", "set", "poll-usage", "300s"]).fine();
+    assert_eq!(machine.run(&["settings", "get", "poll-usage"]).fine().out, "5m\n");
     assert_eq!(machine.run(&["settings", "get", "zone"]).fine().out, "Pacific/Kiritimati\n");
     let all = machine.run(&["settings", "get", "--json"]).json();
     assert_eq!(

@@ -12,10 +12,12 @@
 //! Values are text. An entry without a value removes it; a value that can't be understood counts as none, and hides nothing
 //! beside it.
 
+mod asking;
 mod known;
 
 use std::collections::BTreeMap;
 
+pub use asking::Asking;
 pub use known::Path;
 pub(crate) use known::shown;
 

@@ -1,6 +1,7 @@
 //! Claude Code. Its quirks are told in the README beside this file.
 
 mod decode;
+pub mod login;
 mod paths;
 #[cfg(test)]
 mod tests;

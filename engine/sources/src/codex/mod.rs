@@ -7,9 +7,9 @@ mod fork;
 mod line;
 mod lineage;
 mod paths;
-mod stamp;
+pub(crate) mod stamp;
 mod usage;
-mod windows;
+pub(crate) mod windows;
 
 use std::path::Path;
 

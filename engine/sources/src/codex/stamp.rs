@@ -5,7 +5,7 @@ use crate::stamp;
 
 /// The instant, in milliseconds since 1970, of a JSON string (RFC 3339) or number (milliseconds;
 /// seconds where as milliseconds it would lie in early 1970).
-pub(super) fn value(value: Value<'_>) -> Option<i64> {
+pub(crate) fn value(value: Value<'_>) -> Option<i64> {
     match value.kind() {
         Kind::Number => number(value.number()?),
         _ => stamp::time(&value).map(|time| time.0),

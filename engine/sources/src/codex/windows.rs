@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
-use aimon_core::name::Name;
+use aimon_core::event::Answer;
 use aimon_core::time::UtcMillis;
 use serde::{Deserialize, Serialize};
 
 use super::stamp;
 use crate::json::{JsonError, Scanner, Value};
+use crate::window::{self, MOST_MINUTES, Window, name, ppm_of_percent};
 
 /// Early logs say how long a window still lasts: the moment of its reset is then only as exact as
 /// the line's own time, and jitter of it is no news.
@@ -22,15 +22,6 @@ pub(super) struct Windows {
     /// The bytes that were read last; nothing is read twice in a row.
     #[serde(skip)]
     raw: Vec<u8>,
-}
-
-/// One window of a limit.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-struct Window {
-    name: String,
-    used_ppm: i64,
-    resets_at_s: Option<i64>,
-    window_s: Option<i64>,
 }
 
 impl Windows {
@@ -132,92 +123,14 @@ impl Limits {
     }
 
     fn answer(&self, time: i64) -> Answer {
-        let account = if self.id.is_empty() { "codex".to_owned() } else { format!("codex:{}", self.id) };
-        let row = |window: &Window| {
-            let mut measures = BTreeMap::from([(Name::from("used_ppm"), i128::from(window.used_ppm))]);
-            measures.extend(window.resets_at_s.map(|s| (Name::from("resets_at_s"), i128::from(s))));
-            measures.extend(window.window_s.map(|s| (Name::from("window_s"), i128::from(s))));
-            Row { values: vec![Name::from(window.name.as_str())], measures }
-        };
-        Answer {
-            key: AnswerKey {
-                account: Name::from(account),
-                metric: Name::from("window"),
-                dimensions: vec![Name::from("window")],
-                bucket: Bucket { start: UtcMillis(time), width: 0 },
-            },
-            observed: UtcMillis(time),
-            // It is the provider's figure, but the time is that of this device's log.
-            clock: Clock::Device,
-            rows: self.windows.iter().map(row).collect(),
-        }
+        window::answer(&account(&self.id), &self.windows, UtcMillis(time))
     }
 }
 
-/// Ten years.
-const MOST_MINUTES: i64 = 10 * 366 * 24 * 60;
-
-/// A window is known by its length: `5h`, `7d`. Some versions write it a minute short.
-fn name(minutes: i64) -> String {
-    let minutes = if minutes % 60 == 59 { minutes + 1 } else { minutes };
-    match (minutes % 1440, minutes % 60) {
-        (0, _) => format!("{}d", minutes / 1440),
-        (_, 0) => format!("{}h", minutes / 60),
-        _ => format!("{minutes}m"),
-    }
-}
-
-/// A percentage, as JSON writes it, in millionths: exact to four decimals, rounded half up beyond.
-fn ppm_of_percent(text: &str) -> Option<i64> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent: i32 = exponent.parse().ok().filter(|e| (-30..=8).contains(e))?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = whole.len() + fraction.len();
-    if digits > 30 || whole.starts_with('-') {
-        return (whole == "-0" && fraction.bytes().all(|b| b == b'0')).then_some(0);
-    }
-    let number = whole
-        .bytes()
-        .chain(fraction.bytes())
-        .try_fold(0_i128, |n, b| b.is_ascii_digit().then(|| n * 10 + i128::from(b - b'0')))?;
-    let shift = exponent + 4 - i32::try_from(fraction.len()).ok()?;
-    let ppm = match (10_i128.checked_pow(shift.unsigned_abs()), shift) {
-        (Some(scale), 0..) => number.checked_mul(scale)?,
-        (Some(scale), _) => (number + scale / 2) / scale,
-        (None, _) => 0,
-    };
-    // A window used a thousand times over is no reading.
-    i64::try_from(ppm).ok().filter(|ppm| *ppm <= 1_000_000_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{name, ppm_of_percent};
-
-    #[test]
-    fn percentages_are_exact() {
-        for (text, ppm) in [
-            ("0", Some(0)),
-            ("0.0", Some(0)),
-            ("-0.0", Some(0)),
-            ("12.5", Some(125_000)),
-            ("100", Some(1_000_000)),
-            ("0.1", Some(1_000)),
-            ("33.33333333333333", Some(333_333)),
-            ("0.00005", Some(1)),
-            ("1.25e1", Some(125_000)),
-            ("1e-9", Some(0)),
-            ("-1", None),
-            ("1e9", None),
-            ("123456789012345678901234567890123", None),
-        ] {
-            assert_eq!(ppm_of_percent(text), ppm, "{text}");
-        }
-    }
-
-    #[test]
-    fn windows_are_named_by_their_length() {
-        let names = [300, 299, 10_080, 10_079, 1_440, 90, 43_200].map(name);
-        assert_eq!(names, ["5h", "5h", "7d", "7d", "1d", "90m", "30d"]);
+/// What a limit is called in events: Codex' main one has no id of its own.
+pub(crate) fn account(limit: &str) -> String {
+    match limit {
+        "" | "codex" => "codex".to_owned(),
+        limit => format!("codex:{limit}"),
     }
 }

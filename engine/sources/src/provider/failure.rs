@@ -118,7 +118,7 @@ fn pause(seconds: Option<u64>) -> String {
 }
 
 /// A value as it may be shown: what a server writes may be long, and hold anything.
-pub(super) fn shortened(text: impl fmt::Display) -> String {
+pub(crate) fn shortened(text: impl fmt::Display) -> String {
     let text = text.to_string();
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")

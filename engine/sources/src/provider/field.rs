@@ -19,6 +19,18 @@ const MOST_DOLLARS: i128 = 1_000_000_000;
 pub struct Fields<'a>(#[serde(borrow)] HashMap<Cow<'a, str>, &'a RawValue>);
 
 impl<'a> Fields<'a> {
+    /// The names of all fields, in the order of their bytes; also of those that are null.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.0.keys().map(AsRef::as_ref).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether a field is there, if only as null.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
     /// A field's JSON, unless it is null or not there.
     pub fn raw(&self, field: &str) -> Option<&'a str> {
         self.0.get(field).map(|raw| raw.get()).filter(|raw| *raw != "null")

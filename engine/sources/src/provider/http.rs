@@ -88,7 +88,20 @@ pub struct Asked<'a> {
 /// # Errors
 /// What became of it instead.
 pub async fn get(client: &Client, asked: &Asked<'_>, request: &Request) -> Result<Reply, Failure> {
-    let mut url = asked.base.clone();
+    fetch(client, asked.base, request, asked.provider.headers(asked.key)).await
+}
+
+/// Fetches a page below an address, with headers of which none is ever shown.
+///
+/// # Errors
+/// What became of it instead.
+pub async fn fetch(
+    client: &Client,
+    base: &Url,
+    request: &Request,
+    with: Vec<(&'static str, SecretString)>,
+) -> Result<Reply, Failure> {
+    let mut url = base.clone();
     let path = format!("{}/{}", url.path().trim_end_matches('/'), request.path);
     url.set_path(&path);
     if !request.query.is_empty() {
@@ -97,7 +110,7 @@ pub async fn get(client: &Client, asked: &Asked<'_>, request: &Request) -> Resul
         url.set_query(Some(&pairs.join("&")));
     }
     let mut headers = HeaderMap::new();
-    for (name, value) in asked.provider.headers(asked.key) {
+    for (name, value) in with {
         let mut value = HeaderValue::from_str(value.expose_secret())
             .map_err(|_| Failure::KeyRefused("it has characters that no key has".to_owned()))?;
         value.set_sensitive(true);

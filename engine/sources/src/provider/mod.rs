@@ -91,6 +91,11 @@ pub trait Provider: Sync {
     /// The headers that a request needs.
     fn headers(&self, key: &SecretString) -> Vec<(&'static str, SecretString)>;
 
+    /// How many questions of one account may be on their way at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
     /// What can be asked.
     fn metrics(&self) -> &'static [Metric];
 

@@ -5,6 +5,7 @@ use crate::json::Json;
 use crate::key::{Key, Org};
 use crate::query::{Query, Spec};
 use crate::refusal::Refusal;
+use crate::subscription::Quota;
 use crate::truth::Truth;
 
 /// A request, and all that is needed to answer it.
@@ -19,6 +20,7 @@ pub(crate) struct Ask<'a> {
     pub org: &'a Org,
     pub keys: &'a [Key],
     pub truth: &'a Truth,
+    pub quotas: &'a [Quota],
 }
 
 impl<'a> Ask<'a> {

@@ -24,7 +24,7 @@ use crate::log::Request;
 use crate::refusal::Refusal;
 use crate::time::http_date;
 use crate::truth::Truth;
-use crate::{anthropic, litellm, openai, openrouter};
+use crate::{anthropic, litellm, openai, openrouter, subscription};
 
 /// Serves until it is told to stop.
 pub(super) fn run(listener: std::net::TcpListener, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
@@ -62,6 +62,7 @@ async fn handle(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
+    let _open = shared.open();
     let handled = decide(&shared, &method, &uri, &headers);
     if let Some(Fault::Slow(delay)) = &handled.fault {
         tokio::time::sleep(*delay).await;
@@ -118,6 +119,7 @@ fn decide(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> H
             org: account.map_or(&none.0, |account| &account.org),
             keys: account.map_or(&[], |account| &account.keys),
             truth: account.map_or(&none.1, |account| &account.truth),
+            quotas: &inner.quotas,
         };
         answer(shared.provider, &ask)
     });
@@ -173,6 +175,8 @@ fn answer(provider: Provider, ask: &Ask<'_>) -> Result<Answer, Refusal> {
         Provider::Anthropic => anthropic::answer(ask),
         Provider::OpenRouter => openrouter::answer(ask),
         Provider::LiteLlm => litellm::answer(ask),
+        Provider::ClaudeWindows => subscription::claude(ask),
+        Provider::CodexWindows => subscription::codex(ask),
     }
 }
 
@@ -185,6 +189,7 @@ fn refused(provider: Provider, refusal: &Refusal, request_id: &str) -> Json {
         Provider::Anthropic => anthropic::refusal(refusal, request_id),
         Provider::OpenRouter => openrouter::refusal(refusal),
         Provider::LiteLlm => litellm::refusal(refusal),
+        Provider::ClaudeWindows | Provider::CodexWindows => subscription::refusal(refusal),
     }
 }
 
@@ -280,7 +285,7 @@ fn with_headers(provider: Provider, mut reply: Reply, request_id: &str, org: Opt
                 add("anthropic-organization-id", org);
             }
         }
-        Provider::OpenRouter => {}
+        Provider::OpenRouter | Provider::ClaudeWindows | Provider::CodexWindows => {}
         Provider::LiteLlm => add("x-litellm-call-id", request_id.to_owned()),
     }
     reply

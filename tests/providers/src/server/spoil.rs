@@ -5,7 +5,9 @@ use crate::fault::{Absurd, Fault, Schema};
 use crate::json::Json;
 
 /// Fields of figures, the first of which is renamed.
-const FIGURES: [&str; 18] = [
+const FIGURES: [&str; 20] = [
+    "utilization",
+    "used_percent",
     "amount",
     "input_tokens",
     "uncached_input_tokens",

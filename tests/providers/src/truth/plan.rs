@@ -96,7 +96,7 @@ impl Plan {
                 plan.fast = 80;
             }
             Provider::OpenRouter => plan.byok = 100,
-            Provider::LiteLlm => {}
+            Provider::LiteLlm | Provider::ClaudeWindows | Provider::CodexWindows => {}
         }
         plan
     }

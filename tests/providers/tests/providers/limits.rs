@@ -1,6 +1,6 @@
 //! Rates, waits, and what is listed of whoever does not keep them.
 
-use aimon_providers::{Fault, MINUTE, Provider, Wait};
+use aimon_providers::{Fault, MINUTE, Provider, Quota, Wait};
 
 use crate::rig::{ANTHROPIC_COSTS, ANTHROPIC_USAGE, OPENAI_COSTS, Rig};
 
@@ -91,4 +91,32 @@ fn requests_are_kept_as_they_came() {
     assert_eq!((requests[1].path.as_str(), requests[1].query.as_str()), ("/api/v1/activity", "date=2026-09-01"));
     assert_eq!((requests[1].key.as_str(), requests[1].status), ("unknown", 401));
     assert_eq!(requests[1].at, rig.clock.now());
+}
+
+/// A subscription's windows go to whoever has the token and sends nothing else, and not twice in five minutes.
+#[test]
+fn windows_are_told_rarely_and_to_nobody_who_sends_more_than_is_needed() {
+    for (provider, target, header) in [
+        (Provider::ClaudeWindows, "/api/oauth/usage", ("anthropic-beta", "oauth-2025-04-20")),
+        (Provider::CodexWindows, "/backend-api/wham/usage", ("chatgpt-account-id", "org-acme")),
+    ] {
+        let rig = Rig::of(provider, 1, 1);
+        rig.server.set_quotas(vec![Quota::new("five_hour", "1.5", None, 1), Quota::new("primary", "1.5", None, 1)]);
+        let status = |minutes: i64, key: &str, more: &[(&str, &str)]| {
+            rig.clock.advance(minutes * MINUTE);
+            // The rig closes its connections, and says so.
+            rig.get_with(key, target, more).expect("answer").status
+        };
+        assert_eq!(status(0, "normal", &[header]), 200);
+        assert_eq!(status(5, "revoked", &[header]), 401);
+        assert_eq!(status(5, "nobody", &[header]), 401);
+        assert_eq!(status(5, "normal", &[]), 401);
+        assert_eq!(status(5, "admin", &[header]), 403, "another scope");
+        assert_eq!(rules(&rig), [""; 0]);
+        assert_eq!(status(4, "normal", &[header]), 200);
+        assert_eq!(rules(&rig), ["windows asked for twice in five minutes"]);
+        rig.server.forget();
+        assert_eq!(status(5, "normal", &[header, ("x-app", "cli")]), 400);
+        assert_eq!(rules(&rig), ["x-app: A header that nothing asks for."]);
+    }
 }

@@ -98,11 +98,13 @@ impl Rig {
             Provider::Anthropic => ANTHROPIC_COSTS,
             Provider::OpenRouter => "/api/v1/activity",
             Provider::LiteLlm => "/user/daily/activity",
+            Provider::ClaudeWindows => "/api/oauth/usage",
+            Provider::CodexWindows => "/backend-api/wham/usage",
         };
         let query = match self.provider {
             Provider::OpenAi => format!("?start_time={}&limit=2", START / 1000),
             Provider::Anthropic => "?starting_at=2026-09-01T00:00:00Z&limit=2".to_owned(),
-            Provider::OpenRouter => String::new(),
+            Provider::OpenRouter | Provider::ClaudeWindows | Provider::CodexWindows => String::new(),
             Provider::LiteLlm => "?start_date=2026-09-01&end_date=2026-09-03&page_size=10".to_owned(),
         };
         (path, format!("{path}{query}"))

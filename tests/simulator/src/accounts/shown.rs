@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use aimon_core::accounts::Accounts;
+use aimon_core::accounts::{Accounts, Joined};
 use aimon_core::batch::{Batch, BatchHash, Said};
 use aimon_core::history::answers::{Standing, settling_ms, standing};
-use aimon_core::history::{Copy, DayCells, DayReadings, Dimension, Metered, Query, Report};
+use aimon_core::history::{Copy, DayCells, DayReadings, Dimension, Metered, Query, Report, Twins};
 use aimon_core::segment;
 use aimon_core::settings::Settings;
 use aimon_core::units::PicoUsd;
@@ -70,7 +70,7 @@ impl Library {
                     Some(Fault::IgnoreSettling) => &|_| 0,
                     _ => &settling_ms,
                 };
-                let folded = Rc::new(DayReadings::fold(day, &said, settling));
+                let folded = Rc::new(DayReadings::fold(day, &said, settling, &Joined::NONE));
                 self.days.insert((day, ids), Rc::clone(&folded));
                 folded
             });
@@ -115,7 +115,8 @@ impl Library {
             Some(DayCells::fold(day?, &copies))
         });
         let cells: Vec<DayCells> = cells.collect();
-        let metered = Metered { readings: &readings, accounts: &accounts };
+        let twins = Twins::NONE;
+        let metered = Metered { readings: &readings, accounts: &accounts, twins: &twins };
         let query = Query { by: Some(by), ..Query::daily(TimeZone::UTC) };
         Report::cut(&query, cells, &metered, &|_, _, tokens| Some(PicoUsd(tokens.total().into())))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::accounts::Coverage;
+use aimon_core::accounts::{Coverage, Covered};
 use aimon_core::event::{AnswerKey, Event, MessageId, Quality, Record, RequestId, Tier};
 use aimon_core::polling::Ask;
 use aimon_core::units::Tokens;
@@ -206,7 +206,7 @@ impl World {
         }
         let from = self.carrier.now.day().plus(-i32::from(back));
         let settings = self.library.settings(&self.carrier.nodes[n]);
-        let entry = settings.entry(Coverage::path(COVERED, from), Some(ACCOUNTS[0].into()));
+        let entry = settings.entry(Coverage::path(&Covered::all_of(COVERED), from), Some(ACCOUNTS[0].into()));
         let number = self.number();
         if self.carrier.tell(n, None, vec![(number, Event::Setting(entry))]) {
             self.covered_from = Some(from);

@@ -16,6 +16,7 @@ use crate::render::number::{bytes, count, unreadable};
 use crate::render::status::{WaitingJson, WithheldJson};
 use crate::render::text::{names, visible};
 use crate::scan::{self, Scanned};
+use crate::subscriptions::shown::{self, AskingJson};
 use crate::view::{DOUBT, View};
 use crate::workspace::concerns::Concerns;
 use crate::workspace::touch;
@@ -39,6 +40,8 @@ pub struct Checkup {
     logs: Scanned,
     database: Option<Database>,
     workspace: Option<Workspace>,
+    /// The subscriptions whose windows this device asks for.
+    asking: Vec<AskingJson>,
     clock: Clock,
     prices: Prices,
     /// What wants attention, in words.
@@ -133,11 +136,13 @@ impl Checkup {
         let mut view = View::open(place, false, |_| None).await?;
         let labels = view.labels().clone();
         let (mut health, mut device, mut retention_days, mut workspace) = (None, None, None, None);
+        let mut asking = Vec::new();
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
             workspace = Workspace::of(place, replica, health.as_ref(), &labels).await?;
+            asking = shown::of(replica).await?;
         }
         let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
         let report = view.report(&query, place.now.day(), pricing).await?;
@@ -163,6 +168,7 @@ impl Checkup {
             logs,
             database: health.map(Database::of),
             workspace,
+            asking,
             clock,
             prices,
             problems: Vec::new(),
@@ -171,6 +177,9 @@ impl Checkup {
             unwritable: home::unwritable(&place.home),
         };
         found.judge();
+        found
+            .remarks
+            .extend(found.asking.iter().filter_map(|one| one.problem(place.now)).map(|line| format!("{line}.")));
         Ok(found)
     }
 

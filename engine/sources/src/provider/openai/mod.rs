@@ -40,6 +40,11 @@ impl Provider for OpenAi {
         vec![("authorization", format!("Bearer {}", key.expose_secret()).into())]
     }
 
+    fn at_once(&self) -> usize {
+        // Each kind of usage is a question of its own: one after the other a back-fill of half a year takes a while.
+        4
+    }
+
     fn metrics(&self) -> &'static [Metric] {
         metrics::ALL
     }
