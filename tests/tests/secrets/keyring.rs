@@ -135,6 +135,6 @@ fn a_key_lies_in_the_keyring_and_nowhere_else() {
     let _keyring = session.keyring(Some("correct horse"));
     until(|| device.rig.run(&["account", "remove", "openai"]).code == Some(0));
     device.run(&["sync"]);
-    device.run(&["workspace", "leave", "--lose"]);
+    device.run(&["workspace", "leave", "--lose", "--yes"]);
     assert!(!home(&device).join("secrets.json").exists());
 }
