@@ -74,7 +74,7 @@ pub enum Command {
     Statusline(StatuslineArgs),
     /// Watch the logs and serve the local HTTP API, until it is ended
     Up(UpArgs),
-    /// What you pay for directly: add, list, rekey, rename or remove an account of OpenAI, Anthropic, OpenRouter or LiteLLM
+    /// What you pay for directly: add, list, rekey, rename, merge or remove an account of OpenAI, Anthropic, OpenRouter or LiteLLM
     Account {
         /// What to do with it
         #[command(subcommand)]
@@ -82,7 +82,7 @@ pub enum Command {
     },
     /// Ask the providers for what is due, once; `aimon up` does it by itself
     Poll(PollArgs),
-    /// Who pays for what a source's logs tell of
+    /// The agents' logs: whose calls they have, who pays for them, and whose windows are asked for
     Source {
         /// What to do
         #[command(subcommand)]

@@ -90,7 +90,7 @@ fn the_login_lies_where_claude_code_keeps_it() {
     assert_eq!(Claude.keychain(&env), None);
     let mac = Env::at("/Users/me", Os::Mac);
     assert_eq!(Claude.keychain(&mac), Some("Claude Code-credentials"));
-    let named = mac.with("CLAUDE_CONFIG_DIR", "/work/claude,/other");
-    assert_eq!(Claude.file(&named), Some("/work/claude/.credentials.json".into()));
+    let named = mac.with("CLAUDE_CONFIG_DIR", "/srv/claude,/other");
+    assert_eq!(Claude.file(&named), Some("/srv/claude/.credentials.json".into()));
     assert_eq!(Claude.keychain(&named), None, "that item is another login's");
 }
