@@ -49,6 +49,14 @@ fn worlds_with_accounts_hold() {
     }
 }
 
+/// A device whose clock was a day ahead, and was set right: what it had noted by it put off everything else.
+#[test]
+fn worlds_that_broke_once_hold() {
+    for seed in [94, 161] {
+        assert_eq!(watch(&Plan::of(seed), None).err(), None, "seed {seed}");
+    }
+}
+
 #[test]
 fn each_planted_fault_is_found() {
     for fault in Fault::ALL {
