@@ -73,9 +73,10 @@ fn under_fire(provider: Provider, seed: u64, kills: usize) {
         assert_eq!(report(&device, by, "UTC"), world.truth(axis), "{provider:?} by {by}");
     }
     assert_eq!(billed(&device), world.billed(), "{provider:?}");
-    // Each kill takes away one question at most: what was answered before is on the disk.
+    // Each kill takes away the questions that are under way at most: what was answered before is on the disk.
+    let at_once = if provider == Provider::OpenAi { 4 } else { 1 };
     let again = asked_again(&world);
-    assert!(again <= hits, "{again} questions were asked again after {hits} kills");
+    assert!(again <= hits * at_once, "{again} questions were asked again after {hits} kills");
 }
 
 #[test]
