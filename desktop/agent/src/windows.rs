@@ -2,15 +2,12 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
+use aimon_core::event::{Answer, Row};
 use aimon_core::history::answers::Standing;
 use aimon_core::history::windows::Sight;
 use aimon_core::ids::DeviceId;
-use aimon_core::name::Name;
 use aimon_core::time::UtcMillis;
-
-/// The metric under which windows are recorded, and their one dimension.
-const METRIC: &str = "window";
+use aimon_sources::window::{self, METRIC};
 
 /// The most that is believed of a window, a thousand times full, in millionths.
 pub const MOST_USED: u64 = 1_000_000_000;
@@ -176,28 +173,14 @@ pub fn of(gauges: &[Standing], now: UtcMillis) -> Vec<Window> {
 
 /// The answer that records windows of one account, as they are now.
 pub fn answer(account: &str, windows: &[Window], now: UtcMillis) -> Answer {
-    let mut rows: Vec<Row> = windows
-        .iter()
-        .map(|w| {
-            let mut row = Row { values: vec![Name::from(w.name.as_str())], ..Row::default() };
-            row.measures.insert(Name::from("used_ppm"), i128::from(w.used_ppm));
-            row.measures.extend(w.resets_at.map(|s| (Name::from("resets_at_s"), i128::from(s))));
-            row.measures.extend(w.length.map(|s| (Name::from("window_s"), i128::from(s))));
-            row
-        })
-        .collect();
-    rows.sort();
-    Answer {
-        key: AnswerKey {
-            account: Name::from(account),
-            metric: Name::from(METRIC),
-            dimensions: vec![Name::from(METRIC)],
-            bucket: Bucket { start: now, width: 0 },
-        },
-        observed: now,
-        clock: Clock::Device,
-        rows,
-    }
+    let told = |w: &Window| window::Window {
+        name: w.name.clone(),
+        // What nobody can mean stays what nobody can mean.
+        used_ppm: i64::try_from(w.used_ppm).unwrap_or(i64::MAX),
+        resets_at_s: w.resets_at,
+        window_s: w.length,
+    };
+    window::answer(account, &windows.iter().map(told).collect::<Vec<_>>(), now)
 }
 
 #[cfg(test)]

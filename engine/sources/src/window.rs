@@ -24,14 +24,16 @@ pub struct Window {
     pub window_s: Option<i64>,
 }
 
-/// The answer that records windows of one account, sorted, as they were at a moment.
-pub(crate) fn answer(account: &str, windows: &[Window], time: UtcMillis) -> Answer {
+/// The answer that records windows of one account, as they were at a moment.
+pub fn answer(account: &str, windows: &[Window], time: UtcMillis) -> Answer {
     let row = |window: &Window| {
         let mut measures = BTreeMap::from([(Name::from("used_ppm"), i128::from(window.used_ppm))]);
         measures.extend(window.resets_at_s.map(|s| (Name::from("resets_at_s"), i128::from(s))));
         measures.extend(window.window_s.map(|s| (Name::from("window_s"), i128::from(s))));
         Row { values: vec![Name::from(window.name.as_str())], measures }
     };
+    let mut rows: Vec<Row> = windows.iter().map(row).collect();
+    rows.sort();
     Answer {
         key: AnswerKey {
             account: Name::from(account),
@@ -43,7 +45,7 @@ pub(crate) fn answer(account: &str, windows: &[Window], time: UtcMillis) -> Answ
         // The figure is the provider's, the time this device's: one clock for all sources, or the one with the provider's would always go
         // before the others.
         clock: Clock::Device,
-        rows: windows.iter().map(row).collect(),
+        rows,
     }
 }
 
