@@ -27,6 +27,7 @@ pub mod home;
 pub mod limits;
 pub mod lines;
 pub mod mcp;
+pub mod note;
 pub mod output;
 pub mod paint;
 pub mod place;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::accounts::{Accounts, Payer};
+use aimon_core::accounts::{Accounts, Payer, stated};
 use aimon_core::history::answers::Standing;
 use aimon_core::history::windows::{Call, Heard, Movement, Sight, weight_of};
 use aimon_core::history::{Copy, CostMode};
@@ -172,7 +172,7 @@ impl Held {
     /// Whether a call uses a window up: it is of its agent and its models, and nobody says that somebody else paid for it.
     fn counts(&self, copy: &Copy, window: &Window, accounts: &Accounts) -> bool {
         let r = &copy.record;
-        let pays = || match (&r.payer, DeviceId::parse(&window.account)) {
+        let pays = || match (stated(r.payer.as_ref()), DeviceId::parse(&window.account)) {
             (Some(payer), Some(_)) => payer.as_str() == window.account,
             _ => !matches!(
                 accounts.coverage().payer(&r.source, copy.device, r.payer.as_ref(), r.time.day()),

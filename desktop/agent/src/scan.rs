@@ -5,6 +5,7 @@
 //! slows the readers and memory stays small.
 
 mod projects;
+pub mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -169,12 +170,11 @@ pub async fn scan(replica: &Mutex<Replica>, place: &Place, progress: bool) -> Re
     let mut scanned = Scanned { demo: place.is_demo(), ..Scanned::default() };
     let mut progress = Progress::new(progress);
     for machine in place.machines() {
-        let (marks, first_day, projects) = {
+        let (marks, options) = {
             let mut replica = replica.lock().await;
-            let projects = projects::wanted(&mut replica, &machine).await?;
-            (mark_stamps(&mut replica).await?, replica.first_day(), projects)
+            (mark_stamps(&mut replica).await?, options(&mut replica, &machine).await?)
         };
-        let options = Options { first_day: Some(first_day), projects: projects.clone(), ..Options::default() };
+        let projects = options.projects.clone();
         let (summary, recorded) = one(replica, machine, marks, options, &mut progress).await?;
         projects::name(replica, projects.as_deref()).await?;
         scanned.add(&summary, recorded);
@@ -225,6 +225,16 @@ fn dated_ahead(events: &[Event], now: UtcMillis) -> u64 {
     const DAY: i64 = 86_400_000;
     let latest = now.0.saturating_add(DAY);
     events.iter().filter(|event| matches!(event, Event::Record(record) if record.time.0 > latest)).count() as u64
+}
+
+/// How a machine's logs are read.
+async fn options(replica: &mut Replica, machine: &Machine) -> Result<Options> {
+    Ok(Options {
+        first_day: Some(replica.first_day()),
+        projects: projects::wanted(replica, machine).await?,
+        owners: roots::owners(replica, machine).await?,
+        ..Options::default()
+    })
 }
 
 async fn mark_stamps(replica: &mut Replica) -> Result<Marks> {
@@ -315,9 +325,8 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
     let Some(only) = Session::of(transcript, &Env::of_process()) else { return Ok(()) };
     let end = tokio::time::Instant::now() + patience;
     let machine = Machine { env: Env::of_process(), origin: None };
-    let (marks, first_day, projects) = {
+    let (marks, options) = {
         let mut replica = replica.lock().await;
-        let projects = projects::wanted(&mut replica, &machine).await?;
         let mut marks = mark_stamps(&mut replica).await?;
         // One session is a few files: they are looked at here and now, and again by the reader.
         let plan = aimon_sources::scan::plan(&[&only], &Env::of_process(), &marks);
@@ -327,9 +336,9 @@ pub async fn session(replica: &Mutex<Replica>, transcript: &Path, patience: Dura
                 marks.insert(source, key, whole);
             }
         }
-        (marks, replica.first_day(), projects)
+        (marks, Options { workers: 1, ..options(&mut replica, &machine).await? })
     };
-    let options = Options { first_day: Some(first_day), workers: 1, projects: projects.clone(), ..Options::default() };
+    let projects = options.projects.clone();
     let (sender, mut receiver) = mpsc::channel::<FileRead>(WAITING);
     let _reader = aside(move || {
         let scanned = aimon_sources::scan::scan(&[&only], &Env::of_process(), &marks, &options, &mut |read| {
@@ -439,17 +448,11 @@ async fn forget(replica: &Mutex<Replica>, summary: &Summary) -> Result<()> {
     }
     let roots: Vec<&Path> =
         summary.roots.iter().filter(|r| matches!(r.found, Found::Files(_))).map(|r| r.path.as_path()).collect();
-    let under_a_root = |key: &[u8]| {
-        roots.iter().any(|root| {
-            let root = root.as_os_str().as_encoded_bytes();
-            key.strip_prefix(root).is_some_and(|rest| rest.first().is_some_and(|b| matches!(b, b'/' | b'\\')))
-        })
-    };
     let marks: Vec<Mark> = summary
         .vanished
         .iter()
-        .filter(|(_, key)| under_a_root(key))
-        .map(|(source, key)| Mark { source: Name::from(*source), key: key.clone(), digest: 0, stamp: 0, value: None })
+        .filter(|(_, key)| roots.iter().any(|root| roots::is_below(key, root)))
+        .map(|(source, key)| roots::without(source, key.clone()))
         .collect();
     if !marks.is_empty() {
         replica.lock().await.record(Commit { events: Vec::new(), marks, now: dates::now() }).await?;

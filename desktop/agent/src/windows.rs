@@ -7,7 +7,7 @@ use aimon_core::history::answers::Standing;
 use aimon_core::history::windows::Sight;
 use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
-use aimon_sources::window::{self, METRIC};
+use aimon_sources::window;
 
 /// The most that is believed of a window, a thousand times full, in millionths.
 pub const MOST_USED: u64 = 1_000_000_000;
@@ -142,7 +142,7 @@ impl Window {
 /// The windows that a gauge's answer tells of, as they were when it was last seen; none if it tells of something else.
 pub fn told(standing: &Standing) -> Vec<Window> {
     let key = &standing.answer.key;
-    if key.metric.as_str() != METRIC || key.dimensions.len() != 1 || key.dimensions[0].as_str() != METRIC {
+    if !window::is_of_windows(key) {
         return Vec::new();
     }
     let one = |row: &Row| {
@@ -163,15 +163,18 @@ pub fn told(standing: &Standing) -> Vec<Window> {
     standing.answer.rows.iter().filter_map(one).collect()
 }
 
-/// The windows among what gauges last said, by account and length.
+/// The windows among what gauges last said, by account and length; of one that several tell of, what was seen last.
 pub fn of(gauges: &[Standing], now: UtcMillis) -> Vec<Window> {
     let is_news = |window: &Window| window.resets_in(now).is_none_or(|s| s > -FORGOTTEN_S);
     let mut windows: Vec<Window> = gauges.iter().flat_map(told).filter(is_news).collect();
+    let which = |w: &Window| (w.account.clone(), w.name.clone());
+    windows.sort_by_key(|w| (which(w), std::cmp::Reverse((w.seen, w.used_ppm))));
+    windows.dedup_by_key(|w| which(w));
     windows.sort_by(|a, b| (&a.account, a.length, &a.name).cmp(&(&b.account, b.length, &b.name)));
     windows
 }
 
-/// The answer that records windows of one account, as they are now.
+/// The answer that records windows of one account that were told by themselves, as they are now.
 pub fn answer(account: &str, windows: &[Window], now: UtcMillis) -> Answer {
     let told = |w: &Window| window::Window {
         name: w.name.clone(),
@@ -180,7 +183,7 @@ pub fn answer(account: &str, windows: &[Window], now: UtcMillis) -> Answer {
         resets_at_s: w.resets_at,
         window_s: w.length,
     };
-    window::answer(account, &windows.iter().map(told).collect::<Vec<_>>(), now)
+    window::answer(account, window::TOLD, &windows.iter().map(told).collect::<Vec<_>>(), now)
 }
 
 #[cfg(test)]
@@ -239,6 +242,30 @@ mod tests {
         let standing = Standing { seen: (answer.clock, answer.observed), answer };
         let read = of(&[standing], now);
         assert_eq!(read, [window(1), Window { name: "7d".into(), length: Some(604_800), ..window(2) }]);
+    }
+
+    #[test]
+    fn what_a_status_line_does_not_tell_stays_as_it_was_asked_for() {
+        let seen = |standing: &Standing| standing.answer.observed;
+        let asked = |name: &str, used: i64, at: UtcMillis| {
+            let one = |name: &str, used_ppm| {
+                window::Window { name: name.into(), used_ppm, resets_at_s: Some(T + 18_000), window_s: Some(18_000) }
+            };
+            let answer = window::answer("codex", window::ASKED, &[one(name, used), one("7d-opus", used + 1)], at);
+            Standing { seen: (answer.clock, answer.observed), answer }
+        };
+        let told = answer("codex", &[window(500)], at(9_000));
+        let told = Standing { seen: (told.clock, told.observed), answer: told };
+        let figures = |gauges: &[Standing]| -> Vec<(String, u64, UtcMillis)> {
+            of(gauges, at(9_001)).into_iter().map(|w| (w.name, w.used_ppm, w.seen)).collect()
+        };
+        for (older, newest) in [(at(8_000), 500), (at(9_001), 400)] {
+            let asked = asked("5h", 400, older);
+            let five = if newest == 500 { seen(&told) } else { older };
+            let both = [("5h".to_owned(), newest, five), ("7d-opus".to_owned(), 401, older)];
+            assert_eq!(figures(&[told.clone(), asked.clone()]), both);
+            assert_eq!(figures(&[asked, told.clone()]), both);
+        }
     }
 
     #[test]

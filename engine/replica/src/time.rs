@@ -35,13 +35,14 @@ impl Replica {
         self.time.is_proven().then(|| self.time.until.day())
     }
 
-    /// Takes the clock as right after a jump, because somebody says so: days expire by it.
-    pub async fn vouch(&mut self, now: UtcMillis) -> Result<(), Error> {
+    /// Takes over a time for which somebody else than this device's clock vouches: the user, after a jump, or a provider's `Date`. Days
+    /// expire by the earlier of the two.
+    pub async fn vouch(&mut self, vouched: UtcMillis, now: UtcMillis) -> Result<(), Error> {
         if self.may_sync() {
-            return self.write(now, |client| Ok(client.vouch(now, now))).await;
+            return self.write(now, |client| Ok(client.vouch(vouched, now))).await;
         }
         let mut time = self.time;
-        time.vouch(now, now);
+        time.vouch(vouched, now);
         self.trust(time).await
     }
 

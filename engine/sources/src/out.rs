@@ -70,6 +70,7 @@ pub struct Out {
     first_day: Option<UtcDay>,
     names: Vec<Name>,
     projects: Option<Arc<Projects>>,
+    owner: Option<Name>,
 }
 
 /// Models and sessions change rarely from line to line; the last few are worth sharing.
@@ -92,6 +93,11 @@ impl Out {
         Self { projects, ..self }
     }
 
+    /// Calls of which a log states no owner are this one's from here on.
+    pub fn owned_by(&mut self, owner: Option<Name>) {
+        self.owner = owner;
+    }
+
     /// Whether calls are to know their project.
     pub fn finds_projects(&self) -> bool {
         self.projects.is_some()
@@ -108,7 +114,10 @@ impl Out {
     }
 
     /// Takes an event.
-    pub fn event(&mut self, event: Event) {
+    pub fn event(&mut self, mut event: Event) {
+        if let (Event::Record(record), Some(owner)) = (&mut event, &self.owner) {
+            record.payer.get_or_insert_with(|| owner.clone());
+        }
         if self.first_day.zip(event.day()).is_some_and(|(first, day)| day < first) {
             self.expired += 1;
         } else {

@@ -1,5 +1,6 @@
-//! Quota windows, as whatever source says of them: one gauge for each account, so that of a log, a status line and a provider's own
-//! answer the newest stands.
+//! Quota windows, as whatever source says of them. Of each account there are two gauges: what a log or a status line tells by itself, and what
+//! a provider answers when it is asked. The one may tell of fewer windows than the other (`7d-opus`), and an answer stands whole: in one gauge
+//! those would be gone with each turn of an agent. Of a window that both tell of, the newest counts.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,16 @@ use aimon_core::name::Name;
 use aimon_core::time::UtcMillis;
 use serde::{Deserialize, Serialize};
 
-/// The metric under which windows are recorded, and their one dimension.
-pub const METRIC: &str = "window";
+/// The metric under which windows are recorded that are told by themselves; and all windows' one dimension.
+pub const TOLD: &str = "window";
+
+/// The metric under which windows are recorded that were asked for.
+pub const ASKED: &str = "window.asked";
+
+/// Whether an answer tells of windows.
+pub fn is_of_windows(key: &AnswerKey) -> bool {
+    [TOLD, ASKED].contains(&key.metric.as_str()) && key.dimensions.len() == 1 && key.dimensions[0].as_str() == TOLD
+}
 
 /// One window of an account.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -24,8 +33,8 @@ pub struct Window {
     pub window_s: Option<i64>,
 }
 
-/// The answer that records windows of one account, as they were at a moment.
-pub fn answer(account: &str, windows: &[Window], time: UtcMillis) -> Answer {
+/// The answer that records windows of one account, as they were at a moment: `metric` is [`TOLD`] or [`ASKED`].
+pub fn answer(account: &str, metric: &str, windows: &[Window], time: UtcMillis) -> Answer {
     let row = |window: &Window| {
         let mut measures = BTreeMap::from([(Name::from("used_ppm"), i128::from(window.used_ppm))]);
         measures.extend(window.resets_at_s.map(|s| (Name::from("resets_at_s"), i128::from(s))));
@@ -37,8 +46,8 @@ pub fn answer(account: &str, windows: &[Window], time: UtcMillis) -> Answer {
     Answer {
         key: AnswerKey {
             account: Name::from(account),
-            metric: Name::from(METRIC),
-            dimensions: vec![Name::from(METRIC)],
+            metric: Name::from(metric),
+            dimensions: vec![Name::from(TOLD)],
             bucket: Bucket { start: time, width: 0 },
         },
         observed: time,

@@ -26,6 +26,7 @@ mod node;
 #[allow(missing_docs)]
 mod plan;
 mod server;
+mod survey;
 #[allow(missing_docs)]
 mod theme;
 mod world;
@@ -34,6 +35,7 @@ pub use check::Broken;
 pub use happening::Happening;
 pub use plan::{Action, Plan};
 pub use server::RelayFault;
+pub use survey::{Survey, survey};
 pub use world::{Faults, World};
 
 /// Runs a plan to its end.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aimon_providers::{Axis, Fault, Provider};
+use aimon_tests::sqlite;
 
 use crate::rig::{World, billed, device, explained, report};
 
@@ -50,4 +51,19 @@ fn openrouter_is_shown_as_it_is() {
 #[test]
 fn a_litellm_proxy_is_shown_as_it_is() {
     agrees(Provider::LiteLlm, &[(Axis::Model, "model")]);
+}
+
+/// A device without logs has nobody else who says that its clock is right: until then no day expires.
+#[test]
+fn a_provider_vouches_for_the_clock() {
+    let (world, device) = (World::new(Provider::OpenAi, 7), device());
+    let is_proven = || {
+        let databases = sqlite::databases(&device.rig.aimon_home());
+        let all = databases.iter().filter_map(|path| sqlite::ask(path, "SELECT key FROM meta WHERE key = 'time'").ok());
+        all.collect::<String>() == "time"
+    };
+    device.run(&["settings", "set", "zone", "UTC"]);
+    assert!(!is_proven());
+    world.add(&device, 1, &[]).fine();
+    assert!(is_proven());
 }

@@ -7,6 +7,7 @@ mod figures;
 mod kill;
 mod limits;
 mod rig;
+mod roots;
 mod trouble;
 mod two;
 mod windows;

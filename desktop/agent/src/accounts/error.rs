@@ -64,6 +64,16 @@ pub enum AccountError {
     /// A source without a subscription that can be asked.
     #[error("`{0}` is no source whose windows can be asked for")]
     UnknownSubscription(String),
+    /// A folder in which a source's logs don't lie.
+    #[error("`{given}` is no folder in which this device looks for the logs of {of}")]
+    UnknownRoot {
+        /// What was given.
+        given: String,
+        /// The source.
+        of: String,
+        /// The folders that there are.
+        known: Vec<String>,
+    },
     /// A subscription has no reading.
     #[error("{whom}: {why}")]
     NoReading {
@@ -98,6 +108,7 @@ impl AccountError {
             Self::BadPayer(_) => "bad-payer",
             Self::NeverOne { .. } => "never-one-account",
             Self::UnknownSubscription(_) => "unknown-subscription",
+            Self::UnknownRoot { .. } => "unknown-root",
             Self::NoReading { why, .. } => why.code(),
             Self::Failed { failure, .. } => failure.code(),
         }
@@ -123,6 +134,7 @@ impl AccountError {
             Self::UnknownSubscription(_) => {
                 format!("there are {}", subscriptions().iter().map(|one| one.source()).collect::<Vec<_>>().join(", "))
             }
+            Self::UnknownRoot { known, .. } => format!("it looks in {}; `aimon doctor` says why", known.join(", ")),
             Self::NoReading { why, .. } => crate::subscriptions::help(why),
             Self::Failed { failure, .. } => help_of(failure),
         }
@@ -137,6 +149,7 @@ impl AccountError {
             | Self::NeedsUrl(_)
             | Self::BadPayer(_)
             | Self::UnknownSubscription(_)
+            | Self::UnknownRoot { .. }
             | Self::NeverOne { .. } => exit::USAGE,
             _ => exit::FAILURE,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aimon_core::accounts::{Account, AccountId, Accounts};
-use aimon_core::event::Event;
+use aimon_core::event::{Clock, Event};
 use aimon_core::polling::{Ask, Intervals};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
@@ -21,7 +21,7 @@ use super::{AccountError, keys, provider_of};
 use crate::error::Result;
 use crate::place::Place;
 use crate::secrets::{Secrets, Surroundings};
-use crate::{dates, workspace};
+use crate::{dates, note, workspace};
 
 /// The longest pause before it is looked again whether something is due.
 pub(crate) const REST: Duration = Duration::from_secs(60);
@@ -150,13 +150,13 @@ impl Polling {
         let of = (mine.collect(), intervals);
         let now = (self.clock)();
         if self.heard.is_none() || of != self.of {
-            self.state = State::read(&mut replica).await?;
+            self.state = note::read::<State>(&mut replica).await?;
             // The end of a device's id is drawn at random.
             self.share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
             self.units = self.units_of(&of, place, now)?;
             self.of = of;
             self.heard = None;
-            self.state.write(&mut replica).await?;
+            note::write(&mut replica, &self.state).await?;
         }
         self.hear(&mut replica, now).await
     }
@@ -324,6 +324,7 @@ impl Polling {
         }
         let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
         let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();
+        let mut vouched: Option<UtcMillis> = None;
         for came in all {
             let (account, metric) = (came.account, came.metric);
             let is_it = |unit: &&mut Unit| unit.endpoint.account == account && unit.metric().name == metric;
@@ -331,6 +332,8 @@ impl Polling {
             unit.end();
             match came.done {
                 Ok(answered) => {
+                    let (clock, date) = answered.observed;
+                    vouched = vouched.max(Some(date).filter(|_| clock == Clock::Provider));
                     events.extend(unit.answered(&came.ask, answered, now));
                     *outcome.answered.entry(account.clone()).or_default() += 1;
                     has_changed |= self.state.set(account.name(), metric, None);
@@ -369,8 +372,12 @@ impl Polling {
                 self.heard = Some(*replica.subscribe().borrow());
             }
         }
+        // Within a day nothing expires by it.
+        if let Some(date) = vouched.filter(|date| replica.trusted_day() < Some(now.min(*date).day())) {
+            replica.vouch(date, now).await?;
+        }
         if has_changed {
-            self.state.write(&mut replica).await?;
+            note::write(&mut replica, &self.state).await?;
         }
         Ok(())
     }

@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use aimon_core::time::UtcMillis;
-use aimon_replica::Replica;
 use aimon_sources::provider::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-
-/// Where they are noted.
-const NOTE: &str = "polling";
+use crate::note::Noted;
 
 /// What is wrong with one metric.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -45,26 +41,11 @@ impl Trouble {
 #[serde(transparent)]
 pub struct State(BTreeMap<String, BTreeMap<String, Trouble>>);
 
+impl Noted for State {
+    const KEY: &'static str = "polling";
+}
+
 impl State {
-    /// As it was noted.
-    ///
-    /// # Errors
-    /// The replica's.
-    pub async fn read(replica: &mut Replica) -> Result<Self> {
-        let bytes = replica.note(NOTE).await?;
-        // It is made anew by the next try: what can't be read says nothing.
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
-    }
-
-    /// Notes it.
-    ///
-    /// # Errors
-    /// The replica's.
-    pub async fn write(&self, replica: &mut Replica) -> Result<()> {
-        let bytes = serde_json::to_vec(self).unwrap_or_default();
-        Ok(replica.set_note(NOTE, Some(&bytes)).await?)
-    }
-
     /// What is wrong with a metric.
     pub fn get(&self, account: &str, metric: &str) -> Option<&Trouble> {
         self.0.get(account)?.get(metric)

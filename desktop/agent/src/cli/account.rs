@@ -1,5 +1,7 @@
 //! The command line of what people pay for: accounts, polls, and who pays for which source.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use crate::dates::Day;
@@ -132,6 +134,10 @@ pub struct CoverArgs {
     /// Only calls of whom the log says that they are this owner's; `-` where it says nothing. `source list` names them
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
+    /// Only calls that this device has read in this folder of the source's, and of whom the log says nothing: of two installations of one
+    /// agent each may be paid by somebody else. `doctor` names the folders
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["device", "owner"])]
+    pub root: Option<PathBuf>,
 }
 
 /// What `aimon source ask --help` says.

@@ -60,7 +60,7 @@ async fn rebuild(place: &Place) -> Result<String> {
 /// Takes the clock as right after a jump.
 async fn trust_clock(place: &Place) -> Result<String> {
     if let Some(mut replica) = writer(place, "/v1/trust-clock").await? {
-        replica.vouch(place.now).await?;
+        replica.vouch(place.now, place.now).await?;
     }
     Ok("The clock is taken as right: days that are not kept by it are gone.".to_owned())
 }

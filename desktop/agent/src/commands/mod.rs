@@ -1,7 +1,6 @@
 //! The commands, one file each.
 
 pub mod account;
-pub mod ask;
 pub mod blocks;
 pub mod completions;
 pub mod demo;

@@ -63,6 +63,7 @@ pub const CODES: &[&str] = &[
     "bad-payer",
     "never-one-account",
     "unknown-subscription",
+    "unknown-root",
     "no-login",
     "login-unreadable",
     "no-subscription",

@@ -236,6 +236,7 @@ fn every() -> Vec<Error> {
         AccountError::BadPayer(text()),
         AccountError::NeverOne { one: text(), other: text() },
         AccountError::UnknownSubscription(text()),
+        AccountError::UnknownRoot { given: text(), of: text(), known: vec![text()] },
     ];
     let failed = failures.map(|failure| AccountError::Failed { whom: text(), failure });
     let readings = [

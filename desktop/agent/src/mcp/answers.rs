@@ -9,13 +9,14 @@ use utoipa::OpenApi;
 use super::sources::SourcesJson;
 use crate::render::json::ReportJson;
 use crate::render::status::StatusJson;
+use crate::render::windows::WindowsJson;
 
 /// Where OpenAPI keeps schemas, and where JSON Schema does.
 const THERE: &str = "#/components/schemas/";
 const HERE: &str = "#/$defs/";
 
 #[derive(OpenApi)]
-#[openapi(components(schemas(ReportJson, StatusJson, SourcesJson)))]
+#[openapi(components(schemas(ReportJson, StatusJson, WindowsJson, SourcesJson)))]
 struct Answers;
 
 /// The schema of an answer, with all that it refers to; `None` for a name that there is none of.

@@ -84,6 +84,11 @@ impl StatusAsked {
     }
 }
 
+/// What `windows` can be asked: nothing.
+#[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct WindowsAsked {}
+
 /// What `sources` can be asked.
 #[derive(Deserialize, Default, Debug)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]

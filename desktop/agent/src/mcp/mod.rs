@@ -1,6 +1,6 @@
 //! What coding agents are answered about their own spend, by the Model Context Protocol.
 //!
-//! The protocol is the official SDK's affair; what is told is what `aimon report --json`, `status --json` and `source list` tell,
+//! The protocol is the official SDK's affair; what is told is what `aimon report --json`, `status --json`, `windows --json` and `source list` tell,
 //! by the same code. Nothing is changed, and nothing is told that nobody has opted in to ([`Given`]).
 //!
 //! * `server`: the tools as the protocol knows them.

@@ -9,16 +9,17 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::asked::{self, ReportAsked, StatusAsked};
+use super::asked::{self, ReportAsked, StatusAsked, WindowsAsked};
 use super::{Given, sources, tools};
-use crate::commands::{report, status};
+use crate::commands::{report, status, windows};
 use crate::error::{Error, Result};
 use crate::render::status::StatusJson;
+use crate::render::windows::WindowsJson;
 
 /// What clients tell their model beside the tools.
 const INSTRUCTIONS: &str = "AI Monitor knows what coding agents and API accounts have used, over all of this person's machines: \
     tokens, calls, cost in US dollars, quota windows. `status` answers \"how much today, and how full are my windows\"; `usage_report` \
-    answers everything by day, week, month or session; `sources` says where the figures come from. Ask `usage_report` for few days \
+    answers everything by day, week, month or session; `windows` says who used a quota window up; `sources` says where the figures come from. Ask `usage_report` for few days \
     (`since`) where an answer should be short. A cost of null is unknown, not nothing.";
 
 /// A tool that is called, and where its answer goes.
@@ -46,6 +47,15 @@ async fn answer(name: &str, arguments: JsonObject, given: Given) -> Result<CallT
         tools::STATUS => {
             let (status, labels) = status::read(&StatusAsked::args(arguments, given)?).await?;
             told(&StatusJson::of(&status, &labels))
+        }
+        tools::WINDOWS => {
+            let WindowsAsked {} = asked::understood(arguments)?;
+            let (limits, labels, now) = windows::read(given.no_scan).await?;
+            let mut windows = WindowsJson::of(&limits, &labels, now);
+            if !given.keys {
+                windows.keys.clear();
+            }
+            told(&windows)
         }
         _ => told(&sources::read(asked::understood(arguments)?, given).await?),
     }

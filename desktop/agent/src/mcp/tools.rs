@@ -14,6 +14,8 @@ use crate::cli::{ByArg, ModeArg, PeriodArg, WeekdayArg};
 pub const REPORT: &str = "usage_report";
 /// Today, 7 and 30 days, and the windows.
 pub const STATUS: &str = "status";
+/// Quota windows, and who used them up.
+pub const WINDOWS: &str = "windows";
 /// Where the figures come from.
 pub const SOURCES: &str = "sources";
 
@@ -48,6 +50,14 @@ pub fn all(given: Given) -> Vec<Tool> {
             "Usage of today, the last 7 and the last 30 days over all machines, and how full each subscription's quota windows are, when \
              they begin anew and whether they last at this pace.",
             json!({ "timezone": zone(), "asOf": as_of() }),
+        ),
+        tool(
+            WINDOWS,
+            "WindowsJson",
+            "Who used up the quota windows",
+            "How each subscription's quota windows are doing, and who used them: the share of each machine and session, what is \
+             unexplained (used elsewhere), what is pending while a machine has not been heard; and what is left of accounts' balances.",
+            json!({}),
         ),
         tool(
             SOURCES,

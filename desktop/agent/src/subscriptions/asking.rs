@@ -11,7 +11,7 @@ use aimon_replica::{Commit, Replica};
 use aimon_sources::collector::Env;
 use aimon_sources::provider::Failure;
 use aimon_sources::subscription::{self, Limit, Login, NoReading, Subscription, subscriptions};
-use aimon_sources::window::METRIC;
+use aimon_sources::window::is_of_windows;
 use reqwest::Url;
 use tokio::sync::Mutex;
 
@@ -22,7 +22,7 @@ use crate::accounts::polling::base;
 use crate::accounts::state::Trouble;
 use crate::error::Result;
 use crate::place::Place;
-use crate::{dates, workspace};
+use crate::{dates, note, workspace};
 
 /// How soon it is looked again whether there is a login: a look at a file, and no question.
 const LOOK_MS: i64 = 60 * 1000;
@@ -114,7 +114,7 @@ impl Rounds {
         // The end of a device's id is drawn at random.
         let share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
         let now = dates::now();
-        let mut note = Note::read(&mut replica).await?;
+        let mut note = note::read::<Note>(&mut replica).await?;
         let mut held = note.of(of.source());
         let mut turn = held.turn();
         let due = turn.due_at(now, None, share);
@@ -138,7 +138,7 @@ impl Rounds {
                 let next = turn.due_at(now, None, share).max(UtcMillis(now.0.saturating_add(LOOK_MS)));
                 held.trouble = Some(trouble(&why, held.trouble.as_ref(), now, next));
                 if note.set(of.source(), held) {
-                    note.write(&mut replica).await?;
+                    note::write(&mut replica, &note).await?;
                 }
                 return Ok(Some(Begun::Not(Came::InVain(why), next)));
             }
@@ -146,7 +146,7 @@ impl Rounds {
         turn.begin(now);
         held.set_turn(turn);
         note.set(of.source(), held);
-        note.write(&mut replica).await?;
+        note::write(&mut replica, &note).await?;
         Ok(Some(Begun::Yes { account, login, now }))
     }
 
@@ -159,7 +159,7 @@ impl Rounds {
         now: UtcMillis,
     ) -> Result<(Came, UtcMillis)> {
         let mut replica = replica.lock().await;
-        let mut note = Note::read(&mut replica).await?;
+        let mut note = note::read::<Note>(&mut replica).await?;
         let mut held = note.of(of.source());
         let mut turn = held.turn();
         let came = match read {
@@ -178,7 +178,7 @@ impl Rounds {
         };
         held.set_turn(turn);
         note.set(of.source(), held);
-        note.write(&mut replica).await?;
+        note::write(&mut replica, &note).await?;
         Ok((came, turn.due_at(now, None, 0)))
     }
 
@@ -229,7 +229,7 @@ fn address(of: &dyn Subscription, env: &Env) -> Result<Url> {
 
 fn is_of(standing: &Standing, account: &str) -> bool {
     let key = &standing.answer.key;
-    key.account.as_str() == account && key.metric.as_str() == METRIC
+    key.account.as_str() == account && is_of_windows(key)
 }
 
 fn names(limits: &[Limit]) -> BTreeMap<String, BTreeSet<String>> {

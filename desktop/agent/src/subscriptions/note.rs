@@ -4,14 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::polling::Turn;
 use aimon_core::time::UtcMillis;
-use aimon_replica::Replica;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::state::Trouble;
-use crate::error::Result;
-
-/// Where it is noted.
-const NOTE: &str = "subscriptions";
+use crate::note::Noted;
 
 /// What is remembered of one subscription.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -48,26 +44,11 @@ impl Held {
 #[serde(transparent)]
 pub struct Note(BTreeMap<String, Held>);
 
+impl Noted for Note {
+    const KEY: &'static str = "subscriptions";
+}
+
 impl Note {
-    /// As it was noted.
-    ///
-    /// # Errors
-    /// The replica's.
-    pub async fn read(replica: &mut Replica) -> Result<Self> {
-        let bytes = replica.note(NOTE).await?;
-        // What can't be read is made anew by the next question.
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
-    }
-
-    /// Notes it.
-    ///
-    /// # Errors
-    /// The replica's.
-    pub async fn write(&self, replica: &mut Replica) -> Result<()> {
-        let bytes = serde_json::to_vec(self).unwrap_or_default();
-        Ok(replica.set_note(NOTE, Some(&bytes)).await?)
-    }
-
     /// What is remembered of a source's.
     pub fn of(&self, source: &str) -> Held {
         self.0.get(source).cloned().unwrap_or_default()

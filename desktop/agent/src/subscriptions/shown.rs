@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::note::Note;
 use crate::error::Result;
 use crate::render::number::{ago, countdown};
-use crate::workspace;
+use crate::{note, workspace};
 
 /// A subscription whose windows this device asks for.
 #[derive(Clone, PartialEq, Eq, Serialize, ToSchema, Debug)]
@@ -52,7 +52,7 @@ pub async fn of(replica: &mut Replica) -> Result<Vec<AskingJson>> {
     if !asking.does_any(device) {
         return Ok(Vec::new());
     }
-    let note = Note::read(replica).await?;
+    let note = note::read::<Note>(replica).await?;
     let one = |source: &str| {
         let held = note.of(source);
         let asked = held.turn().asked;

@@ -7,6 +7,7 @@
 //! coverage/codex/device/018f6a54-7b0e-7c3e-9d2e-3f8a6b1c2d4e/2026-09-14              subscription
 //! coverage/claude-code/owner/7d5c…/2026-11-01                                        subscription     of whom the log says so
 //! coverage/claude-code/owner/-/2026-11-01                                            anthropic/org…   of whom it says nothing
+//! coverage/claude-code/owner/root:9f0c…/2026-11-01                                   anthropic/org…   the same, and read in this folder
 //! ```
 
 use std::collections::BTreeMap;
@@ -25,6 +26,26 @@ const SUBSCRIPTION: &str = "subscription";
 
 /// An owner where the log states none.
 const UNSTATED: &str = "-";
+
+/// How an owner begins that stands for a root.
+const ROOT: &str = "root:";
+
+/// The owner of calls that a device has read in one root of a source and whose log states none: eight bytes of BLAKE3, so that the
+/// folder's name stays on the device. `path` is the folder's, as the system has it.
+pub fn owner_of_root(device: DeviceId, source: &str, path: &[u8]) -> Name {
+    let mut hasher = blake3::Hasher::new_derive_key("aimon/v1/owner of a root");
+    for part in [&device.0[..], source.as_bytes(), path] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    format!("{ROOT}{:016x}", u64::from_be_bytes(hash)).into()
+}
+
+/// An owner, if it is one that a log states and not one that stands for a root.
+pub fn stated(owner: Option<&Name>) -> Option<&Name> {
+    owner.filter(|owner| !owner.starts_with(ROOT))
+}
 
 /// Who pays.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -59,7 +80,7 @@ pub struct Covered {
     pub source: Name,
     /// Who observed them.
     pub device: Option<DeviceId>,
-    /// Whose they are as the log states it; empty where it states nothing.
+    /// Whose they are as the log states it, or in which root they were read; empty where nothing is known.
     pub owner: Option<Name>,
 }
 
@@ -126,14 +147,16 @@ impl Coverage {
     }
 
     /// Who pays for a source's calls of a day, as far as anybody has said: what is said of their owner goes before what is said of
-    /// their device, and both before what is said of all.
+    /// their device, and both before what is said of all. Calls of a root have no stated owner: what is said of such calls is said of them,
+    /// too, after what is said of the root.
     pub fn payer(&self, source: &Name, device: DeviceId, owner: Option<&Name>, day: UtcDay) -> Option<&Payer> {
         if self.from.is_empty() {
             return None;
         }
-        let owner = Some(owner.cloned().unwrap_or_default());
-        let narrower = [(Some(device), owner.clone()), (None, owner), (Some(device), None), (None, None)];
-        narrower.into_iter().find_map(|(device, owner)| {
+        let unstated = stated(owner).is_none().then(Name::default);
+        let owners = owner.cloned().map(Some).into_iter().chain(unstated.map(Some)).chain([None]);
+        let mut narrower = owners.flat_map(|owner| [(Some(device), owner.clone()), (None, owner)]);
+        narrower.find_map(|(device, owner)| {
             let days = self.from.get(&Covered { source: source.clone(), device, owner })?;
             days.range(..=day).next_back().map(|(_, payer)| payer)
         })

@@ -13,7 +13,7 @@ mod joined;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use coverage::{Coverage, Covered, Payer};
+pub use coverage::{Coverage, Covered, Payer, owner_of_root, stated};
 pub use joined::Joined;
 
 use crate::ids::DeviceId;

@@ -132,3 +132,29 @@ fn what_is_said_of_an_owner_or_a_device_goes_before_what_is_said_of_all() {
     assert_eq!(payer(A, None, day.plus(-1)), None);
     assert_eq!(coverage.all().map(|(of, ..)| of.clone()).collect::<Vec<_>>().len(), said.len());
 }
+
+#[test]
+fn what_is_said_of_a_root_holds_for_its_calls_alone() {
+    let day = UtcDay::of(jiff::civil::date(2026, 9, 14));
+    let (source, b) = (Name::from("claude-code"), DeviceId([2; 16]));
+    let root = owner_of_root(A, &source, b"/home/me/.claude-work/projects");
+    assert_eq!(root, "root:ROOT", "what is stored once is found again");
+    let others = [(b, &b"/home/me/.claude-work/projects"[..]), (A, b"/home/me/.claude/projects")];
+    assert!(others.iter().all(|(device, path)| owner_of_root(*device, &source, path) != root));
+    assert_ne!(owner_of_root(A, "codex", b"/home/me/.claude-work/projects"), root);
+    assert_eq!((stated(Some(&root)), stated(None), stated(Some(&source))), (None, None, Some(&source)));
+
+    let path = |owner: Name| Coverage::path(&Covered { source: source.clone(), device: None, owner: Some(owner) }, day);
+    let of_root = (path(root.clone()).to_string(), "anthropic/work");
+    let of_unstated = (path(Name::default()).to_string(), "subscription");
+    let payer = |said: &[&(String, &str)], owner: Option<&Name>| {
+        let entries: Vec<(&str, &str)> = said.iter().map(|(path, payer)| (path.as_str(), *payer)).collect();
+        let accounts = Accounts::of(&settings(&entries));
+        accounts.coverage().payer(&source, A, owner, day).map(|payer| payer.text().to_owned())
+    };
+    let both = [&of_root, &of_unstated];
+    assert_eq!(payer(&both, Some(&root)).as_deref(), Some("anthropic/work"));
+    assert_eq!(payer(&both, None).as_deref(), Some("subscription"));
+    assert_eq!(payer(&both, Some(&"me".into())), None);
+    assert_eq!(payer(&[&of_unstated], Some(&root)).as_deref(), Some("subscription"), "its log states no owner");
+}

@@ -110,8 +110,10 @@ fn order(a: &Copy, b: &Copy) -> Ordering {
         .then_with(|| r.quality.cmp(&s.quality))
         .then_with(|| r.web_searches.cmp(&s.web_searches))
         .then_with(|| r.stated_cost.cmp(&s.stated_cost))
+        // One that says a payer goes before one that says none, and so with projects: what a device learned to say later, or an older one
+        // does not say, hides nothing.
+        .then_with(|| s.payer.is_some().cmp(&r.payer.is_some()))
         .then_with(|| r.payer.cmp(&s.payer))
-        // One that says a project goes before one that says none: a device that opted in later, or an older one, hides nothing.
         .then_with(|| s.project.is_some().cmp(&r.project.is_some()))
         .then_with(|| r.project.cmp(&s.project))
         .then_with(|| r.source.cmp(&s.source))

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::cells::{CellKey, DayCells, Detail, Sums};
 use super::metered::{Line, Metered, Place};
-use crate::accounts::AccountId;
+use crate::accounts::{AccountId, stated};
 use crate::event::{Quality, Tier};
 use crate::name::Name;
 use crate::time::{Quarter, UtcDay};
@@ -533,7 +533,10 @@ fn group_of(by: Dimension, key: &CellKey, groups: Groups<'_>) -> String {
         Dimension::Session => key.session.to_string(),
         Dimension::Quality => key.quality.word().to_owned(),
         Dimension::Tier => key.tier.word().to_owned(),
-        Dimension::Account => groups.payer.or(key.payer.as_deref()).unwrap_or_default().to_owned(),
+        Dimension::Account => {
+            let stated = stated(key.payer.as_ref()).map(Name::as_str);
+            groups.payer.or(stated).unwrap_or_default().to_owned()
+        }
         Dimension::Project => match (groups.project, key.project) {
             (Some(project), _) => project.to_owned(),
             (None, Some(hash)) => format!("{:016x}", u64::from_be_bytes(hash)),

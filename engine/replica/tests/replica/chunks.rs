@@ -148,7 +148,7 @@ async fn other_keys_are_refused() {
 async fn what_expires_without_keys_is_folded_with_them() {
     let home = TempDir::new().unwrap();
     let (mut world, mut replica) = workspace(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     let old = world.calls(B, 179, &[call(1, 9, 179)]);
     let new = world.calls(B, 100, &[call(1, 7, 100)]);
     let queued = vec![old.id(), new.id()];
@@ -357,7 +357,7 @@ async fn settings_are_read_of_all_devices_and_enter_no_figure() {
     found.sort();
     all.sort();
     assert_eq!(found, all);
-    replica.vouch(UtcMillis(NOW.0 + 1500 * DAY)).await.unwrap();
+    replica.vouch(UtcMillis(NOW.0 + 1500 * DAY), UtcMillis(NOW.0 + 1500 * DAY)).await.unwrap();
     assert_eq!(replica.settings_batches().await.unwrap().len(), 2, "they have no day to expire by");
 }
 
@@ -378,7 +378,7 @@ async fn what_was_deleted_is_nowhere() {
         })
     };
     assert!(found(b"a-needle-in-the-file"));
-    replica.vouch(UtcMillis(NOW.0 + DAY)).await.unwrap();
+    replica.vouch(UtcMillis(NOW.0 + DAY), UtcMillis(NOW.0 + DAY)).await.unwrap();
     replica.settle().await;
     assert!(!found(b"a-needle-in-the-file"));
 

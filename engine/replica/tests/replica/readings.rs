@@ -83,7 +83,7 @@ async fn a_reader_ahead_of_the_readings_shows_what_is_there() {
 async fn readings_of_expired_days_are_gone() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     say(&mut replica, [usage(179, 0, 0, 5), usage(178, 0, 0, 6)]).await;
     assert_eq!(tokens(&readings(&mut replica).await), [(178, 6), (179, 5)]);
     let as_of = NOW.day().plus(1);

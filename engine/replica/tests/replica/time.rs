@@ -7,7 +7,7 @@ use super::*;
 async fn a_copy_on_an_expired_day_hides_nothing() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     record(&mut replica, &[call(1, 9, 179), call(1, 7, 100), call(2, 1, 179)]).await;
     assert_eq!(figures(&mut replica).await, [(179, 10)]);
     // As of tomorrow the oldest day has left, though it is still held.
@@ -29,15 +29,33 @@ async fn a_copy_on_an_expired_day_hides_nothing() {
 async fn a_clock_that_jumps_expires_nothing_until_it_is_vouched_for() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     record(&mut replica, &[call(1, 9, 100)]).await;
     drop(replica);
     let later = UtcMillis(NOW.0 + 1500 * DAY);
     let mut replica = Replica::open(home.path(), &options(later)).await.unwrap();
     assert_eq!(figures(&mut replica).await, [(100, 9)]);
     assert_eq!(replica.health().await.unwrap().doubted_clock, Some((later, NOW)));
-    replica.vouch(later).await.unwrap();
+    replica.vouch(later, later).await.unwrap();
     assert_eq!(replica.health().await.unwrap().records, 0);
+}
+
+/// What a provider's `Date` says: the earlier of it and the clock lets days expire.
+#[tokio::test]
+async fn who_vouches_for_less_than_the_clock_says_leaves_it_in_doubt() {
+    let home = TempDir::new().unwrap();
+    let mut replica = open(&home).await;
+    replica.vouch(NOW, NOW).await.unwrap();
+    record(&mut replica, &[call(1, 9, 179), call(2, 1, 100)]).await;
+    drop(replica);
+    let (date, clock) = (UtcMillis(NOW.0 + DAY), UtcMillis(NOW.0 + 1500 * DAY));
+    let mut replica = Replica::open(home.path(), &options(clock)).await.unwrap();
+    replica.vouch(date, clock).await.unwrap();
+    assert_eq!(replica.health().await.unwrap().doubted_clock, Some((clock, date)));
+    assert_eq!((figures(&mut replica).await, replica.trusted_day()), (vec![(100, 1)], Some(date.day())));
+    // One that is ahead of the clock moves nothing, either.
+    replica.vouch(clock, date).await.unwrap();
+    assert_eq!((figures(&mut replica).await, replica.trusted_day()), (vec![(100, 1)], Some(date.day())));
 }
 
 #[tokio::test]
@@ -72,7 +90,7 @@ async fn no_clock_misdates_or_expires_a_call() {
 async fn days_expire_one_by_one() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     let calls: Vec<Record> = (170..180).map(|days| call(days as u8, 1, days)).collect();
     record(&mut replica, &calls).await;
     for midnights in 0..5 {
@@ -100,7 +118,7 @@ async fn days_expire_one_by_one() {
 async fn gauges_expire_with_their_day() {
     let home = TempDir::new().unwrap();
     let mut replica = open(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     for ago in [179, 178] {
         let at = UtcMillis(NOW.0 - ago * DAY);
         replica.record(Commit { events: vec![window(at, 10)], marks: vec![], now: NOW }).await.unwrap();

@@ -55,7 +55,7 @@ async fn what_has_a_reason_to_be_gone_is_not_missed() {
     let home = TempDir::new().unwrap();
     let (mut world, mut replica) = workspace(&home).await;
     // Its day is not kept.
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     let chunks = chain(&mut world, &[Some(200), Some(0), Some(0)]);
     replica.apply(&arrival(&[&chunks[1]]), NOW).await.unwrap();
     assert_eq!(withheld(&mut replica).await, (0, 0));

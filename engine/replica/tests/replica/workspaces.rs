@@ -326,7 +326,7 @@ async fn a_finished_day_is_sealed_into_snapshots_that_go_out() {
 async fn retention_is_the_workspaces() {
     let home = TempDir::new().unwrap();
     let (mut world, mut replica) = workspace(&home).await;
-    replica.vouch(NOW).await.unwrap();
+    replica.vouch(NOW, NOW).await.unwrap();
     record(&mut replica, &[call(1, 1, 29), call(2, 2, 30), call(3, 4, 100)]).await;
     assert_eq!(replica.queue().await.unwrap().len(), 3);
     let said = world.say(B, What::Retain(aimon_core::retention::Retention::of(30).unwrap()));

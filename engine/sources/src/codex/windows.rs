@@ -123,7 +123,7 @@ impl Limits {
     }
 
     fn answer(&self, time: i64) -> Answer {
-        window::answer(&account(&self.id), &self.windows, UtcMillis(time))
+        window::answer(&account(&self.id), window::TOLD, &self.windows, UtcMillis(time))
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod lines;
 mod mark;
+mod owners;
 mod pool;
 mod read;
 mod summary;
@@ -34,6 +35,7 @@ use aimon_core::time::UtcDay;
 
 pub(crate) use self::lines::decode_line;
 pub use self::mark::Marks;
+pub use self::owners::Owners;
 pub(crate) use self::read::is_complete;
 pub use self::summary::{Found, RootSeen, Summary, Unreadable};
 use crate::collector::{Collector, Env, Skipped};
@@ -54,6 +56,8 @@ pub struct Options {
     pub longest_line: usize,
     /// Finds the projects of calls, where somebody opted in.
     pub projects: Option<Arc<Projects>>,
+    /// Whose calls are those of some roots, where their logs state no owner.
+    pub owners: Option<Arc<Owners>>,
 }
 
 impl Default for Options {
@@ -65,6 +69,7 @@ impl Default for Options {
             piece_events: 4096,
             longest_line: 64 << 20,
             projects: None,
+            owners: None,
         }
     }
 }

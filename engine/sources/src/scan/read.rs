@@ -58,6 +58,8 @@ impl<'o> Reader<'o> {
     }
 
     pub(super) fn read(&mut self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Failure> {
+        let owners = self.options.owners.as_ref();
+        self.out.owned_by(owners.and_then(|owners| owners.of(job.collector.kind(), &job.root.path)));
         match job.kind {
             FileKind::Lines => self.lines(job, sink),
             FileKind::ZstdLines => self.compressed(job, sink),

@@ -53,7 +53,7 @@ pub struct Limit {
 impl Limit {
     /// The answer that records it.
     pub fn answer(&self, now: UtcMillis) -> Answer {
-        window::answer(&self.account, &self.windows, now)
+        window::answer(&self.account, window::ASKED, &self.windows, now)
     }
 }
 

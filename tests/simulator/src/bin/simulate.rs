@@ -9,13 +9,11 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aimon_core::sync::Fault;
-use aimon_simulator::{Broken, Faults, Happening, Plan, RelayFault, accounts, run, shrink, watch};
+use aimon_simulator::{Broken, Faults, Happening, Plan, RelayFault, accounts, run, shrink, survey, watch};
 
 /// What is run of each seed.
 #[derive(Clone, Copy, PartialEq)]
@@ -38,8 +36,8 @@ impl What {
     }
 
     /// Runs a seed's worlds; what has come about, in words.
-    fn watch(self, seed: u64) -> Result<Vec<String>, Broken> {
-        let mut seen = Vec::new();
+    fn watch(self, seed: u64) -> Result<BTreeSet<String>, Broken> {
+        let mut seen = BTreeSet::new();
         if let Self::All(faults) = self {
             seen.extend(watch(&Plan::of(seed), &faults)?.iter().map(|what| format!("{what:?}")));
         }
@@ -79,40 +77,17 @@ fn main() -> ExitCode {
     let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
     let (count, from) = (number(arguments.next()).unwrap_or(1_000), number(arguments.next()).unwrap_or(0));
     let what = What::named(arguments.next().as_deref());
-    let next = AtomicU64::new(from);
-    let worst = AtomicU64::new(u64::MAX);
-    let seen: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from + count || seed > worst.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    match what.watch(seed) {
-                        Ok(happened) => {
-                            let Ok(mut seen) = seen.lock() else { return };
-                            happened.into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
-                        }
-                        Err(_) => drop(worst.fetch_min(seed, Ordering::Relaxed)),
-                    }
-                }
-            });
-        }
-    });
-    match worst.into_inner() {
-        u64::MAX => {
+    let survey = survey(from..from + count, 1, |seed| what.watch(seed));
+    match survey.broken {
+        None => {
             println!("{count} worlds from seed {from} hold");
-            let seen = seen.into_inner().unwrap_or_default();
             let all = Happening::ALL.iter().map(|what| format!("{what:?}")).filter(|_| what != What::Accounts(None));
             for what in all.chain(accounts::Happening::ALL.iter().map(|what| format!("{what:?}"))) {
-                println!("{:>6}  {what}", seen.get(&what).copied().unwrap_or(0));
+                println!("{:>6}  {what}", survey.seen.get(&what).copied().unwrap_or(0));
             }
             ExitCode::SUCCESS
         }
-        seed => {
+        Some(seed) => {
             what.tell(seed);
             ExitCode::FAILURE
         }

@@ -17,6 +17,7 @@ use crate::accounts::state::State;
 use crate::agent::state::Agent;
 use crate::dates::Today;
 use crate::error::Result;
+use crate::note;
 use crate::render::exposition::Exposition;
 use crate::render::labels::Labels;
 use crate::scan::RootScanned;
@@ -56,7 +57,7 @@ pub async fn text(agent: &Agent) -> Result<String> {
     let held = Held::of(&mut replica, &query, today.utc).await?;
     let (readings, gauges) =
         (replica.readings((today.utc.plus(-HEARD_DAYS), today.utc), today.utc).await?, replica.gauges().await?);
-    let state = State::read(&mut replica).await?;
+    let state = note::read::<State>(&mut replica).await?;
     drop(replica);
     let (mut heard, mut troubles) = (Vec::new(), Vec::new());
     for account in held.accounts.all() {

@@ -15,7 +15,7 @@ use crate::render::grid::{self, Grid, Weight, words};
 use crate::render::json::pretty;
 use crate::render::number::ago;
 use crate::render::text::wrapped;
-use crate::{dates, output, view, workspace};
+use crate::{dates, note, output, view, workspace};
 
 /// An account, as it is shown.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
     if let Some(mut replica) = replica {
         let settings = workspace::settings(&mut replica).await?;
         let labels = place.labels(Some(replica.device()), &settings);
-        let state = State::read(&mut replica).await?;
+        let state = note::read::<State>(&mut replica).await?;
         let devices = workspace::devices::all(&mut replica).await?;
         let now = dates::now();
         let readings = replica.readings((now.day().plus(-31), now.day()), now.day()).await?;

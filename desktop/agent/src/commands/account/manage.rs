@@ -12,7 +12,7 @@ use crate::cli::{MergeAccountArgs, RekeyArgs, RemoveArgs, RenameAccountArgs};
 use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::secrets::{Secrets, Surroundings};
-use crate::{output, workspace};
+use crate::{note, output, workspace};
 
 pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
     let place = Place::here()?;
@@ -33,9 +33,9 @@ pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
     let print = KeyPrint::of(provider.name(), key.expose_secret());
     let path = Path::Key(replica.device()).of(&account.id);
     workspace::set(&mut replica, vec![(path, Some(print.to_string()))]).await?;
-    let mut state = State::read(&mut replica).await?;
+    let mut state = note::read::<State>(&mut replica).await?;
     state.forget(account.id.name());
-    state.write(&mut replica).await?;
+    note::write(&mut replica, &state).await?;
     replica.settle().await;
     output::print(&format!("{} has a new key on this device; its history stays.\n", account.id))
 }
@@ -64,9 +64,9 @@ pub(super) async fn remove(args: &RemoveArgs) -> Result<()> {
     }
     let path = Path::Key(replica.device()).of(&id);
     workspace::set(&mut replica, vec![(path, None)]).await?;
-    let mut state = State::read(&mut replica).await?;
+    let mut state = note::read::<State>(&mut replica).await?;
     state.forget(id.name());
-    state.write(&mut replica).await?;
+    note::write(&mut replica, &state).await?;
     replica.settle().await;
     output::print(&format!("This device holds no key to {id} any more. What is known of it stays.\n"))
 }

@@ -1,127 +1,30 @@
-//! `aimon source`
+//! `aimon source list`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use aimon_core::accounts::{Accounts, Coverage, Covered, Payer};
+use aimon_core::accounts::Covered;
 use aimon_core::history::{Detail, Overlap};
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use serde::Serialize;
 
-use crate::accounts::{AccountError, find, to_cover};
-use crate::cli::{CoverArgs, SourceCommand, SourceListArgs};
-use crate::dates::Today;
-use crate::error::{Error, Result};
-use crate::output;
+use super::{BEGINNING, UNSTATED, ask, in_words};
+use crate::accounts::to_cover;
+use crate::cli::SourceListArgs;
+use crate::error::Result;
 use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
 use crate::render::labels::Labels;
 use crate::render::number::exact;
-use crate::render::text::{name, wrapped};
+use crate::render::text::wrapped;
+use crate::scan::roots::Roots;
 use crate::view::Held;
-use crate::workspace;
-
-/// Takes back what was said of who pays.
-const NOBODY: &str = "nobody";
-
-/// A day before every kept one: from the beginning.
-const BEGINNING: UtcDay = UtcDay(0);
+use crate::{note, output, workspace};
 
 /// How many days are looked at for what a source has, and for what seems to be told twice.
 const LOOKED_AT: i32 = 30;
-
-/// How a missing owner is written.
-const UNSTATED: &str = "-";
-
-/// Does what is asked for.
-pub async fn run(command: &SourceCommand) -> Result<()> {
-    match command {
-        SourceCommand::Cover(args) => cover(args).await,
-        SourceCommand::Ask(args) => super::ask::run(args).await,
-        SourceCommand::List(args) => list(args).await,
-    }
-}
-
-async fn cover(args: &CoverArgs) -> Result<()> {
-    let known: BTreeSet<&str> = aimon_sources::collectors().iter().map(|one| one.kind()).collect();
-    if !known.contains(args.source.as_str()) {
-        let known: Vec<&str> = known.into_iter().collect();
-        return Err(Error::BadSetting(format!("`{}` is no source; there are {}", args.source, known.join(", "))));
-    }
-    let place = Place::here()?;
-    let mut replica = place.borrow().await?;
-    let settings = workspace::settings(&mut replica).await?;
-    let (accounts, labels) = (Accounts::of(&settings), place.labels(Some(replica.device()), &settings));
-    let payer = match args.by.as_str() {
-        NOBODY => None,
-        "subscription" => Some(Payer::Subscription),
-        text => match find(&accounts, text) {
-            Ok(account) => Some(Payer::Account(account.id.clone())),
-            Err(Error::Account(AccountError::Unknown(text))) => return Err(AccountError::BadPayer(text).into()),
-            Err(e) => return Err(e),
-        },
-    };
-    let covered = Covered {
-        device: match &args.device {
-            Some(given) => {
-                Some(workspace::devices::find(&workspace::devices::all(&mut replica).await?, given, &labels)?)
-            }
-            None => None,
-        },
-        owner: args.owner.as_deref().map(owner).transpose()?,
-        ..Covered::all_of(&args.source)
-    };
-    let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
-    let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
-    let entries: Vec<(Name, Option<String>)> = match &payer {
-        // All that was ever said of it.
-        None if args.from.is_none() => {
-            let all = accounts.coverage().all().filter(|(which, ..)| **which == covered);
-            all.map(|(which, from, _)| (Coverage::path(which, from), None)).collect()
-        }
-        payer => vec![(Coverage::path(&covered, from), payer.as_ref().map(|payer| payer.text().to_owned()))],
-    };
-    workspace::set(&mut replica, entries).await?;
-    replica.settle().await;
-    let what = in_words(&covered, &labels);
-    let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
-    output::print(&match payer {
-        None => format!("Who pays for {what} is not said any more{since}.\n"),
-        Some(Payer::Subscription) => format!("A subscription pays for {what}{since}: its calls count by the logs.\n"),
-        Some(Payer::Account(id)) => format!(
-            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n"
-        ),
-    })
-}
-
-/// An owner as events have it.
-fn owner(given: &str) -> Result<Name> {
-    match given {
-        UNSTATED => Ok(Name::default()),
-        "" => Err(Error::BadSetting(
-            "an owner is not empty; `-` stands for calls of whom the log says nothing".to_owned(),
-        )),
-        given if given.len() > 200 || given.chars().any(char::is_control) => {
-            Err(Error::BadSetting("an owner is as `aimon source list` shows it".to_owned()))
-        }
-        given => Ok(given.into()),
-    }
-}
-
-fn in_words(covered: &Covered, labels: &Labels) -> String {
-    let mut text = name(&covered.source);
-    match &covered.owner {
-        Some(owner) if owner.is_empty() => text.push_str(" without an owner"),
-        Some(owner) => text.push_str(&format!(" of {}", name(owner))),
-        None => {}
-    }
-    if let Some(device) = covered.device {
-        text.push_str(&format!(" on {}", labels.device(&device.to_string())));
-    }
-    text
-}
 
 /// All of it.
 #[derive(Serialize, Default)]
@@ -138,8 +41,11 @@ struct ListJson {
 #[serde(rename_all = "camelCase")]
 struct SourceJson {
     source: String,
-    /// Whose, as the log states it.
+    /// Whose, as the log states it; or what stands for the folder in which they were read.
     owner: Option<String>,
+    /// That folder, where it is this device's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
     devices: Vec<String>,
     calls: u64,
     total_tokens: u64,
@@ -171,22 +77,24 @@ struct ProposalJson {
     hours: usize,
 }
 
-async fn list(args: &SourceListArgs) -> Result<()> {
+pub(super) async fn run(args: &SourceListArgs) -> Result<()> {
     let place = Place::here()?;
     let (mut all, mut labels, mut asking) = (ListJson::default(), Labels::default(), String::new());
+    let mut roots = Roots::default();
     if let Some(mut replica) = place.open_to_look().await? {
         let settings = workspace::settings(&mut replica).await?;
         labels = place.labels(Some(replica.device()), &settings);
-        asking = super::ask::lines(&mut replica, &place, &settings).await?;
-        all = look(&mut replica, place.now.day(), &labels).await?;
+        asking = ask::lines(&mut replica, &place, &settings).await?;
+        roots = note::read(&mut replica).await?;
+        all = look(&mut replica, place.now.day(), &labels, &roots).await?;
     }
     if args.json {
         return output::print_plain(&pretty(&all));
     }
-    output::print(&format!("{}{asking}", text(&all, &labels, grid::width())))
+    output::print(&format!("{}{asking}", text(&all, &labels, &roots, grid::width())))
 }
 
-async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<ListJson> {
+async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels, roots: &Roots) -> Result<ListJson> {
     let settings = workspace::settings(replica).await?;
     let days = (today.plus(-LOOKED_AT), UtcDay(i32::MAX));
     let held = Held::within(replica, days, today, Detail::Hours, &settings).await?;
@@ -199,6 +107,7 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<L
             let one = sources.entry((key.source.clone(), owner)).or_insert_with(|| SourceJson {
                 source: key.source.to_string(),
                 owner: key.payer.as_ref().map(ToString::to_string),
+                root: key.payer.as_ref().and_then(|owner| roots.path(owner)).map(str::to_owned),
                 devices: Vec::new(),
                 calls: 0,
                 total_tokens: 0,
@@ -242,7 +151,7 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels) -> Result<L
     })
 }
 
-fn text(all: &ListJson, labels: &Labels, width: usize) -> String {
+fn text(all: &ListJson, labels: &Labels, roots: &Roots, width: usize) -> String {
     if all.sources.is_empty() && all.coverage.is_empty() {
         return "No agent's log was read within 30 days: `aimon doctor` says where it looked.\n".to_owned();
     }
@@ -258,7 +167,7 @@ fn text(all: &ListJson, labels: &Labels, width: usize) -> String {
     let mut narrow = Grid::new(&[words("Source"), figures("Calls"), words("Paid by")]);
     for one in &all.sources {
         let devices: Vec<String> = one.devices.iter().map(|id| labels.device(id)).collect();
-        let owner = one.owner.clone().unwrap_or_else(|| UNSTATED.to_owned());
+        let owner = one.root.as_ref().or(one.owner.as_ref()).cloned().unwrap_or_else(|| UNSTATED.to_owned());
         let paid = one.paid_by.clone().unwrap_or_else(|| "not said".to_owned());
         wide.row(
             Weight::Plain,
@@ -283,7 +192,7 @@ fn text(all: &ListJson, labels: &Labels, width: usize) -> String {
             owner: one.owner.as_deref().map(Name::from),
         };
         let from = one.from.as_ref().map(|day| format!(" from {day} on")).unwrap_or_default();
-        notes.push_str(&format!("{}: {}{from}\n", in_words(&covered, labels), one.by));
+        notes.push_str(&format!("{}: {}{from}\n", in_words(&covered, labels, roots), one.by));
     }
     for one in &all.proposed {
         notes.push_str(&format!(

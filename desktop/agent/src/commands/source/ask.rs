@@ -14,10 +14,10 @@ use crate::render::labels::Labels;
 use crate::render::text::visible_lines;
 use crate::subscriptions::note::Note;
 use crate::subscriptions::{help, logins, shown};
-use crate::{output, workspace};
+use crate::{note, output, workspace};
 
 /// Turns it on or off, for this device.
-pub async fn run(args: &AskArgs) -> Result<()> {
+pub(super) async fn run(args: &AskArgs) -> Result<()> {
     let of = subscription(&args.source).ok_or_else(|| AccountError::UnknownSubscription(args.source.clone()))?;
     let place = Place::here()?;
     if place.is_demo() {
@@ -46,13 +46,13 @@ pub async fn run(args: &AskArgs) -> Result<()> {
 
 /// What was wrong before says nothing of what begins now. That it was just asked, or rests, stays.
 async fn forget_trouble(replica: &mut Replica, of: &dyn Subscription) -> Result<()> {
-    let mut note = Note::read(replica).await?;
+    let mut note = note::read::<Note>(replica).await?;
     let mut held = note.of(of.source());
     if held.turn().rests_until.is_none() {
         held.trouble = None;
     }
     if note.set(of.source(), held) {
-        note.write(replica).await?;
+        note::write(replica, &note).await?;
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn forget_trouble(replica: &mut Replica, of: &dyn Subscription) -> Result<
 ///
 /// # Errors
 /// The replica's.
-pub async fn lines(replica: &mut Replica, place: &Place, settings: &Settings) -> Result<String> {
+pub(super) async fn lines(replica: &mut Replica, place: &Place, settings: &Settings) -> Result<String> {
     let (here, asking) = (replica.device(), Asking::of(settings));
     let labels: Labels = place.labels(Some(here), settings);
     let mut lines: Vec<String> = shown::of(replica).await?.iter().map(|one| one.line(place.now)).collect();
