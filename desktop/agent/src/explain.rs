@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use aimon_core::accounts::AccountId;
 use aimon_core::event::{ContextClass, Quality, Tier};
-use aimon_core::history::{Copy, CostMode, Metered};
+use aimon_core::history::{Copy, CostMode};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::prices::{Kind, Notes};
@@ -86,8 +87,13 @@ pub fn cost(copy: &Copy, mode: CostMode, prices: &LookUp<'_>) -> Option<PicoUsd>
 }
 
 impl Explained {
-    /// Parts the calls; those for which an account's own figures stand are in no sum.
-    pub fn of(copies: &[Copy], mode: CostMode, prices: &LookUp<'_>, metered: &Metered<'_>) -> Self {
+    /// Parts the calls; those for which an account's own figures stand are in no sum: `explains` says which one's.
+    pub fn of(
+        copies: &[Copy],
+        mode: CostMode,
+        prices: &LookUp<'_>,
+        explains: &dyn Fn(&Copy) -> Option<AccountId>,
+    ) -> Self {
         let mut parts: BTreeMap<PartKey, Part> = BTreeMap::new();
         let mut all = Self::default();
         for (index, copy) in copies.iter().enumerate() {
@@ -101,7 +107,7 @@ impl Explained {
                 context: ContextClass::of(r.tokens.prompt()),
                 quality: r.quality,
                 payer: r.payer.clone(),
-                explains: metered.explained_by(copy).map(|account| account.name().clone()),
+                explains: explains(copy).map(|account| account.name().clone()),
             };
             let counts = key.explains.is_none();
             let cost = cost(copy, mode, prices);

@@ -73,6 +73,16 @@ impl Held {
         Self::with(Some(replica), cells, days, as_of, settings).await
     }
 
+    /// With devices that are the same one as one: who pays can be said of a device's calls.
+    #[must_use]
+    pub fn as_shown(mut self, labels: &Labels) -> Self {
+        if !labels.same.is_empty() {
+            let keys = self.cells.iter_mut().flat_map(|day| day.cells.iter_mut().map(|(key, _)| key));
+            keys.for_each(|key| key.device = labels.shown(key.device));
+        }
+        self
+    }
+
     /// What accounts said of it.
     pub fn metered(&self) -> Metered<'_> {
         Metered { readings: &self.readings, accounts: &self.accounts, twins: &self.twins }
@@ -252,7 +262,7 @@ impl View {
 
     /// Cuts a report.
     pub async fn report(&mut self, query: &Query, as_of: UtcDay, pricing: &Pricing) -> Result<Report> {
-        let held = self.held(query, as_of).await?;
+        let held = self.held(query, as_of).await?.as_shown(&self.labels);
         for one in Overlap::of(&held.cells, &held.metered()) {
             let owner = (!one.owner.is_empty()).then(|| one.owner.as_str());
             output::note(&format!(
@@ -324,11 +334,7 @@ async fn ahead(replica: &Mutex<Replica>, wanted: Option<Days>) -> Option<(Days, 
 /// # Errors
 /// The query names a device by what several ids begin with.
 pub fn cut(query: &Query, held: Held, pricing: &Pricing, labels: &Labels) -> Result<Report> {
-    let Held { cells: mut days, readings, accounts, twins } = held;
-    if !labels.same.is_empty() {
-        let keys = days.iter_mut().flat_map(|day| day.cells.iter_mut().map(|(key, _)| key));
-        keys.for_each(|key| key.device = labels.shown(key.device));
-    }
+    let Held { cells: days, readings, accounts, twins } = held.as_shown(labels);
     let (prices, query) = (pricing.look_up(), filter::in_full(query, &days, &readings, labels)?);
     let metered = Metered { readings: &readings, accounts: &accounts, twins: &twins };
     Ok(Report::cut(&query, days, &metered, &|key, day, tokens| prices.cost(key, day, tokens)))

@@ -248,8 +248,11 @@ mod tests {
     fn what_a_status_line_does_not_tell_stays_as_it_was_asked_for() {
         let seen = |standing: &Standing| standing.answer.observed;
         let asked = |name: &str, used: i64, at: UtcMillis| {
-            let one = |name: &str, used_ppm| {
-                window::Window { name: name.into(), used_ppm, resets_at_s: Some(T + 18_000), window_s: Some(18_000) }
+            let one = |name: &str, used_ppm| window::Window {
+                name: name.into(),
+                used_ppm,
+                resets_at_s: Some(T + 18_000),
+                window_s: Some(18_000),
             };
             let answer = window::answer("codex", window::ASKED, &[one(name, used), one("7d-opus", used + 1)], at);
             Standing { seen: (answer.clock, answer.observed), answer }

@@ -108,10 +108,10 @@ pub async fn read(asked: SourcesAsked, given: Given) -> Result<SourcesJson> {
             last_day: day.to_owned(),
         };
         let payers = coverage.all().filter(|(of, ..)| of.source.as_str() == source);
-        let payer = |(of, from, payer): (&Covered, UtcDay, &Payer)| PayerJson {
+        let payer = |(of, from, payer): (&Covered, UtcDay, Option<&Payer>)| PayerJson {
             device: of.device.map(|device| device.to_string()),
             owner: of.owner.as_ref().map(ToString::to_string),
-            by: payer.text().to_owned(),
+            by: Coverage::value(payer).to_owned(),
             from: (from != UtcDay(0)).then(|| from.to_string()),
         };
         sources.push(SourceJson {

@@ -24,6 +24,9 @@ use crate::time::UtcDay;
 const PREFIX: &str = "coverage/";
 const SUBSCRIPTION: &str = "subscription";
 
+/// From such a day on nobody says who pays.
+const NOBODY: &str = "nobody";
+
 /// An owner where the log states none.
 const UNSTATED: &str = "-";
 
@@ -122,7 +125,8 @@ impl Covered {
 /// Who pays for which calls, from which UTC day on.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Coverage {
-    from: BTreeMap<Covered, BTreeMap<UtcDay, Payer>>,
+    /// `None`: from that day on it is not said any more.
+    from: BTreeMap<Covered, BTreeMap<UtcDay, Option<Payer>>>,
 }
 
 impl Coverage {
@@ -131,11 +135,14 @@ impl Coverage {
 
     /// Of the settings.
     pub fn of(settings: &Settings) -> Self {
-        let mut from: BTreeMap<Covered, BTreeMap<UtcDay, Payer>> = BTreeMap::new();
+        let mut from: BTreeMap<Covered, BTreeMap<UtcDay, Option<Payer>>> = BTreeMap::new();
         for (path, value) in settings.all() {
             let Some((which, day)) = path.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('/')) else { continue };
             let (Some(covered), Ok(day)) = (Covered::parse(which), Date::from_str(day)) else { continue };
-            let Some(payer) = Payer::parse(value) else { continue };
+            let payer = Payer::parse(value);
+            if payer.is_none() && value.as_str() != NOBODY {
+                continue;
+            }
             from.entry(covered).or_default().insert(UtcDay::of(day), payer);
         }
         Self { from }
@@ -158,13 +165,20 @@ impl Coverage {
         let mut narrower = owners.flat_map(|owner| [(Some(device), owner.clone()), (None, owner)]);
         narrower.find_map(|(device, owner)| {
             let days = self.from.get(&Covered { source: source.clone(), device, owner })?;
-            days.range(..=day).next_back().map(|(_, payer)| payer)
+            days.range(..=day).next_back().and_then(|(_, payer)| payer.as_ref())
         })
     }
 
-    /// All that was said: of which calls, from which day on, who pays.
-    pub fn all(&self) -> impl Iterator<Item = (&Covered, UtcDay, &Payer)> {
-        self.from.iter().flat_map(|(covered, days)| days.iter().map(move |(day, payer)| (covered, *day, payer)))
+    /// All that was said: of which calls, from which day on, who pays; `None` where that is not said any more.
+    pub fn all(&self) -> impl Iterator<Item = (&Covered, UtcDay, Option<&Payer>)> {
+        self.from
+            .iter()
+            .flat_map(|(covered, days)| days.iter().map(move |(day, payer)| (covered, *day, payer.as_ref())))
+    }
+
+    /// How the settings have it that somebody pays; `None`: that it is not said any more.
+    pub fn value(payer: Option<&Payer>) -> &str {
+        payer.map_or(NOBODY, Payer::text)
     }
 
     /// Whether nothing was said.

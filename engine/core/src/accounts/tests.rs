@@ -65,6 +65,7 @@ fn a_payer_pays_from_a_day_on() {
         ("coverage/codex/2026-10-01", "subscription"),
         ("coverage/codex/someday", "subscription"),
         ("coverage/codex/2026-11-01", "nobody"),
+        ("coverage/codex/2026-11-02", "whoever"),
     ]));
     let on = |month, day| {
         let day = UtcDay::of(jiff::civil::date(2026, month, day));
@@ -72,7 +73,8 @@ fn a_payer_pays_from_a_day_on() {
     };
     let account = Payer::Account(AccountId::new("openai", "org").unwrap());
     assert_eq!([on(9, 13), on(9, 14), on(9, 30)], [None, Some(account.clone()), Some(account)]);
-    assert_eq!([on(10, 1), on(12, 1)], [Some(Payer::Subscription), Some(Payer::Subscription)]);
+    assert_eq!([on(10, 1), on(10, 31)], [Some(Payer::Subscription), Some(Payer::Subscription)]);
+    assert_eq!([on(11, 1), on(12, 1)], [None, None], "it is not said any more");
     assert_eq!(accounts.coverage().payer(&"claude-code".into(), A, None, UtcDay(20_000)), None);
 }
 
@@ -138,7 +140,7 @@ fn what_is_said_of_a_root_holds_for_its_calls_alone() {
     let day = UtcDay::of(jiff::civil::date(2026, 9, 14));
     let (source, b) = (Name::from("claude-code"), DeviceId([2; 16]));
     let root = owner_of_root(A, &source, b"/home/me/.claude-work/projects");
-    assert_eq!(root, "root:ROOT", "what is stored once is found again");
+    assert_eq!(root.as_str(), "root:ROOT", "what is stored once is found again");
     let others = [(b, &b"/home/me/.claude-work/projects"[..]), (A, b"/home/me/.claude/projects")];
     assert!(others.iter().all(|(device, path)| owner_of_root(*device, &source, path) != root));
     assert_ne!(owner_of_root(A, "codex", b"/home/me/.claude-work/projects"), root);

@@ -59,6 +59,10 @@ pub(super) struct Line {
     /// What was billed, by currency (`usd`), in 10⁻¹² of it.
     pub(super) billed: BTreeMap<Name, i128>,
     pub(super) place: Place,
+    /// The metric that it is of.
+    pub(super) metric: Name,
+    /// How many quarters of an hour it is of, from its key's on.
+    pub(super) quarters: u8,
 }
 
 static NOBODY: Accounts = Accounts::NONE;
@@ -97,9 +101,17 @@ impl<'a> Metered<'a> {
         let heard = self.readings.iter().filter(|one| one.day == day || one.day == day.plus(-1));
         let heard = heard
             .flat_map(|one| &one.heard)
-            .filter(|heard| heard.account == *account.name() && is_usage(&heard.metric));
+            .filter(|heard| heard.account == *account.name() && tells_of_calls(&heard.metric));
         let is_within = |settled: &Span| settled.0 <= span.0 && settled.1 >= span.1;
         heard.flat_map(|heard| &heard.settled).any(is_within).then_some(account)
+    }
+
+    /// The account that pays for a cell's calls and has told of that day, as the one that stands for it.
+    pub(super) fn told_payer(&self, day: UtcDay, key: &CellKey) -> Option<&'a AccountId> {
+        let Some(Payer::Account(account)) = self.payer(day, key) else { return None };
+        let account = self.accounts.joined().payer(account);
+        let has_told = |one: &DayReadings| one.day == day && one.heard.iter().any(|of| of.account == *account.name());
+        self.readings.iter().any(has_told).then_some(account)
     }
 
     /// Who pays for a cell's calls, as far as anybody has said.
@@ -116,9 +128,9 @@ impl<'a> Metered<'a> {
     }
 }
 
-/// Whether a metric tells of tokens and calls.
-pub(super) fn is_usage(metric: &str) -> bool {
-    metric.starts_with("usage.") || metric == "activity"
+/// Whether a metric tells of the calls that agents' logs tell of: the others (embeddings, images) say nothing of these.
+pub(super) fn tells_of_calls(metric: &str) -> bool {
+    ["usage.completions", "usage.messages", "activity"].contains(&metric)
 }
 
 fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Option<Line> {
@@ -164,7 +176,9 @@ fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Op
         project: None,
     };
     let (api_key, project, item) = (dimension("key"), dimension("project"), dimension("line"));
-    Some(Line { date, day, key: cell, api_key, item, project, sums, billed, place })
+    let metric = key.metric.clone();
+    let quarters = u8::try_from(key.span.width.div_ceil(900)).unwrap_or(u8::MAX).max(1);
+    Some(Line { date, day, key: cell, api_key, item, project, sums, billed, place, metric, quarters })
 }
 
 fn figures(reading: &Reading) -> (Sums, BTreeMap<Name, i128>) {

@@ -8,6 +8,7 @@
 pub mod answers;
 mod bill;
 pub mod blocks;
+mod by_log;
 mod cells;
 mod gauges;
 mod identity;

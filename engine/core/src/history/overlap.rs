@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::by_log::is_model;
 use super::cells::DayCells;
-use super::metered::{Metered, is_usage};
+use super::metered::{Metered, tells_of_calls};
 use super::report::provider_of;
 use crate::accounts::AccountId;
 use crate::name::Name;
@@ -80,19 +81,12 @@ fn overlap(
     is_shown.then(|| Overlap { source: source.clone(), owner: owner.clone(), account: account.clone(), alike, hours })
 }
 
-/// One names the model, the other its version.
-fn is_model(one: &str, other: &str) -> bool {
-    let bare = |name: &'_ str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let (one, other) = (bare(one), bare(other));
-    one.starts_with(&other) || other.starts_with(&one)
-}
-
 fn usage_of_accounts<'a>(metered: &Metered<'a>) -> BTreeMap<AccountId, Usage<'a>> {
     let mut accounts: BTreeMap<AccountId, Usage<'a>> = BTreeMap::new();
     for day in metered.readings {
         for (key, reading) in &day.readings {
             // What is by UTC day only shows no hour.
-            if !is_usage(&key.metric) || !reading.is_settled || key.span.width > 3600 {
+            if !tells_of_calls(&key.metric) || !reading.is_settled || key.span.width > 3600 {
                 continue;
             }
             let Some(id) = AccountId::parse(&key.account) else { continue };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
+use super::by_log::ByLog;
 use super::cells::{CellKey, DayCells, Detail, Sums};
 use super::metered::{Line, Metered, Place};
 use crate::accounts::{AccountId, stated};
@@ -174,9 +175,23 @@ impl Query {
         out
     }
 
+    /// Whether what accounts said is in the report: it is of no session, and of no device.
+    fn shows_accounts(&self) -> bool {
+        self.period != Period::Session && self.devices.is_empty()
+    }
+
+    /// Whether what an account said is in the report: where it is not, the calls that explain it count, and not both are missing.
+    pub fn shows(&self, account: &AccountId) -> bool {
+        self.shows_accounts() && self.takes_source(account.provider())
+    }
+
+    fn takes_source(&self, source: &str) -> bool {
+        self.sources.is_empty() || self.sources.iter().any(|one| one == source)
+    }
+
     fn takes(&self, key: &CellKey) -> bool {
         let any = |list: &[String], text: &str| list.is_empty() || list.iter().any(|l| l == text);
-        any(&self.sources, &key.source)
+        self.takes_source(&key.source)
             && (self.models.is_empty() || any(&self.models, &key.model) || any(&self.models, &shown_model(key)))
             && (self.devices.is_empty() || any(&self.devices, &key.device.to_string()))
     }
@@ -359,9 +374,20 @@ impl Report {
         let mut rows: BTreeMap<String, Building> = BTreeMap::new();
         let mut report = Self::default();
         let covers = !metered.accounts.coverage().is_empty();
+        let mut by_log = ByLog::default();
         for day in days {
             let local = LocalDays::of(day.day, &query.zone);
-            let explaining = |key: &CellKey| metered.explains(day.day, key).filter(|_| covers);
+            let explaining =
+                |key: &CellKey| metered.explains(day.day, key).filter(|account| covers && query.shows(account));
+            if covers && query.shows_accounts() {
+                // Of whole days, whatever days are asked for: a day's figure is the same in every report.
+                for (key, sums) in day.cells.iter().filter(|(key, _)| query.takes_source(&key.source)) {
+                    let payer = metered.told_payer(day.day, key).filter(|account| query.shows(account));
+                    if let Some(account) = payer.filter(|_| explaining(key).is_none()) {
+                        by_log.add(account.name(), day.day, key, sums);
+                    }
+                }
+            }
             for (date, key, sums) in query.sum(&day, &local, &|key| explaining(key).is_none()) {
                 let cost = cost(query.mode, key, day.day, &sums, price);
                 let payer = metered.payer_named(day.day, key);
@@ -382,8 +408,11 @@ impl Report {
                 });
             }
         }
-        for line in metered.lines(&query.zone) {
-            if query.period == Period::Session || !query.takes(&line.key) || !query.devices.is_empty() {
+        let mut lines = if query.shows_accounts() { metered.lines(&query.zone) } else { Vec::new() };
+        by_log.leave_out_of(&mut lines);
+        for line in lines {
+            let is_nothing = line.sums == Sums::default() && line.billed.is_empty();
+            if is_nothing || !query.takes(&line.key) {
                 continue;
             }
             if query.since.is_some_and(|d| line.date < d) || query.until.is_some_and(|d| line.date > d) {

@@ -1,5 +1,5 @@
 //! What must hold of accounts once everybody is quiet: all show the same; a day that an account has told of in full shows what it
-//! used, once, and the log's calls as explained; a day of which it told nothing shows the log's.
+//! used, once, and the log's calls as explained; a day of which it told nothing shows the log's; and never does one show more than was used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,7 +111,17 @@ fn of_accounts(world: &mut World, day: UtcDay, told: &[Option<bool>], row: Optio
         let expected = match told[account] {
             Some(true) => (used, covered),
             Some(false) => (covered, 0),
-            None => continue,
+            // Of a part that is told and of calls in logs each counts, and none twice.
+            None => {
+                let (counted, explained) = of(meter.name);
+                if counted > used || counted + explained < covered {
+                    let whose = meter.name;
+                    return Err(broken(format!(
+                        "{day} {whose}: {counted}, {explained} explained, where {used} was used, and logs have {covered}"
+                    )));
+                }
+                continue;
+            }
         };
         if of(meter.name) != expected {
             let what =

@@ -68,9 +68,14 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
     }
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
     let mode = mode(range.mode);
+    // As in a report: where what accounts said can't be in it, calls count whoever pays.
+    let is_of_all = sessions.is_empty() && devices.is_empty();
+    let metered = held.metered();
+    let explains =
+        |copy: &Copy| metered.explained_by(copy).filter(|account| is_of_all && query.shows(account)).cloned();
     let shown = Shown {
         title: format!("What {} is made of · {}", words_of(args, &asked), asked.zone_text()),
-        explained: Explained::of(&copies, mode, &prices, &held.metered()),
+        explained: Explained::of(&copies, mode, &prices, &explains),
         bills,
         copies: &copies,
         costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),

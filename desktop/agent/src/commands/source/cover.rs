@@ -60,12 +60,12 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
     let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
     let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
     let entries: Vec<(Name, Option<String>)> = match &payer {
-        // All that was ever said of it.
+        // All that was ever said of it is taken back.
         None if args.from.is_none() => {
             let all = accounts.coverage().all().filter(|(which, ..)| **which == covered);
             all.map(|(which, from, _)| (Coverage::path(which, from), None)).collect()
         }
-        payer => vec![(Coverage::path(&covered, from), payer.as_ref().map(|payer| payer.text().to_owned()))],
+        payer => vec![(Coverage::path(&covered, from), Some(Coverage::value(payer.as_ref()).to_owned()))],
     };
     workspace::set(&mut replica, entries).await?;
     replica.settle().await;

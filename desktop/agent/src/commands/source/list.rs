@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aimon_core::accounts::Covered;
+use aimon_core::accounts::{Coverage, Covered};
 use aimon_core::history::{Detail, Overlap};
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
@@ -97,7 +97,7 @@ pub(super) async fn run(args: &SourceListArgs) -> Result<()> {
 async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels, roots: &Roots) -> Result<ListJson> {
     let settings = workspace::settings(replica).await?;
     let days = (today.plus(-LOOKED_AT), UtcDay(i32::MAX));
-    let held = Held::within(replica, days, today, Detail::Hours, &settings).await?;
+    let held = Held::within(replica, days, today, Detail::Hours, &settings).await?.as_shown(labels);
     let metered = held.metered();
     let coverage = held.accounts.coverage();
     let mut sources: BTreeMap<(Name, Name), SourceJson> = BTreeMap::new();
@@ -117,7 +117,7 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels, roots: &Roo
             one.calls = one.calls.saturating_add(sums.calls);
             one.total_tokens = one.total_tokens.saturating_add(sums.tokens.total());
             one.last_day = day.day.to_string();
-            let device = labels.shown(key.device);
+            let device = key.device;
             if !one.devices.contains(&device.to_string()) {
                 one.devices.push(device.to_string());
             }
@@ -135,7 +135,7 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels, roots: &Roo
                 device: covered.device.map(|device| device.to_string()),
                 owner: covered.owner.as_ref().map(ToString::to_string),
                 from: (day != BEGINNING).then(|| day.to_string()),
-                by: payer.text().to_owned(),
+                by: Coverage::value(payer).to_owned(),
             })
             .collect(),
         proposed: Overlap::of(&held.cells, &metered)

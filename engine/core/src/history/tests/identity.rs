@@ -108,10 +108,9 @@ fn every_field_breaks_a_tie() {
 /// A folder's calls are read again once somebody has said who pays for that folder: the copies that know it stand.
 #[test]
 fn a_copy_that_says_more_stands() {
-    for change in [
-        (&|c: &mut Copy| c.record.payer = Some("root:1".into())) as &dyn Fn(&mut Copy),
-        &|c: &mut Copy| c.record.project = Some([1; 8]),
-    ] {
+    for change in [(&|c: &mut Copy| c.record.payer = Some("root:1".into())) as &dyn Fn(&mut Copy), &|c: &mut Copy| {
+        c.record.project = Some([1; 8])
+    }] {
         let (bare, mut says) = (copy(1, 1, 9, 0), copy(1, 1, 9, 0));
         change(&mut says);
         assert_eq!(standing(&[bare.clone(), says.clone()]), [&says]);

@@ -8,6 +8,7 @@ use crate::batch::{Batch, BatchHash, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row, Setting};
 use crate::history::answers::settling_ms;
 use crate::history::{Copy, DayCells, DayReadings, Dimension, Metered, Overlap, Query, Report, Twins};
+use crate::ids::DeviceId;
 use crate::settings::Settings;
 use crate::time::{UtcDay, UtcMillis};
 use crate::units::{PicoUsd, Tokens};
@@ -97,7 +98,8 @@ fn a_covered_call_counts_until_its_accounts_figure_is_settled_and_then_explains_
         (total.sums.tokens.input, total.explained.sums.tokens.input)
     };
     assert_eq!(all(&[], &covered), (110, 0), "nothing was heard of the account");
-    assert_eq!(all(&[hour(0, 61, 90)], &covered), (200, 0), "it may still grow: both are shown, and the call counts");
+    assert_eq!(all(&[hour(0, 61, 90)], &covered), (110, 0), "it may still grow: the call counts, and once");
+    assert_eq!(all(&[hour(0, 61, 130)], &covered), (140, 0), "what else has used the account is told already");
     assert_eq!(all(&[hour(0, 120, 90)], &covered), (100, 100), "its own figure stands, and the log explains it");
     assert_eq!(all(&[hour(0, 120, 90), hour(60, 200, 11)], &covered), (101, 110));
     // That there was nothing is a figure, too.
@@ -108,6 +110,94 @@ fn a_covered_call_counts_until_its_accounts_figure_is_settled_and_then_explains_
     assert_eq!(all(&[hour(0, 120, 90)], &by_subscription), (200, 0));
     let later = accounts(&[("coverage/codex/2024-10-05", "openai/org")]);
     assert_eq!(all(&[hour(0, 120, 90)], &later), (200, 0), "what is before the day stays as it was");
+}
+
+/// A failing question about calls and a settled one about something else: nothing explains the calls.
+#[test]
+fn what_an_account_says_of_something_else_explains_no_call() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let of = |metric| Answer { rows: vec![], ..answer(metric, (0, 60), 300, &[MODEL], &[]) };
+    let total = |metric| {
+        let total = cut(&Query::daily(TimeZone::UTC), &[codex(5, 100)], &[of(metric)], &covered).total;
+        (total.sums.tokens.input, total.explained.sums.tokens.input)
+    };
+    for metric in ["usage.embeddings", "usage.images", "costs", "credits"] {
+        assert_eq!(total(metric), (100, 0), "{metric}");
+    }
+    for metric in ["usage.completions", "usage.messages", "activity"] {
+        assert_eq!(total(metric), (0, 100), "{metric}");
+    }
+}
+
+/// The calls that an account has told already, while all of it can still change: each counts once, and nothing is lost.
+#[test]
+fn of_what_can_still_change_counts_what_goes_beyond_the_log() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let told = |at: (i64, i64), model: &str, n| {
+        answer("usage.completions", at, at.0 + 1, &[("model", model)], &[("input_tokens", n), ("requests", 2)])
+    };
+    let mut calls = [codex(5, 100), codex(65, 10)];
+    calls.iter_mut().for_each(|call| call.record.model = "gpt-5".into());
+    let models = |answers: &[Answer]| -> BTreeMap<String, u64> {
+        let report = cut(&Query::daily(TimeZone::UTC), &calls, answers, &covered);
+        report.models.into_iter().map(|(model, figures)| (model, figures.sums.tokens.input)).collect()
+    };
+    let of =
+        |pairs: &[(&str, u64)]| pairs.iter().map(|(model, n)| ((*model).to_owned(), *n)).collect::<BTreeMap<_, _>>();
+    let minutes = [told((5, 1), "gpt-5-2026-01-01", 60), told((6, 1), "gpt-5-2026-01-01", 70)];
+    assert_eq!(models(&minutes), of(&[("gpt-5", 110), ("gpt-5-2026-01-01", 30)]), "of the quarter as a whole");
+    // Another model's use is no call of this one, however late that comes.
+    let other = [told((5, 1), "gpt-4o", 80), told((6, 1), "gpt-5", 0)];
+    assert_eq!(models(&other), of(&[("gpt-4o", 80), ("gpt-5", 110)]));
+    // But a name that the account never uses is an alias.
+    assert_eq!(models(&[told((5, 1), "gpt-4o", 130)]), of(&[("gpt-4o", 30), ("gpt-5", 110)]));
+    // A quarter is settled as a whole: until then its settled minutes count as far as they go beyond the log, too.
+    let some =
+        [told((0, 10), "gpt-5", 120), answer("usage.completions", (10, 5), 11, &[MODEL], &[("input_tokens", 5)])];
+    let settled = |mut answer: Answer| {
+        answer.observed = at(300);
+        answer
+    };
+    let some = [settled(some[0].clone()), some[1].clone()];
+    assert_eq!(models(&some)["gpt-5"], 110 + 25);
+}
+
+/// A gateway tells whole days, and each is a day in every report and every zone.
+#[test]
+fn a_days_figure_does_not_depend_on_which_days_are_asked_for() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let day = answer("activity", (0, 1440), 700, &[MODEL], &[("input_tokens", 500)]);
+    // In Tokyo the second one is of the day after.
+    let (zone, calls) = (TimeZone::get("Asia/Tokyo").unwrap(), [codex(5, 100), codex(1_000, 30)]);
+    let days = |query: &Query| -> Vec<(String, u64)> {
+        let rows = cut(query, &calls, &[day.clone()], &covered).rows;
+        rows.into_iter().map(|row| (row.period, row.figures.sums.tokens.input)).collect()
+    };
+    let all = Query::daily(zone);
+    let expected = [("2024-10-04".to_owned(), 470), ("2024-10-05".to_owned(), 30)];
+    assert_eq!(days(&all), expected, "500 in all");
+    for (at, one) in expected.iter().enumerate() {
+        let only = jiff::civil::date(2024, 10, 4 + at as i8);
+        assert_eq!(days(&Query { since: Some(only), until: Some(only), ..all.clone() }), [one.clone()]);
+    }
+}
+
+/// Where what accounts say can't be in a report, or was left out of it, calls count whoever pays for them.
+#[test]
+fn calls_count_where_their_accounts_figures_can_not_be() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let answers = [answer("usage.completions", (0, 60), 300, &[MODEL], &[("input_tokens", 90)])];
+    let total = |query: Query| {
+        let total = cut(&query, &[codex(5, 100)], &answers, &covered).total;
+        (total.sums.tokens.input, total.explained.sums.tokens.input)
+    };
+    let all = Query::daily(TimeZone::UTC);
+    let of_source = |source: &str| Query { sources: vec![source.to_owned()], ..all.clone() };
+    assert_eq!(total(all.clone()), (90, 100));
+    assert_eq!([total(of_source("codex")), total(of_source("openai"))], [(100, 0), (90, 0)]);
+    assert_eq!(total(Query { sources: vec!["codex".into(), "openai".into()], ..all.clone() }), (90, 100));
+    assert_eq!(total(Query { period: crate::history::Period::Session, ..all.clone() }), (100, 0));
+    assert_eq!(total(Query { devices: vec![DeviceId([1; 16]).to_string()], ..all }), (100, 0));
 }
 
 #[test]
@@ -243,11 +333,11 @@ fn accounts_that_are_one_have_one_figure_and_cover_as_one() {
     let accounts = two_keys(&cover);
     // Of one bucket the answer observed last stands, whole, whichever key it came by; a wider one is never added to it.
     let hour = |account: &str, seen, n| {
-        let mut hour = answer("usage.x", (0, 60), seen, &[MODEL], &[("input_tokens", n)]);
+        let mut hour = answer("usage.completions", (0, 60), seen, &[MODEL], &[("input_tokens", n)]);
         hour.key.account = account.into();
         hour
     };
-    let mut minute = answer("usage.x", (5, 1), 200, &[MODEL], &[("input_tokens", 4)]);
+    let mut minute = answer("usage.completions", (5, 1), 200, &[MODEL], &[("input_tokens", 4)]);
     minute.key.account = TWO.into();
     let calls = [codex(5, 100)];
     let query = Query { by: Some(Dimension::Account), ..Query::daily(TimeZone::UTC) };
