@@ -113,7 +113,7 @@ impl Error {
             Self::Sync(SyncError::NoKey) => "key-not-here",
             Self::Sync(SyncError::NotAMember) => "not-a-member",
             Self::Sync(SyncError::Oneself) => "own-device",
-            Self::Sync(SyncError::TooLarge) => "event-too-large",
+            Self::Sync(SyncError::TooLarge(_)) => "event-too-large",
             Self::Sync(SyncError::Recipient) => "device-keys",
             Self::Sync(SyncError::Statements(_)) => "statements-damaged",
             Self::Sync(SyncError::Damaged(_)) => "segment-damaged",
@@ -155,7 +155,7 @@ impl Error {
                 "have another device take this one in again: `aimon pair` there, `aimon join CODE` here; what this device recorded stays"
             }
             Self::Sync(SyncError::Oneself) => "`aimon workspace leave` on the device that is to go",
-            Self::Sync(SyncError::TooLarge) => "report it: this is a bug",
+            Self::Sync(SyncError::TooLarge(_)) => "report it: this is a bug",
             Self::Sync(SyncError::Recipient) => "install aimon anew on that device, and pair again",
             Self::Sync(SyncError::Statements(_)) => {
                 "begin anew: `aimon workspace leave`, and join again; the other devices have what this one sent"

@@ -5,10 +5,10 @@
 
 use std::ops::RangeInclusive;
 
-use aimon_core::batch::Batch;
+use aimon_core::batch::{Batch, Piece, TooLarge};
 use aimon_core::ids::WriterId;
 use aimon_core::name::Name;
-use aimon_core::sync::{Purge, Selection};
+use aimon_core::sync::{Purge, Selection, SyncError};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Place;
 use aimon_ledger::ids::StatementId;
@@ -120,10 +120,10 @@ impl Replica {
             after = last.seq;
             for row in rows {
                 let Some(day) = row.place.day.filter(|day| purge.days.contains(day)) else { continue };
-                let Some(left) = self.left(&row, day, &purge) else { continue };
+                let Some(left) = self.left(&row, day, &purge).map_err(SyncError::from)? else { continue };
                 gone.push(row.seq);
-                for batch in left {
-                    let (part, change) = pen.append(Some(day), batch, writer)?;
+                for piece in left {
+                    let (part, change) = pen.append(Some(day), piece, writer)?;
                     fresh.push((Place { device, day: Some(day), part }, change));
                 }
             }
@@ -144,15 +144,15 @@ impl Replica {
     }
 
     /// What a purge leaves of a row, as batches of this device; `None` if it takes nothing, or nothing that can be read.
-    fn left(&self, row: &Row, day: UtcDay, purge: &Purge) -> Option<Vec<Vec<u8>>> {
-        let Ok(values) = row.values(&self.ring) else { return purge.takes_all_of(day).then(Vec::new) };
+    fn left(&self, row: &Row, day: UtcDay, purge: &Purge) -> Result<Option<Vec<Piece>>, TooLarge> {
+        let Ok(values) = row.values(&self.ring) else { return Ok(purge.takes_all_of(day).then(Vec::new)) };
         let (mut left, mut takes) = (Vec::new(), false);
         for bytes in values {
             let Ok(mut batch) = Batch::decode(&bytes) else {
                 // What a newer version wrote goes with all else, or stays whole.
                 match purge.takes_all_of(day) {
                     true => takes = true,
-                    false => left.push(bytes),
+                    false => left.push(Piece::kept(bytes)),
                 }
                 continue;
             };
@@ -164,10 +164,9 @@ impl Replica {
                     record.origin.get_or_insert(row.place.device);
                 });
             }
-            if !batch.is_empty() {
-                left.push(batch.encode());
-            }
+            // What was recorded by a version that knew no limit of bytes is not kept from being purged by it.
+            left.extend(batch.pieces(usize::MAX)?);
         }
-        takes.then_some(left)
+        Ok(takes.then_some(left))
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use aimon_core::batch::Batch;
+use aimon_core::batch::{Batch, MOST_BYTES};
 use aimon_core::event::Event;
 use aimon_core::ids::WriterId;
 use aimon_core::name::Name;
-use aimon_core::sync::Write;
+use aimon_core::sync::{SyncError, Write};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_ledger::chunk::Place;
 
@@ -14,7 +14,7 @@ use crate::database::error;
 use crate::replica::random;
 use crate::{Error, Replica, changes, marks, meta, purge};
 
-/// The most events in one batch: a batch must fit a chunk.
+/// The most events in one batch, so that few have to be divided once they are written: that is as many as mostly fit a chunk.
 const BATCH_EVENTS: usize = 4096;
 
 /// What is recorded with more events than this is followed by more: the derived tables follow at the end of it.
@@ -65,6 +65,9 @@ type Days = BTreeMap<Option<UtcDay>, Vec<Batch>>;
 impl Replica {
     /// Records events and marks. When this returns they are on the disk: as chunks that wait for a relay, where the key for
     /// them is held, else as plaintext that becomes chunks once it is.
+    ///
+    /// # Errors
+    /// [`SyncError::TooLarge`] names an event that no batch has room for. As with any other, nothing of the commit is kept then.
     pub async fn record(&mut self, commit: Commit) -> Result<Recorded, Error> {
         let calls = commit.events.iter().filter_map(|event| match event {
             Event::Record(record) => Some(record.time),
@@ -100,7 +103,7 @@ impl Replica {
         }
         match self.may_sync() && self.client().await?.can_write() {
             true => self.record_chunks(days, &commit.marks, commit.now, &recorded).await?,
-            false => self.record_plain(&days, &commit.marks).await?,
+            false => self.record_plain(days, &commit.marks).await?,
         }
         if recorded.events > 0 {
             self.changed.send_modify(|n| *n += 1);
@@ -124,7 +127,7 @@ impl Replica {
         Ok(())
     }
 
-    async fn record_plain(&mut self, days: &Days, marks: &[Mark]) -> Result<(), Error> {
+    async fn record_plain(&mut self, days: Days, marks: &[Mark]) -> Result<(), Error> {
         // Ours again only once all is on the disk: what follows must not depend on what was lost, also when whoever waits
         // for this goes away.
         let mut pen = std::mem::take(&mut self.pen);
@@ -136,8 +139,10 @@ impl Replica {
         let mut new = Vec::new();
         for (day, batches) in days {
             for batch in batches {
-                let (part, change) = pen.append(*day, batch.encode(), writer)?;
-                new.push((Place { device, day: *day, part }, change));
+                for piece in batch.pieces(MOST_BYTES).map_err(SyncError::from)? {
+                    let (part, change) = pen.append(day, piece, writer)?;
+                    new.push((Place { device, day, part }, change));
+                }
             }
         }
         self.transaction(async |db| {

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use aimon_core::batch::TooLarge;
 use aimon_core::sync::SyncError as S;
 use aimon_replica::Error as R;
 use aimon_replica::transport::Error as T;
@@ -28,7 +29,7 @@ fn exit_codes_say_whose_turn_it_is() {
         (R::InWorkspace(path()), exit::FAILURE),
         (R::Sync(S::NoKey), exit::FAILURE),
         (R::Sync(S::NotAMember), exit::FAILURE),
-        (R::Sync(S::TooLarge), exit::FAILURE),
+        (R::Sync(S::TooLarge(TooLarge(String::new()))), exit::FAILURE),
         (R::Sync(S::Recipient), exit::FAILURE),
         (R::Sync(S::Damaged(String::new())), exit::FAILURE),
         (R::Empty(path()), exit::FAILURE),
@@ -183,7 +184,7 @@ fn every() -> Vec<Error> {
         R::Retention(1),
         R::Events(text()),
         R::Sync(S::NoKey),
-        R::Sync(S::TooLarge),
+        R::Sync(S::TooLarge(TooLarge(text()))),
         R::Sync(S::NotAMember),
         R::Sync(S::Oneself),
         R::Sync(S::Damaged(text())),

@@ -1,7 +1,8 @@
 //! The sections of answers and of notes that an answer was seen again.
 
 use super::BatchError;
-use super::column::{Carried, Columns, Encoding, MAX_ROWS, Writer};
+use super::column::{Carried, Columns, Encoding, Writer};
+use super::limits::MAX_ROWS;
 use super::names::{Dictionary, Names};
 use super::sheet::{Keys, Sheet};
 use crate::event::{Answer, AnswerHash, AnswerKey, Clock, Unchanged};

@@ -12,15 +12,9 @@
 //! it row by row. A column whose rows are all 0 (or all absent) is left out.
 
 use super::BatchError;
+use super::limits::MAX_COLUMNS;
 use super::varint::{Reader, put, put_signed, unzigzag, zigzag};
 use crate::name::Name;
-
-/// The most rows that one section may have. Run-length columns cost nothing a row, so without a
-/// limit a few damaged bytes would ask for terabytes.
-pub const MAX_ROWS: usize = 1 << 16;
-
-/// The most columns that one section may have: far more than any version will need.
-const MAX_COLUMNS: usize = 256;
 
 /// How a column's values are laid out. The numbers are part of the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,7 +152,8 @@ fn encode_sparse(values: impl Iterator<Item = Option<i128>>, out: &mut Vec<u8>) 
 #[derive(Default)]
 pub(crate) struct Writer {
     list: Vec<u8>,
-    columns: u64,
+    columns: usize,
+    most_columns: usize,
     values: Vec<u8>,
 }
 
@@ -177,13 +172,19 @@ impl Writer {
         if rows > 0 {
             put(out, kind);
             put(out, rows as u64);
-            put(out, self.columns);
+            put(out, self.columns as u64);
+            self.most_columns = self.most_columns.max(self.columns);
             out.extend_from_slice(&self.list);
             out.extend_from_slice(&self.values);
         }
         self.list.clear();
         self.values.clear();
         self.columns = 0;
+    }
+
+    /// How many columns the section has that has most.
+    pub(super) fn most_columns(&self) -> usize {
+        self.most_columns
     }
 
     /// A column of texts.

@@ -5,7 +5,8 @@
 //! group  = section 7 (the index, a row for each batch)  length:varint  batch (the events of all of them)
 //! ```
 
-use super::column::{Columns, Encoding, MAX_ROWS, Writer};
+use super::column::{Columns, Encoding, Writer};
+use super::limits::{MAX_ROWS, rows};
 use super::varint::{Reader, put};
 use super::{Batch, BatchError};
 
@@ -21,11 +22,11 @@ const CLOCK: u64 = 5;
 pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) -> Option<()> {
     let mut group = Group::default();
     for bytes in batches {
-        let batch = Batch::decode(bytes).ok()?;
-        if !is_understood(&batch) {
+        let (batch, names) = Batch::read(bytes).ok()?;
+        if !batch.is_understood() {
             return None;
         }
-        if let Some(full) = group.add(batch)? {
+        if let Some(full) = group.add(batch, names)? {
             full.write(out);
         }
     }
@@ -42,7 +43,7 @@ pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
     while !r.is_empty() {
         let index = read_index(&mut r)?;
         let all = Batch::decode(read_batch(&mut r)?)?;
-        if !is_understood(&all) {
+        if !all.is_understood() {
             // Whoever joined it knew whose it is; it would be lost here.
             return Err(BatchError::Malformed("something that only a newer version can take apart"));
         }
@@ -124,20 +125,30 @@ fn read_batch<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], BatchError> {
 struct Group {
     index: Vec<IndexRow>,
     /// Rows of each section, and of the lists in it.
-    rows: [usize; 8],
+    rows: [usize; 9],
+    /// It has no more names than this: those of several batches are counted anew where that matters.
+    names: usize,
     all: Batch,
 }
 
 impl Group {
-    /// Takes one more; gives the batches before it if all together would be too many rows. `None` if it alone is.
-    fn add(&mut self, batch: Batch) -> Option<Option<Self>> {
+    /// Takes one more, with so many names; gives the batches before it if all together would be too many rows or names. `None` if
+    /// it alone is.
+    fn add(&mut self, batch: Batch, names: usize) -> Option<Option<Self>> {
         let more = rows(&batch);
         if more.iter().any(|n| *n > MAX_ROWS) {
             return None;
         }
-        let is_full = self.index.len() == MAX_ROWS || self.rows.iter().zip(more).any(|(held, n)| held + n > MAX_ROWS);
+        let has_many = self.rows.iter().zip(more).any(|(held, n)| held + n > MAX_ROWS);
+        let mut is_full = self.index.len() == MAX_ROWS || has_many;
+        if self.names + names > MAX_ROWS {
+            // Mostly they are the same in every batch. Where they are not it ends here: counting them again soon would take long.
+            self.names = self.all.write().names;
+            is_full |= self.names > MAX_ROWS / 2 || self.names + names > MAX_ROWS;
+        }
         let full = is_full.then(|| std::mem::take(self));
         self.rows.iter_mut().zip(more).for_each(|(held, n)| *held += n);
+        self.names += names;
         let counts = [batch.records.len(), batch.answers.len(), batch.unchanged.len(), batch.settings.len()];
         self.index.push(IndexRow { counts, clock_offset_ms: batch.clock_offset_ms });
         self.all.records.extend(batch.records);
@@ -161,25 +172,4 @@ impl Group {
         put(out, batch.len() as u64);
         out.extend_from_slice(&batch);
     }
-}
-
-/// Whether there is nothing in it that this version does not know.
-fn is_understood(batch: &Batch) -> bool {
-    batch.unknown.is_empty() && batch.carried.iter().all(Vec::is_empty)
-}
-
-/// How many rows a batch takes of each of the columns that are limited.
-fn rows(batch: &Batch) -> [usize; 8] {
-    let keys = batch.answers.iter().map(|a| &a.key).chain(batch.unchanged.iter().map(|u| &u.key));
-    let readings = || batch.answers.iter().flat_map(|a| &a.rows);
-    [
-        batch.records.len(),
-        batch.answers.len(),
-        batch.unchanged.len(),
-        batch.settings.len(),
-        keys.map(|key| key.dimensions.len()).sum(),
-        readings().count(),
-        batch.answers.iter().map(|a| a.key.dimensions.len() * a.rows.len()).sum(),
-        readings().map(|row| row.measures.len()).sum(),
-    ]
 }

@@ -12,13 +12,17 @@ mod answers;
 pub(crate) mod block;
 mod column;
 pub mod join;
+mod limits;
 mod names;
+mod pieces;
 mod records;
 mod settings;
 mod sheet;
 mod varint;
 
-pub use column::{Carried, MAX_ROWS, Values};
+pub use column::{Carried, Values};
+pub use limits::MAX_ROWS;
+pub use pieces::{MOST_BYTES, Piece, TooLarge};
 pub use sheet::Sheet;
 
 /// The columns that batches are made of, for derived tables.
@@ -82,6 +86,14 @@ pub struct UnknownSection {
     columns: Vec<Carried>,
 }
 
+/// A batch's bytes, and what of it has a limit that only shows then.
+struct Written {
+    bytes: Vec<u8>,
+    names: usize,
+    /// Of the section that has most.
+    columns: usize,
+}
+
 /// The events of one commit.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
@@ -122,38 +134,19 @@ impl Batch {
         }
     }
 
-    /// Whether it holds anything, known or not.
+    /// Whether it holds nothing, known or not.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.unknown.is_empty()
-    }
-
-    /// Leaves the first half here and gives the other back; `None` where it can't be divided: one event, or something in it that
-    /// only a newer version understands.
-    pub fn split(&mut self) -> Option<Self> {
-        if self.len() < 2 || !self.unknown.is_empty() || self.carried.iter().any(|carried| !carried.is_empty()) {
-            return None;
-        }
-        let mut keep = self.len() / 2;
-        let mut halve = |count: usize| {
-            let here = keep.min(count);
-            keep -= here;
-            here
-        };
-        let (records, answers) = (halve(self.records.len()), halve(self.answers.len()));
-        let (unchanged, settings) = (halve(self.unchanged.len()), halve(self.settings.len()));
-        Some(Self {
-            clock_offset_ms: self.clock_offset_ms,
-            records: self.records.split_off(records),
-            answers: self.answers.split_off(answers),
-            unchanged: self.unchanged.split_off(unchanged),
-            settings: self.settings.split_off(settings),
-            ..Self::default()
-        })
     }
 
     /// How many events that this version knows.
     pub fn len(&self) -> usize {
         self.records.len() + self.answers.len() + self.unchanged.len() + self.settings.len()
+    }
+
+    /// Whether there is nothing in it that this version does not know.
+    fn is_understood(&self) -> bool {
+        self.unknown.is_empty() && self.carried.iter().all(Vec::is_empty)
     }
 
     /// Keeps the records for which `keep` holds, carried columns included.
@@ -174,8 +167,13 @@ impl Batch {
         sieve(&mut self.unchanged, &mut self.carried[2], |note| keep(&note.key, note.seen));
     }
 
-    /// The batch's bytes.
+    /// The batch's bytes. Of more than a batch may hold they can't be read again: what is to be kept goes through
+    /// [`Batch::pieces`].
     pub fn encode(&self) -> Vec<u8> {
+        self.write().bytes
+    }
+
+    fn write(&self) -> Written {
         let mut names = Names::default();
         self.dictionary.iter().for_each(|n| {
             names.place(n);
@@ -202,7 +200,7 @@ impl Batch {
             w.section(CLOCK, 1, &mut out);
         }
         out.append(&mut sections);
-        out
+        Written { bytes: out, names: names.all().len(), columns: w.most_columns() }
     }
 
     /// Reads what [`Batch::encode`] wrote, in this version or a newer one.
@@ -210,6 +208,11 @@ impl Batch {
     /// # Errors
     /// Why the bytes are no batch.
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        Self::read(bytes).map(|(batch, _)| batch)
+    }
+
+    /// The same, and how many names it has.
+    fn read(bytes: &[u8]) -> Result<(Self, usize), BatchError> {
         let mut batch = Self::default();
         let names = sections(bytes, |kind, rows, mut columns, names| {
             match kind {
@@ -223,10 +226,10 @@ impl Batch {
             Ok(())
         })?;
         // Only what this version does not understand can refer to names that it does not see.
-        if !batch.unknown.is_empty() || batch.carried.iter().any(|c| !c.is_empty()) {
+        if !batch.is_understood() {
             batch.dictionary = names.all().to_vec();
         }
-        Ok(batch)
+        Ok((batch, names.all().len()))
     }
 }
 
@@ -333,5 +336,7 @@ impl Said {
     }
 }
 
+#[cfg(test)]
+mod pieces_tests;
 #[cfg(test)]
 pub(crate) mod tests;

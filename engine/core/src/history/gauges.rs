@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::Standing;
+use crate::batch::columns::{Reader, put};
 use crate::batch::{Batch, BatchError};
 use crate::event::{Answer, AnswerHash, AnswerKey, Bucket, Clock, Unchanged};
 use crate::name::Name;
@@ -145,7 +146,7 @@ impl Gauges {
         self.0.values().filter_map(|gauge| gauge.stands.as_ref())
     }
 
-    /// Bytes for a derived table: a batch of the answers and notes that are kept.
+    /// Bytes for a derived table: batches of the answers and notes that are kept, each behind its length.
     pub fn encode(&self) -> Vec<u8> {
         let mut batch = Batch::default();
         for ((account, metric, dimensions), gauge) in &self.0 {
@@ -164,14 +165,23 @@ impl Gauges {
                 }));
             }
         }
-        batch.encode()
+        // Each was in a batch before, so none is too large for one; all together may be.
+        let mut out = Vec::new();
+        for piece in batch.pieces(usize::MAX).unwrap_or_default() {
+            put(&mut out, piece.bytes().len() as u64);
+            out.extend_from_slice(piece.bytes());
+        }
+        out
     }
 
     /// Reads what [`Gauges::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
-        let batch = Batch::decode(bytes)?;
-        let mut gauges = Self::default();
-        gauges.absorb(&batch.answers, &batch.unchanged);
+        let (mut r, mut gauges) = (Reader::new(bytes), Self::default());
+        while !r.is_empty() {
+            let length = r.len_of(1)?;
+            let batch = Batch::decode(r.bytes(length)?)?;
+            gauges.absorb(&batch.answers, &batch.unchanged);
+        }
         Ok(gauges)
     }
 }

@@ -123,6 +123,17 @@ fn many_rows_are_joined_into_several_batches() {
     assert_eq!(batches(&bytes).unwrap(), (0..3).map(|n| batch(n).encode()).collect::<Vec<_>>());
 }
 
+/// Together they have more names than one batch may, and not more rows.
+#[test]
+fn many_names_are_joined_into_several_batches() {
+    let own = |at: u64| Setting { path: format!("path-{at}").into(), value: Some(at.to_string().into()), counter: at };
+    let batch = |n: u64| Batch::new((n * 20_000..(n + 1) * 20_000).map(own).map(Event::Setting));
+    let chains = chains(&[(0..3).map(batch).collect()]);
+    let bytes = joined(&chains).unwrap();
+    assert_eq!(gathered(&bytes).unwrap().len(), 3);
+    assert_eq!(batches(&bytes).unwrap(), (0..3).map(|n| batch(n).encode()).collect::<Vec<_>>());
+}
+
 /// A document that holds the same is larger by what each batch says anew.
 #[test]
 fn a_joined_segment_is_smaller_than_a_document() {

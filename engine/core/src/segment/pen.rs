@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Chain, SegmentError};
+use crate::batch::Piece;
 use crate::ids::WriterId;
 use crate::time::UtcDay;
 
@@ -20,7 +21,7 @@ impl Pen {
     pub fn append<E: From<SegmentError>>(
         &mut self,
         day: Option<UtcDay>,
-        batch: Vec<u8>,
+        batch: Piece,
         writer: impl FnOnce() -> Result<WriterId, E>,
     ) -> Result<(u16, Vec<u8>), E> {
         let writer = match self.writer {
@@ -34,7 +35,7 @@ impl Pen {
         if chain.is_full() {
             (*part, *chain) = (part.saturating_add(1), Chain::new(writer)?);
         }
-        Ok((*part, chain.append(batch)))
+        Ok((*part, chain.append(batch.into_bytes())))
     }
 
     /// Goes on as another writer: somebody else may write as this one.

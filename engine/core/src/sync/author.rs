@@ -12,12 +12,9 @@ use aimon_ledger::time::UtcDay;
 use automerge::Change;
 
 use super::{Client, Fault, Held, Notice, Step, SyncError, Write};
-use crate::batch::{Batch, BatchError};
+use crate::batch::{Batch, BatchError, MOST_BYTES, Piece, TooLarge};
 use crate::crypto;
 use crate::segment;
-
-/// The most bytes of a batch, a change or a document: room is left for the header.
-const MOST_CONTENT: usize = chunk::MOST_BYTES - 16 * 1024;
 
 /// The most chunks that one statement lists: room is left for what it follows.
 const MOST_LISTED: usize = (statement::MOST_BYTES - 16 * 1024) / size_of::<Listing>();
@@ -36,11 +33,11 @@ impl Client {
         let mut pieces = Vec::new();
         for mut batch in batches {
             self.obey(self.me.device, day, &mut batch);
-            pieces.extend(fitting(batch)?);
+            pieces.extend(batch.pieces(MOST_BYTES)?);
         }
         let mut write = Write::default();
         for piece in pieces {
-            self.append_bytes(day, piece, urgent, &mut write)?;
+            self.append_piece(day, piece, urgent, &mut write)?;
         }
         Ok(write)
     }
@@ -61,7 +58,7 @@ impl Client {
         let place = Place { device: self.me.device, day: place.0, part: place.1 };
         // What a purge reaches is looked into: it takes what is brought as it takes what is recorded.
         let is_reached = self.standing.purges.iter().any(|purge| purge.reaches(&place));
-        if origin.is_none() && content.len() <= MOST_CONTENT && !is_reached {
+        if origin.is_none() && content.len() <= MOST_BYTES && !is_reached {
             let kind = if segment::is_snapshot(content)? { Kind::Snapshot } else { Kind::Change };
             self.author(place, kind, content, Vec::new(), true, &mut write)?;
             return Ok(write);
@@ -88,7 +85,7 @@ impl Client {
         write: &mut Write,
     ) -> Result<(), SyncError> {
         let pieces = self.pieces(day, batch, origin)?;
-        pieces.into_iter().try_for_each(|piece| self.append_bytes(day, piece, true, write))
+        pieces.into_iter().try_for_each(|piece| self.append_piece(day, piece, true, write))
     }
 
     /// A batch that was written before, as batches that this device may write: with an `origin` it was that other device's. Nothing is
@@ -101,12 +98,12 @@ impl Client {
         day: Option<UtcDay>,
         batch: Vec<u8>,
         origin: Option<DeviceId>,
-    ) -> Result<Vec<Vec<u8>>, SyncError> {
+    ) -> Result<Vec<Piece>, SyncError> {
         let mut decoded = match Batch::decode(&batch) {
             Ok(decoded) => decoded,
             // One that a newer version wrote is passed on as it is.
-            Err(BatchError::Version(_)) if batch.len() <= MOST_CONTENT => return Ok(vec![batch]),
-            Err(BatchError::Version(_)) => return Err(SyncError::TooLarge),
+            Err(BatchError::Version(_)) if batch.len() <= MOST_BYTES => return Ok(vec![Piece::kept(batch)]),
+            Err(BatchError::Version(_)) => return Err(TooLarge("what a newer version of aimon wrote".into()).into()),
             Err(e) => return Err(SyncError::Damaged(e.to_string())),
         };
         if let Some(origin) = origin {
@@ -115,20 +112,20 @@ impl Client {
             }
         }
         self.obey(self.me.device, day, &mut decoded);
-        fitting(decoded)
+        Ok(decoded.pieces(MOST_BYTES)?)
     }
 
     /// Writes what [`Client::pieces`] gives.
-    pub(super) fn append_bytes(
+    pub(super) fn append_piece(
         &mut self,
         day: Option<UtcDay>,
-        batch: Vec<u8>,
+        piece: Piece,
         urgent: bool,
         write: &mut Write,
     ) -> Result<(), SyncError> {
         let entropy = &mut self.entropy;
         let writer = || Ok::<_, SyncError>(WriterId(entropy().stream().bytes()));
-        let (part, change) = self.pen.append(day, batch, writer)?;
+        let (part, change) = self.pen.append(day, piece, writer)?;
         let place = Place { device: self.me.device, day, part };
         self.author(place, Kind::Change, &change, Vec::new(), urgent, write).map(|_| ())
     }
@@ -207,7 +204,7 @@ impl Client {
         }
         let (ids, changes): (Vec<ChunkId>, Vec<Vec<Change>>) = parts.into_iter().unzip();
         let mut step = Step::default();
-        for packed in segment::pack(&changes, MOST_CONTENT)? {
+        for packed in segment::pack(&changes, MOST_BYTES)? {
             if packed.holds.len() < 2 {
                 continue;
             }
@@ -461,19 +458,4 @@ fn listings(ids: &[ChunkId]) -> Vec<Listing> {
 
 fn vouches(device: DeviceId, listed: &[Listing]) -> impl Iterator<Item = What> {
     listed.chunks(MOST_LISTED).map(move |some| What::Vouch { device, listed: some.to_vec() })
-}
-
-/// A batch as bytes of one or more, each of which may travel; none where it is empty.
-fn fitting(mut batch: Batch) -> Result<Vec<Vec<u8>>, SyncError> {
-    if batch.is_empty() {
-        return Ok(Vec::new());
-    }
-    let bytes = batch.encode();
-    if bytes.len() <= MOST_CONTENT {
-        return Ok(vec![bytes]);
-    }
-    let other = batch.split().ok_or(SyncError::TooLarge)?;
-    let mut pieces = fitting(batch)?;
-    pieces.extend(fitting(other)?);
-    Ok(pieces)
 }

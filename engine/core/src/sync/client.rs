@@ -15,6 +15,7 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 
 use super::session::{Queue, Session};
 use super::{Fault, Step, Stored, Write};
+use crate::batch::TooLarge;
 use crate::crypto::{CryptoError, Entropy, Keyring, SecretKeys};
 use crate::segment::{Pen, SegmentError};
 
@@ -27,9 +28,9 @@ pub enum SyncError {
     /// The key that new chunks are written under, or that of a purge, was not given to this device yet.
     #[error("the workspace's key is not here yet: another device gives it, once it is in sync")]
     NoKey,
-    /// One event alone is larger than what travels may be.
-    #[error("an event is too large to travel")]
-    TooLarge,
+    /// One event alone is larger than what is recorded, and travels, may be.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// This device was revoked, or never admitted.
     #[error("this device is no member of the workspace")]
     NotAMember,
@@ -57,7 +58,7 @@ impl From<CryptoError> for SyncError {
     fn from(error: CryptoError) -> Self {
         match error {
             CryptoError::NoKey => Self::NoKey,
-            CryptoError::TooLarge => Self::TooLarge,
+            CryptoError::TooLarge => Self::TooLarge(TooLarge("what travels".into())),
             CryptoError::Recipient => Self::Recipient,
             CryptoError::Sealed => Self::Damaged(error.to_string()),
         }

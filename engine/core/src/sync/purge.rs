@@ -16,7 +16,7 @@ use aimon_ledger::time::{UtcDay, UtcMillis};
 use minicbor::Decoder;
 
 use super::{Client, Fault, Held, Step, SyncError, Write};
-use crate::batch::{Batch, BatchError};
+use crate::batch::{Batch, BatchError, Piece};
 use crate::crypto;
 use crate::event::{AnswerKey, Event, Record};
 use crate::name::Name;
@@ -299,7 +299,7 @@ impl Client {
         let mut done = BTreeSet::new();
         let purges = self.purges();
         let mut present: HashMap<UtcDay, Present> = HashMap::new();
-        let mut fresh: BTreeMap<(UtcDay, DeviceId), Vec<Vec<u8>>> = BTreeMap::new();
+        let mut fresh: BTreeMap<(UtcDay, DeviceId), Vec<Piece>> = BTreeMap::new();
         for id in void {
             let Some(place) = self.log.header(id).map(|header| header.place) else { continue };
             let Some(day) = place.day else { continue };
@@ -322,7 +322,7 @@ impl Client {
         }
         for ((day, _), pieces) in fresh {
             for piece in pieces {
-                if self.append_bytes(Some(day), piece, true, write).is_err() {
+                if self.append_piece(Some(day), piece, true, write).is_err() {
                     return BTreeSet::new();
                 }
             }
@@ -337,7 +337,7 @@ impl Client {
         batches: Vec<Vec<u8>>,
         purges: &[&Purge],
         present: &mut Present,
-    ) -> Result<Vec<Vec<u8>>, SyncError> {
+    ) -> Result<Vec<Piece>, SyncError> {
         let is_mine = device == self.me.device;
         let (mut pieces, mut kept) = (Vec::new(), Vec::new());
         for bytes in batches {

@@ -372,7 +372,7 @@ impl Client {
             }
         }
         for piece in pieces {
-            if self.append_bytes(place.day, piece, true, &mut step.write).is_err() {
+            if self.append_piece(place.day, piece, true, &mut step.write).is_err() {
                 return false;
             }
         }

@@ -52,7 +52,7 @@ pub(crate) use step::{Step, step, write};
 
 /// Grows when the derived tables' content or format changes, or when more batches can be read; others are
 /// thrown away.
-const VERSION: i64 = 7 + 256 * aimon_core::batch::VERSION as i64;
+const VERSION: i64 = 8 + 256 * aimon_core::batch::VERSION as i64;
 
 /// How many bytes of changes a writer takes in at once, so that memory stays bounded.
 pub(crate) const STEP: i64 = 8 << 20;

@@ -19,6 +19,7 @@ mod damage;
 mod documents;
 mod links;
 mod locked;
+mod many;
 mod migration;
 mod readings;
 mod shared;

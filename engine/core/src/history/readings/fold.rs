@@ -122,7 +122,7 @@ struct Trail {
 
 /// Measures by number, and whether all of it is settled.
 struct Sum {
-    measures: Vec<(u32, i128)>,
+    measures: BTreeMap<u32, i128>,
     is_settled: bool,
 }
 
@@ -319,15 +319,11 @@ impl Fold<'_> {
 
 impl Sum {
     fn none() -> Self {
-        Self { measures: Vec::new(), is_settled: true }
+        Self { measures: BTreeMap::new(), is_settled: true }
     }
 
     fn add(&mut self, name: u32, value: i128) {
-        let value = value.clamp(-MOST, MOST);
-        match self.measures.iter_mut().find(|(held, _)| *held == name) {
-            Some((_, sum)) => *sum += value,
-            None => self.measures.push((name, value)),
-        }
+        *self.measures.entry(name).or_default() += value.clamp(-MOST, MOST);
     }
 }
 

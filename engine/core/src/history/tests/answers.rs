@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::batch::Batch;
+use crate::batch::columns::Reader;
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row, Unchanged};
 use crate::history::Gauges;
 use crate::history::answers::{Standing, spans, standing};
@@ -349,8 +350,13 @@ proptest! {
         rest.iter().for_each(|(answers, notes)| resumed.absorb(answers, notes));
         prop_assert_eq!(&resumed, &whole, "over a restart");
         let mut merged = absorbed(rest);
-        let one = Batch::decode(&absorbed(begun).encode()).unwrap();
-        merged.absorb(&one.answers, &one.unchanged);
+        let bytes = absorbed(begun).encode();
+        let mut resting = Reader::new(&bytes);
+        while !resting.is_empty() {
+            let length = resting.len_of(1).unwrap();
+            let one = Batch::decode(resting.bytes(length).unwrap()).unwrap();
+            merged.absorb(&one.answers, &one.unchanged);
+        }
         prop_assert_eq!(&merged, &whole, "what two have come to");
         prop_assert_eq!(shown(whole.all()), by_definition(&said));
 
