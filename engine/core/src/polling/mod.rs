@@ -25,7 +25,7 @@ pub mod window;
 pub use interval::{Intervals, Rhythm};
 pub use metric::{Kind, Metric, Width};
 pub use size::fits;
-pub use track::{Ask, Track};
+pub use track::{Ask, Pause, Track, Tries};
 pub use turn::Turn;
 pub use window::Window;
 
