@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod address;
 mod bad;
 mod figures;
 mod kill;
 mod limits;
+mod pauses;
 mod rig;
 mod roots;
 mod trouble;
