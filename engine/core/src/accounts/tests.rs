@@ -133,7 +133,7 @@ fn what_is_said_of_a_root_holds_for_its_calls_alone() {
     let day = UtcDay::of(jiff::civil::date(2026, 9, 14));
     let (source, b) = (Name::from("claude-code"), DeviceId([2; 16]));
     let root = owner_of_root(A, &source, b"/home/me/.claude-work/projects");
-    assert_eq!(root.as_str(), "root:ROOT", "what is stored once is found again");
+    assert_eq!(root.as_str(), "root:42bf572503486e2c", "what is stored once is found again");
     let others = [(b, &b"/home/me/.claude-work/projects"[..]), (A, b"/home/me/.claude/projects")];
     assert!(others.iter().all(|(device, path)| owner_of_root(*device, &source, path) != root));
     assert_ne!(owner_of_root(A, "codex", b"/home/me/.claude-work/projects"), root);
