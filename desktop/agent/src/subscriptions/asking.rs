@@ -321,11 +321,11 @@ mod tests {
         }
         let less = gauge(TOLD, "me", &["5h"], 9);
         assert_eq!(of(&[less.clone(), asked(1)], &both), Some(1), "what tells of fewer tells of less");
-        assert_eq!(of(&[less.clone()], &both), None);
+        assert_eq!(of(std::slice::from_ref(&less), &both), None);
         // Of several accounts that one question tells of the least recent counts.
         let two = wanted(&[("me", &["5h"]), ("me:spark", &["7d"])]);
         assert_eq!(of(&[less.clone(), gauge(ASKED, "me:spark", &["7d"], 4)], &two), Some(4));
-        assert_eq!(of(&[less.clone()], &two), None);
+        assert_eq!(of(std::slice::from_ref(&less), &two), None);
         // Somebody else has logged in: whatever is told of them counts.
         assert_eq!(of(&[less], &wanted(&[("you", &["7d"])])), Some(9));
     }
