@@ -1,6 +1,6 @@
 //! Quota windows: how full a subscription's are, and when they begin anew.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use aimon_core::event::{Answer, Row};
 use aimon_core::history::answers::Standing;
@@ -8,18 +8,12 @@ use aimon_core::history::windows::Sight;
 use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
 use aimon_sources::window;
+pub use aimon_sources::window::is_reset;
 
 /// The most that is believed of a window, a thousand times full, in millionths.
 pub const MOST_USED: u64 = 1_000_000_000;
-/// When a window can begin anew, in seconds since 1970: from 2000 up to 2100.
-const RESETS: Range<i64> = 946_684_800..4_102_444_800;
 /// How long one can be, in seconds: up to 400 days.
 const LENGTHS: RangeInclusive<i64> = 1..=400 * 86_400;
-
-/// Whether a window can begin anew then. What nobody can mean is told nobody, and overflows nothing.
-pub fn is_reset(seconds: i64) -> bool {
-    RESETS.contains(&seconds)
-}
 
 /// Whether a window can be so long.
 pub fn is_length(seconds: i64) -> bool {

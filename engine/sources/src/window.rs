@@ -58,6 +58,14 @@ pub fn answer(account: &str, metric: &str, windows: &[Window], time: UtcMillis) 
     }
 }
 
+/// When a window can begin anew, in seconds since 1970: from 2000 up to 2100.
+const RESETS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+
+/// Whether a window can begin anew then, in seconds since 1970. What nobody can mean is told nobody, and overflows nothing.
+pub fn is_reset(seconds: i64) -> bool {
+    RESETS.contains(&seconds)
+}
+
 /// The longest window that is believed, in minutes: ten years.
 pub(crate) const MOST_MINUTES: i64 = 10 * 366 * 24 * 60;
 

@@ -84,6 +84,10 @@ pub enum Fault {
     Redirect(String),
     /// The key is revoked from here on.
     KeyRevoked,
+    /// A refusal that repeats the key, in its words and in a header, as some gateways do.
+    EchoedKey(u16),
+    /// The right answer, in which names are so long: of models, keys and projects.
+    LongNames(usize),
 }
 
 impl Fault {

@@ -1,6 +1,7 @@
 //! Replies that nobody should believe: each is a state with its code beside the last good figures, and passes with its cause.
 
-use aimon_providers::{Absurd, Axis, Fault, Provider, Schema};
+use aimon_generator::Prng;
+use aimon_providers::{Absurd, Axis, Call, Fault, Kind, Provider, Schema, Tokens, Truth};
 use aimon_tests::Device;
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ fn a_bad_reply_is_a_state_and_takes_nothing_away() {
         (Fault::Figures(Absurd::Vast), "figure-absurd"),
         (Fault::Figures(Absurd::NotANumber), "reply-unreadable"),
         (Fault::Redirect(elsewhere.server.url().to_owned()), "not-the-provider"),
+        (Fault::LongNames(257), "reply-unreadable"),
         (Fault::Status(404), "provider-refused"),
         (Fault::Status(529), "provider-down"),
     ];
@@ -66,4 +68,38 @@ fn another_currency_is_shown_apart() {
     let said: Value = serde_json::from_str(&device.rig.run_report(&["monthly"], "UTC")).unwrap();
     assert_eq!((&said["totals"]["billedCost"], billed(&device)), (&Value::Null, 0));
     assert!(said["totals"]["billedOther"]["EUR"].as_f64().unwrap() > 0.0, "{}", said["totals"]);
+}
+
+/// An answer that can't be recorded takes no other with it that came at the same time.
+#[test]
+fn an_answer_that_is_too_large_takes_no_other_with_it() {
+    let (world, device) = (World::new(Provider::OpenAi, 34), device());
+    let folder = device.rig.path("shared");
+    std::fs::create_dir(&folder).unwrap();
+    device.create(&aimon_tests::folder_address(&folder), "home");
+    world.add(&device, 1, &[]).fine();
+    let (mut rng, now) = (Prng::of(&[34]), world.clock.now());
+    let call = |kind, model: &str, project: String| Call {
+        kind,
+        model: model.to_owned(),
+        project: Some(project),
+        tier: "default".to_owned(),
+        tokens: Tokens { uncached: 7, ..Tokens::default() },
+        ..Call::at(now - 5 * 60_000)
+    };
+    let name = |rng: &mut Prng| (0..12).map(|_| format!("{:016x}", rng.range(0, u64::MAX - 1))).collect::<String>();
+    let many = (0..3_000).map(|_| call(Kind::Embeddings, "embedding", name(&mut rng))).collect::<Vec<_>>();
+    let truth =
+        Truth::clone(&world.server.truth()).with(many).with([call(Kind::Completions, "the-last-one", "p".to_owned())]);
+    world.server.set_truth(truth);
+    world.clock.set(now + 60_000);
+    let said = device.run(&["poll", "--force"]);
+    assert!(said.out.contains("usage.embeddings: the reply is too large (reply-too-large)"), "{said:?}");
+    assert_eq!(trouble(&device, "usage.embeddings").as_deref(), Some("reply-too-large"));
+    assert!(report(&device, "model", "UTC").contains_key("the-last-one"));
+    // It is not asked for each minute.
+    let asked = |world: &World| world.server.requests().iter().filter(|one| one.path.ends_with("/embeddings")).count();
+    let before = asked(&world);
+    device.run(&["poll"]);
+    assert_eq!(asked(&world), before);
 }

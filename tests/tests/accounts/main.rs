@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod address;
 mod bad;
 mod covered;
 mod figures;
 mod kill;
 mod limits;
+mod pauses;
 mod rig;
 mod roots;
 mod trouble;

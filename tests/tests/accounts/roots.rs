@@ -15,8 +15,11 @@ fn line(id: &str, owner: Option<&str>) -> String {
     )
 }
 
-/// What `source list` says: by root and owner, calls and who pays.
-fn listed(device: &Device) -> Vec<(Option<String>, Option<String>, u64, Option<String>)> {
+/// By root and owner, calls and who pays.
+type Listed = (Option<String>, Option<String>, u64, Option<String>);
+
+/// What `source list` says.
+fn listed(device: &Device) -> Vec<Listed> {
     let list: Value = serde_json::from_str(&device.run(&["source", "list", "--json"]).out).unwrap();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let sources = list["sources"].as_array().unwrap().iter();
@@ -90,7 +93,7 @@ fn a_folder_that_is_none_of_the_sources_is_refused() {
         device.rig.run(&[&["source", "cover", "claude-code", "--by", "subscription", "--root", root], more].concat())
     };
     cover("/nowhere/at/all", &[]).refused("unknown-root", 2);
-    cover("", &[]).refused("unknown-root", 2);
+    cover("", &[]).refused("bad-usage", 2);
     cover("/", &["--owner", "me"]).refused("bad-usage", 2);
     let help = cover("/nowhere/at/all", &[]).err;
     assert!(help.contains(".claude/projects"), "{help}");

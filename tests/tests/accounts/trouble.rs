@@ -84,6 +84,17 @@ fn a_key_is_written_nowhere_but_into_its_store() {
     let (world, device) = (World::new(Provider::Anthropic, 2), device());
     let mut said = format!("{:?}", world.add(&device, 1, &[]));
     device.rig.env("AIMON_LOG", "trace");
+    // A gateway that repeats the key in whatever it says.
+    for status in [400, 401, 403, 404, 422] {
+        world.server.fault("/v1/organizations/me", Fault::EchoedKey(status));
+        let echoed = world.add(&device, 1, &[]);
+        assert!(echoed.err.contains("Nobody may ask with ***"), "{echoed:?}");
+        said += &format!("{echoed:?}");
+        world.server.fault("/v1/organizations/usage_report/messages", Fault::EchoedKey(status));
+        let echoed = device.tell(&["poll", "--force"], "");
+        assert!(echoed.out.contains("Nobody may ask with ***"), "{echoed:?}");
+        said += &format!("{echoed:?}{:?}", device.run(&["account", "list"]));
+    }
     for args in [&["poll", "--force"][..], &["account", "list", "--json"], &["doctor"], &["status", "--json"]] {
         said += &format!("{:?}", device.tell(args, ""));
     }

@@ -3,7 +3,7 @@
 use aimon_sources::provider::{Failure, providers};
 use aimon_sources::subscription::{NoReading, subscriptions};
 
-use crate::error::exit;
+use crate::error::{Error, exit};
 
 /// An error about an account, or whoever is asked about it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum AccountError {
     /// This device's key for an account is not where it was put.
     #[error("this device's key for {0} is not in its store")]
     KeyMissing(String),
+    /// Nobody has said on this device where to send its key for an account.
+    #[error("nobody has said on this device where to ask for {0}")]
+    AddressMissing(String),
     /// A key of another account than it was given for.
     #[error("that key is {found}'s, not {asked}'s")]
     OtherAccount {
@@ -82,25 +85,77 @@ pub enum AccountError {
         /// Why.
         why: NoReading,
     },
-    /// A provider has no answer.
-    #[error("{whom}: {failure}")]
-    Failed {
+    /// Nothing is heard of an account.
+    #[error("{whom}: {why}")]
+    Unheard {
         /// Whose account, or which provider.
         whom: String,
         /// Why.
-        failure: Failure,
+        why: Unheard,
     },
+}
+
+/// Why nothing is heard of an account, or of one of its metrics.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unheard {
+    /// The provider has no answer.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// It can't be asked.
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+}
+
+impl Unheard {
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Failed(failure) => failure.code(),
+            Self::NoKey(why) => why.code(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Failed(failure) => help_of(failure),
+            Self::NoKey(why) => why.help.clone(),
+        }
+    }
+}
+
+/// Why an account's key can't be had: what the store said, for whoever looks later.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct NoKey {
+    code: String,
+    text: String,
+    help: String,
+    exit: u8,
+}
+
+impl NoKey {
+    /// Of an error.
+    pub fn of(e: &Error) -> Self {
+        Self { code: e.code().to_owned(), text: e.to_string(), help: e.help(), exit: e.exit() }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
 }
 
 impl AccountError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::UnknownProvider(_) => "unknown-provider",
             Self::Unknown(_) => "unknown-account",
             Self::Ambiguous { .. } => "ambiguous-account",
             Self::BadKey(_) => "bad-key",
             Self::KeyMissing(_) => "key-missing",
+            Self::AddressMissing(_) => "address-missing",
             Self::OtherAccount { .. } => "other-account",
             Self::BadUrl { .. } => "bad-url",
             Self::NeedsUrl(_) => "needs-url",
@@ -110,7 +165,7 @@ impl AccountError {
             Self::UnknownSubscription(_) => "unknown-subscription",
             Self::UnknownRoot { .. } => "unknown-root",
             Self::NoReading { why, .. } => why.code(),
-            Self::Failed { failure, .. } => failure.code(),
+            Self::Unheard { why, .. } => why.code(),
         }
     }
 
@@ -123,6 +178,12 @@ impl AccountError {
             Self::Ambiguous { .. } => "give more of its id: `aimon account list`".to_owned(),
             Self::BadKey(_) => "nothing was changed; run it again with that key".to_owned(),
             Self::KeyMissing(account) => format!("`aimon account rekey {account}` asks for it again"),
+            Self::AddressMissing(account) => {
+                let provider = account.split('/').next().unwrap_or_default();
+                format!(
+                    "`aimon account add {provider}` says so, with --base-url where it is not the provider's own address"
+                )
+            }
             Self::OtherAccount { .. } => "`aimon account add` adds the other account; nothing was changed".to_owned(),
             Self::BadUrl { .. } => {
                 "give the base address as the provider's SDK takes it, such as https://gateway.example/v1".to_owned()
@@ -136,7 +197,7 @@ impl AccountError {
             }
             Self::UnknownRoot { known, .. } => format!("it looks in {}; `aimon doctor` says why", known.join(", ")),
             Self::NoReading { why, .. } => crate::subscriptions::help(why),
-            Self::Failed { failure, .. } => help_of(failure),
+            Self::Unheard { why, .. } => why.help(),
         }
     }
 
@@ -151,6 +212,7 @@ impl AccountError {
             | Self::UnknownSubscription(_)
             | Self::UnknownRoot { .. }
             | Self::NeverOne { .. } => exit::USAGE,
+            Self::Unheard { why: Unheard::NoKey(why), .. } => why.exit,
             _ => exit::FAILURE,
         }
     }

@@ -1,24 +1,29 @@
 //! Accounts: whom this device asks with which key, and what became of it.
 //!
 //! * [`keys`]: keys, in the same store as the device's own.
+//! * [`address`]: where they are sent, which this device alone says.
 //! * [`http`]: the client.
 //! * [`mod@unit`]: one metric of one account: when it is due, and what its answers come to.
 //! * [`polling`]: all of them side by side.
+//! * [`outcome`]: what a round of it came to.
 //! * [`stay`]: going on with it beside everything else, as `aimon up` does.
-//! * [`state`]: what became of the last tries, for whoever looks.
+//! * [`state`]: what became of the last tries, over a restart and for whoever looks.
 
+pub mod address;
 mod error;
 pub mod http;
 pub mod keys;
+pub mod outcome;
 pub mod polling;
 pub mod state;
 pub mod stay;
 pub mod unit;
 
 use aimon_core::accounts::{Account, AccountId, Accounts};
+use aimon_core::ids::DeviceId;
 use aimon_sources::provider::{Provider, provider};
 
-pub use error::{AccountError, help_of};
+pub use error::{AccountError, NoKey, Unheard, help_of};
 
 use crate::error::Result;
 use crate::render::text::name;
@@ -47,8 +52,30 @@ pub fn provider_of(id: &AccountId) -> Result<&'static dyn Provider> {
     Ok(provider(id.provider()).ok_or_else(|| AccountError::UnknownProvider(id.provider().to_owned()))?)
 }
 
+/// This device's own number for an account, from 0 to 999: devices don't ask for one account at once, nor one device for all of its.
+pub fn share(device: DeviceId, account: &str) -> u16 {
+    let hash = blake3::Hasher::new().update(&device.0).update(account.as_bytes()).finalize();
+    let [low, high, ..] = *hash.as_bytes();
+    u16::from_le_bytes([low, high]) % 1000
+}
+
 /// The command by which calls count once of which an account tells, too.
 pub fn to_cover(source: &str, owner: Option<&str>, account: &str) -> String {
     let of = owner.map(|owner| format!(" --owner {}", name(owner))).unwrap_or_default();
     format!("`aimon source cover {} --by {account}{of}`", name(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn shares_differ_by_device_and_by_account() {
+        let of = |device: u8, account: u8| share(DeviceId([device; 16]), &format!("openai/org-{account}"));
+        let all: BTreeSet<u16> = (0..10).flat_map(|n| [of(n, 0), of(0, n)]).collect();
+        assert!(all.len() > 15 && all.iter().all(|share| *share < 1000), "{all:?}");
+        assert_eq!(of(1, 1), of(1, 1));
+    }
 }

@@ -4,23 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aimon_core::accounts::{Account, AccountId, Accounts};
+use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint};
 use aimon_core::event::{Clock, Event};
-use aimon_core::polling::{Ask, Intervals};
+use aimon_core::ids::DeviceId;
+use aimon_core::polling::{Ask, Intervals, Tries};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
 use aimon_sources::provider::{Failure, http};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::address::Addresses;
 use super::http::Clients;
+use super::keys::Keys;
+use super::outcome::Outcome;
 use super::state::{State, Trouble};
 use super::unit::{Endpoint, Unit};
-use super::{AccountError, keys, provider_of};
+use super::{AccountError, NoKey, provider_of, share};
 use crate::error::Result;
 use crate::place::Place;
-use crate::secrets::{Secrets, Surroundings};
 use crate::{dates, note, workspace};
 
 /// The longest pause before it is looked again whether something is due.
@@ -56,33 +60,28 @@ pub enum How {
     Stay,
 }
 
-/// What a round came to.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Outcome {
-    /// Events that were recorded.
-    pub events: u64,
-    /// Questions that were answered, by account.
-    pub answered: BTreeMap<AccountId, u64>,
-    /// What failed, by account and metric.
-    pub failed: BTreeMap<AccountId, BTreeMap<String, Failure>>,
-    /// Accounts that this device asks for.
-    pub accounts: u64,
+/// By what units are made.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Of {
+    /// The accounts to which this device holds a key, and which of them each is shown as.
+    accounts: Vec<(Account, AccountId)>,
+    intervals: Intervals,
+    addresses: Addresses,
 }
 
-impl Outcome {
-    /// Takes in what a later round came to: what was answered then has not failed.
-    pub fn join(&mut self, later: Self) {
-        self.events += later.events;
-        self.accounts = later.accounts;
-        for (account, count) in later.answered {
-            *self.answered.entry(account).or_default() += count;
-        }
-        self.failed = later.failed;
+impl Of {
+    async fn read(replica: &mut Replica) -> Result<Self> {
+        let settings = workspace::settings(replica).await?;
+        let (accounts, device) = (Accounts::of(&settings), replica.device());
+        let mine = accounts.all().filter(|account| account.keys.contains_key(&device));
+        let mine = mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone())).collect();
+        Ok(Self { accounts: mine, intervals: Intervals::of(&settings), addresses: note::read(replica).await? })
     }
 
-    /// The accounts of which nothing was answered, and something failed.
-    pub fn lost(&self) -> Vec<&AccountId> {
-        self.failed.keys().filter(|account| !self.answered.contains_key(account)).collect()
+    /// The keys that this device is said to hold.
+    fn keys(&self, device: DeviceId) -> Vec<(AccountId, KeyPrint)> {
+        let key = |(account, _): &(Account, AccountId)| Some((account.id.clone(), *account.keys.get(&device)?));
+        self.accounts.iter().filter_map(key).collect()
     }
 }
 
@@ -97,8 +96,12 @@ pub struct Polling {
     /// Made once there is somebody to ask: to read the system's certificates takes a while.
     clients: Option<Clients>,
     /// By what it was made: made anew when that changes.
-    of: (Vec<(Account, AccountId)>, Intervals),
-    share: u16,
+    of: Of,
+    keys: Keys,
+    /// Accounts that can't be asked, and why.
+    keyless: BTreeMap<AccountId, NoKey>,
+    /// When that was found.
+    made: UtcMillis,
     /// How many days are kept.
     days: u32,
     /// The number of the replica's last change that is known here.
@@ -127,73 +130,95 @@ impl Polling {
             state: State::default(),
             slow: BTreeSet::new(),
             clients: None,
-            of: (Vec::new(), Intervals::default()),
-            share: 0,
+            of: Of::default(),
+            keys: Keys::default(),
+            keyless: BTreeMap::new(),
+            made: UtcMillis(0),
             days: 0,
             heard: None,
             backfills: true,
         }
     }
 
-    /// Learns whom to ask, and what the history says already. Keys that can't be had are said to be missing.
+    /// Learns whom to ask, and what the history says already. Keys that can't be had are said to be missing, and tried again.
     ///
     /// # Errors
     /// The replica's.
     pub async fn load(&mut self, replica: &Mutex<Replica>, place: &Place) -> Result<()> {
-        let mut replica = replica.lock().await;
-        let settings = workspace::settings(&mut replica).await?;
-        let (accounts, intervals) = (Accounts::of(&settings), Intervals::of(&settings));
-        let device = replica.device();
-        self.days = replica.retention_days();
-        let mine = accounts.all().filter(|account| account.keys.contains_key(&device));
-        let mine = mine.map(|account| (account.clone(), accounts.joined().payer(&account.id).clone()));
-        let of = (mine.collect(), intervals);
         let now = (self.clock)();
-        if self.heard.is_none() || of != self.of {
-            self.state = note::read::<State>(&mut replica).await?;
-            // The end of a device's id is drawn at random.
-            self.share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
-            self.units = self.units_of(&of, place, now)?;
-            self.of = of;
-            self.heard = None;
-            note::write(&mut replica, &self.state).await?;
+        let (of, device) = {
+            let mut replica = replica.lock().await;
+            self.days = replica.retention_days();
+            (Of::read(&mut replica).await?, replica.device())
+        };
+        let is_new = self.heard.is_none() || of != self.of;
+        if is_new || self.keys.are_due(now) {
+            // The system may ask whoever sits there: nobody else waits for the answer.
+            let has_found = self.keys.read(&place.home, &of.keys(device), now).await;
+            if is_new || has_found {
+                self.heard = None;
+                self.make(of, device, now)?;
+            }
+            for (account, why) in &mut self.keyless {
+                self.keys.of(account).err().into_iter().for_each(|now| *why = now);
+            }
         }
+        let mut replica = replica.lock().await;
+        self.recall(&mut replica).await?;
         self.hear(&mut replica, now).await
     }
 
-    fn units_of(
-        &mut self,
-        (accounts, intervals): &(Vec<(Account, AccountId)>, Intervals),
-        place: &Place,
-        now: UtcMillis,
-    ) -> Result<Vec<Unit>> {
-        let mut units = Vec::new();
-        if accounts.is_empty() {
-            return Ok(units);
+    /// Makes the units anew. What was on its way was sent by others.
+    fn make(&mut self, of: Of, device: DeviceId, now: UtcMillis) -> Result<()> {
+        self.units.iter_mut().for_each(Unit::stop);
+        self.units.clear();
+        self.keyless.clear();
+        (self.of, self.made) = (of, now);
+        if self.of.accounts.is_empty() {
+            return Ok(());
         }
-        let secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
         let clients = match self.clients.take() {
             Some(clients) => clients,
             None => Clients::new()?,
         };
-        let clients = self.clients.insert(clients).clone();
-        for (account, payer) in accounts {
-            match endpoint((account, payer), &secrets, &clients) {
+        let clients = self.clients.insert(clients);
+        for (account, payer) in &self.of.accounts {
+            let key = self.keys.of(&account.id);
+            let made = key.and_then(|key| {
+                endpoint((&account.id, payer), key, &self.of.addresses, device, clients).map_err(|e| NoKey::of(&e))
+            });
+            match made {
                 Ok(endpoint) => {
                     let endpoint = Arc::new(endpoint);
-                    let metrics = endpoint.provider.metrics().iter().map(|metric| intervals.adjusted(*metric));
-                    units.extend(metrics.map(|metric| Unit::new(Arc::clone(&endpoint), metric)));
-                    self.state.set(account.id.name(), KEY, None);
+                    let metrics = endpoint.provider.metrics().iter().map(|metric| self.of.intervals.adjusted(*metric));
+                    self.units.extend(metrics.map(|metric| Unit::new(Arc::clone(&endpoint), metric)));
                 }
-                Err(e) => {
-                    let before = self.state.get(account.id.name(), KEY).map_or(now.0, |trouble| trouble.since);
-                    let (code, text) = (e.code().to_owned(), e.to_string());
-                    let trouble = Trouble { code, text, since: before, tried: now.0, next: now.0 };
-                    self.state.set(account.id.name(), KEY, Some(trouble));
-                }
+                Err(why) => drop(self.keyless.insert(account.id.clone(), why)),
             }
         }
-        Ok(units)
+        Ok(())
+    }
+
+    /// What became of the tries before, here or in another process; and that keys are missing, or not any more.
+    async fn recall(&mut self, replica: &mut Replica) -> Result<()> {
+        self.state = note::read(replica).await?;
+        let (tried, next) = self.keys.rests().unwrap_or((self.made, self.made));
+        let mut has_changed = false;
+        for (account, _) in &self.of.accounts {
+            let name = account.id.name();
+            let before = self.state.trouble(name, KEY);
+            let why = self.keyless.get(&account.id);
+            if let Some(why) = why.filter(|why| before.is_none_or(|before| before.code != why.code())) {
+                tracing::warn!(account = %account.id, "can't be asked: {why}");
+            }
+            let trouble = why.map(|why| Trouble::of(why.code(), why.to_string(), before, tried, next));
+            has_changed |= self.state.set_trouble(name, KEY, trouble);
+        }
+        if has_changed {
+            note::write(replica, &self.state).await?;
+        }
+        self.units.iter_mut().for_each(|unit| unit.recall(&self.state));
+        Ok(())
     }
 
     /// Hears what has changed in the history: at first all days, then those that can still change.
@@ -230,7 +255,7 @@ impl Polling {
         let first = self.first(now, first);
         let due = |unit: &Unit| match unit.track().backfill(now, first) {
             Some(_) if !unit.track().is_resting(now) => now,
-            _ => unit.track().due_at(now, self.share),
+            _ => unit.due_at(now),
         };
         self.units.iter().filter(|unit| !unit.is_busy()).map(due).min()
     }
@@ -247,10 +272,12 @@ impl Polling {
         only: Option<&AccountId>,
         tell: &(dyn Fn(&Self, UtcMillis) + Sync),
     ) -> Result<Outcome> {
-        let mut outcome = Outcome { accounts: self.of.0.len() as u64, ..Outcome::default() };
-        let is_meant = |unit: &Unit| only.is_none_or(|only| unit.endpoint.account == *only);
+        let mut outcome = Outcome { accounts: self.of.accounts.len() as u64, ..Outcome::default() };
+        let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
+        // What an earlier round had sent has ended with it.
+        self.units.iter_mut().for_each(Unit::end);
         if how == How::Force {
-            self.units.iter_mut().filter(|unit| is_meant(unit)).for_each(Unit::hurry);
+            self.hurry(&mut *replica.lock().await, &is_meant).await?;
         }
         let mut asked: JoinSet<Came> = JoinSet::new();
         let mut looked = tokio::time::Instant::now();
@@ -269,7 +296,11 @@ impl Polling {
             while let Ok(Some(more)) = tokio::time::timeout_at(end, asked.join_next()).await {
                 all.extend(more);
             }
-            self.end(replica, all, &mut outcome).await?;
+            if let Err(e) = self.end(replica, all, &mut outcome).await {
+                // What was answered is not held, perhaps: all is heard again before anything else is asked.
+                self.heard = None;
+                return Err(e);
+            }
             tell(self, (self.clock)());
             // Somebody may have added an account, or said something of one: it is looked once in a while, not after each question.
             if looked.elapsed() >= LOOK {
@@ -279,11 +310,39 @@ impl Polling {
                 self.hear(&mut *replica.lock().await, (self.clock)()).await?;
             }
         }
+        for (account, why) in self.keyless.iter().filter(|(account, _)| is_meant(account)) {
+            outcome.failed.entry(account.clone()).or_default().insert(KEY.to_owned(), why.clone().into());
+        }
+        outcome.lost = outcome.failed.keys().filter(|account| !self.has_well(account)).cloned().collect();
         Ok(outcome)
     }
 
+    /// Whether something of an account was heard, and nothing is wrong with that.
+    fn has_well(&self, account: &AccountId) -> bool {
+        let is_well = |unit: &Unit| {
+            self.state.trouble(account.name(), unit.metric().name).is_none() && unit.track().newest().is_some()
+        };
+        self.units.iter().any(|unit| unit.endpoint.account == *account && is_well(unit))
+    }
+
+    /// Has everything asked at once that nobody has asked to leave alone.
+    async fn hurry(&mut self, replica: &mut Replica, is_meant: &(dyn Fn(&AccountId) -> bool + Sync)) -> Result<()> {
+        let mut state = note::read::<State>(replica).await?;
+        let mut has_changed = false;
+        for unit in self.units.iter_mut().filter(|unit| is_meant(&unit.endpoint.account)) {
+            unit.recall(&state);
+            unit.hurry();
+            has_changed |= noted(&mut state, unit);
+        }
+        if has_changed {
+            note::write(replica, &state).await?;
+        }
+        self.state = state;
+        Ok(())
+    }
+
     /// Sends off what is due.
-    fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&Unit) -> bool) {
+    fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&AccountId) -> bool) {
         let now = (self.clock)();
         let first = self.first(now, first);
         // An account is asked a few questions at once at most: providers count them, and ask for pauses.
@@ -292,14 +351,17 @@ impl Polling {
             *busy.entry(unit.endpoint.account.clone()).or_default() += 1;
         }
         for about_the_past in [false, true] {
-            for (n, unit) in self.units.iter_mut().enumerate().filter(|(_, unit)| is_meant(unit)) {
+            for (n, unit) in self.units.iter_mut().enumerate() {
                 let account = &unit.endpoint.account;
+                if !is_meant(account) {
+                    continue;
+                }
                 let most = if self.slow.contains(account) { 1 } else { unit.endpoint.provider.at_once() };
                 let busy = busy.entry(account.clone()).or_default();
                 if *busy >= most {
                     continue;
                 }
-                let Some(ask) = unit.next(now, first, self.share, about_the_past && self.backfills) else { continue };
+                let Some(ask) = unit.next(now, first, about_the_past && self.backfills) else { continue };
                 *busy += 1;
                 let (endpoint, metric) = (Arc::clone(&unit.endpoint), *unit.metric());
                 let question = async move {
@@ -315,6 +377,9 @@ impl Polling {
     async fn end(&mut self, replica: &Mutex<Replica>, all: Vec<Came>, outcome: &mut Outcome) -> Result<()> {
         let now = (self.clock)();
         let mut replica = replica.lock().await;
+        // Another process may have asked meanwhile: what it was told counts here, too.
+        self.state = note::read(&mut replica).await?;
+        self.units.iter_mut().for_each(|unit| unit.recall(&self.state));
         if all.iter().any(|came| self.units.get(came.unit).is_some_and(Unit::is_behind)) {
             let mut recent = Vec::new();
             for back in 0..=RECENT {
@@ -333,22 +398,22 @@ impl Polling {
             match came.done {
                 Ok(answered) => {
                     let (clock, date) = answered.observed;
-                    vouched = vouched.max(Some(date).filter(|_| clock == Clock::Provider));
+                    let is_witness = clock == Clock::Provider && unit.endpoint.vouches();
+                    vouched = vouched.max(Some(date).filter(|_| is_witness));
                     events.extend(unit.answered(&came.ask, answered, now));
                     *outcome.answered.entry(account.clone()).or_default() += 1;
-                    has_changed |= self.state.set(account.name(), metric, None);
+                    has_changed |= self.state.set_trouble(account.name(), metric, None);
                 }
                 Err(failure) => {
                     tracing::debug!(%account, metric, %failure, "a provider was asked in vain");
                     unit.failed(&failure, now);
-                    if let (Failure::RateLimited { .. }, Some(until)) = (&failure, unit.track().rests_until()) {
+                    if let (Failure::RateLimited { .. }, Some(until)) = (&failure, unit.track().rests_until(now)) {
                         pauses.push((account.clone(), until));
                     }
-                    let next = unit.track().due_at(now, self.share);
-                    let before = self.state.get(account.name(), metric).cloned();
-                    let trouble = Trouble::of(&failure, before.as_ref(), now, next);
-                    has_changed |= self.state.set(account.name(), metric, Some(trouble));
-                    outcome.failed.entry(account).or_default().insert(metric.to_owned(), failure);
+                    let before = self.state.trouble(account.name(), metric);
+                    let trouble = Trouble::of(failure.code(), failure.to_string(), before, now, unit.due_at(now));
+                    has_changed |= self.state.set_trouble(account.name(), metric, Some(trouble));
+                    outcome.failed.entry(account).or_default().insert(metric.to_owned(), failure.into());
                 }
             }
         }
@@ -357,16 +422,16 @@ impl Polling {
             units.for_each(|unit| unit.pause(now, until));
             self.slow.insert(account);
         }
+        for unit in &self.units {
+            has_changed |= noted(&mut self.state, unit);
+        }
+        // First what keeps this device from asking too often, then what was answered.
+        if has_changed {
+            note::write(&mut replica, &self.state).await?;
+        }
         if !events.is_empty() {
             let before = *replica.subscribe().borrow();
-            match replica.record(Commit { events, marks: Vec::new(), now }).await {
-                Ok(recorded) => outcome.events += recorded.events,
-                Err(e) => {
-                    // What was answered is not held: all is heard again before anything else is asked.
-                    self.heard = None;
-                    return Err(e.into());
-                }
-            }
+            outcome.events += replica.record(Commit { events, marks: Vec::new(), now }).await?.events;
             // Those who have asked know what was recorded. What others have recorded meanwhile is heard with the next look.
             if self.heard == Some(before) {
                 self.heard = Some(*replica.subscribe().borrow());
@@ -375,9 +440,6 @@ impl Polling {
         // Within a day nothing expires by it.
         if let Some(date) = vouched.filter(|date| replica.trusted_day() < Some(now.min(*date).day())) {
             replica.vouch(date, now).await?;
-        }
-        if has_changed {
-            note::write(&mut replica, &self.state).await?;
         }
         Ok(())
     }
@@ -394,12 +456,6 @@ impl Polling {
         units.filter_map(|unit| unit.track().begins(now, first)).max()
     }
 
-    /// Whether what an account's metrics rest for passes by itself.
-    pub fn is_worth_waiting(&self, account: &AccountId) -> bool {
-        let passing = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
-        self.state.of(account.name()).all(|(_, trouble)| passing.contains(&trouble.code.as_str()))
-    }
-
     /// How much of the past has been heard of, and how much there is, in milliseconds.
     pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
         let first = self.first(now, first);
@@ -408,12 +464,18 @@ impl Polling {
         all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
     }
 
-    /// When a metric of an account rests until, if it does: whoever waits for the past waits so long.
-    pub fn rests_until(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
+    /// Until when whoever waits for the past of an account has to wait, and for what: until the first of its metrics goes on that rest
+    /// for what passes by itself. `None` where there is none: what lasts is not waited for.
+    pub fn waits(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<(UtcMillis, String)> {
         let first = self.first(now, first);
-        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
+        let lasts = |unit: &&Unit| {
+            self.state.trouble(account.name(), unit.metric().name).is_some_and(|trouble| !trouble.passes())
+        };
+        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account && !lasts(unit));
         let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
-        waiting.map(|unit| unit.track().due_at(now, self.share)).min()
+        let until = waiting.filter_map(|unit| unit.track().rests_until(now)).min()?;
+        let why = self.state.of(account.name()).map(|(_, trouble)| trouble).find(|trouble| trouble.passes());
+        Some((until, why.map(|why| why.text.clone()).unwrap_or_default()))
     }
 
     /// What became of the last tries.
@@ -428,17 +490,37 @@ pub(crate) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
     Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
 }
 
-/// How an account is asked.
-fn endpoint((account, payer): (&Account, &AccountId), secrets: &Secrets, clients: &Clients) -> Result<Endpoint> {
-    let provider = provider_of(&account.id)?;
-    let key = keys::get(secrets, &account.id)?.ok_or_else(|| AccountError::KeyMissing(account.id.to_string()))?;
-    let base = base(account.url.as_deref().or(provider.url()).unwrap_or_default())?;
-    let client = clients.to(&base).clone();
-    Ok(Endpoint { account: account.id.clone(), payer: payer.clone(), provider, base, key, client })
+/// Notes what became of a unit's tries. Whether that is another thing than before.
+fn noted(state: &mut State, unit: &Unit) -> bool {
+    let tries: Tries = unit.track().tries();
+    state.set_tries(unit.endpoint.account.name(), unit.metric().name, tries)
 }
 
-/// Under which name it stands that a key is not here.
-const KEY: &str = "key";
+/// How an account is asked: where its key was given for, and nowhere else.
+fn endpoint(
+    (account, payer): (&AccountId, &AccountId),
+    key: &SecretString,
+    addresses: &Addresses,
+    device: DeviceId,
+    clients: &Clients,
+) -> Result<Endpoint> {
+    let provider = provider_of(account)?;
+    let print = KeyPrint::of(account.provider(), key.expose_secret());
+    let url = addresses.of_key(account, print, provider);
+    let base = base(url.ok_or_else(|| AccountError::AddressMissing(account.to_string()))?)?;
+    Ok(Endpoint {
+        account: account.clone(),
+        payer: payer.clone(),
+        share: share(device, account.name()),
+        provider,
+        client: clients.to(&base).clone(),
+        base,
+        key: key.clone(),
+    })
+}
+
+/// Under which name it stands that a key is not here: no metric's.
+const KEY: &str = "api-key";
 
 /// A base address.
 ///
@@ -446,4 +528,16 @@ const KEY: &str = "key";
 /// What is wrong with it.
 pub fn base(text: &str) -> Result<reqwest::Url> {
     http::base(text).map_err(|why| AccountError::BadUrl { text: text.to_owned(), why: why.to_string() }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use aimon_sources::provider::providers;
+
+    use super::*;
+
+    #[test]
+    fn no_metric_is_called_as_a_missing_key_is() {
+        assert!(providers().iter().flat_map(|one| one.metrics()).all(|metric| metric.name != KEY));
+    }
 }

@@ -1,12 +1,16 @@
-//! What became of the last tries, noted on this device: for `aimon account list`, and whoever asks the API.
+//! What became of the last tries, noted on this device: for `aimon account list`, and whoever asks the API; and so that a pause outlives
+//! the process that was told of it.
 
 use std::collections::BTreeMap;
 
+use aimon_core::polling::{Pause, Tries};
 use aimon_core::time::UtcMillis;
-use aimon_sources::provider::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::note::Noted;
+
+/// The codes of what passes by itself, and soon.
+const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
 
 /// What is wrong with one metric.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,22 +28,46 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Of a failure; `before` is what was wrong until now.
-    pub fn of(failure: &Failure, before: Option<&Self>, now: UtcMillis, next: UtcMillis) -> Self {
-        Self {
-            code: failure.code().to_owned(),
-            text: failure.to_string(),
-            since: before.map_or(now.0, |before| before.since),
-            tried: now.0,
-            next: next.0,
-        }
+    /// What a try came to instead of an answer; `before` is what was wrong until now.
+    pub fn of(code: &str, text: String, before: Option<&Self>, tried: UtcMillis, next: UtcMillis) -> Self {
+        let same = before.filter(|before| before.code == code);
+        let since = same.map_or(tried.0, |before| before.since);
+        Self { code: code.to_owned(), text, since, tried: tried.0, next: next.0 }
+    }
+
+    /// Whether waiting helps.
+    pub fn passes(&self) -> bool {
+        PASSING.contains(&self.code.as_str())
+    }
+}
+
+/// What is remembered of one metric.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(default)]
+struct Held {
+    trouble: Option<Trouble>,
+    failures: u32,
+    /// Since when, and until when.
+    rests: Option<(i64, i64)>,
+    paused: Option<(i64, i64)>,
+}
+
+impl Held {
+    fn tries(&self) -> Tries {
+        let pause = |noted: Option<(i64, i64)>| noted.map(|(since, until)| (UtcMillis(since), UtcMillis(until)));
+        Tries { failures: self.failures, rests: pause(self.rests), paused: pause(self.paused) }
+    }
+
+    fn set_tries(&mut self, tries: Tries) {
+        let pause = |pause: Option<Pause>| pause.map(|(since, until)| (since.0, until.0));
+        (self.failures, self.rests, self.paused) = (tries.failures, pause(tries.rests), pause(tries.paused));
     }
 }
 
 /// By account and metric; what is well is not in it.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct State(BTreeMap<String, BTreeMap<String, Trouble>>);
+pub struct State(BTreeMap<String, BTreeMap<String, Held>>);
 
 impl Noted for State {
     const KEY: &'static str = "polling";
@@ -47,28 +75,77 @@ impl Noted for State {
 
 impl State {
     /// What is wrong with a metric.
-    pub fn get(&self, account: &str, metric: &str) -> Option<&Trouble> {
-        self.0.get(account)?.get(metric)
+    pub fn trouble(&self, account: &str, metric: &str) -> Option<&Trouble> {
+        self.0.get(account)?.get(metric)?.trouble.as_ref()
+    }
+
+    /// What became of the tries to ask for a metric.
+    pub fn tries(&self, account: &str, metric: &str) -> Tries {
+        self.0.get(account).and_then(|all| all.get(metric)).map(Held::tries).unwrap_or_default()
     }
 
     /// What is wrong with an account, by metric.
     pub fn of(&self, account: &str) -> impl Iterator<Item = (&String, &Trouble)> {
-        self.0.get(account).into_iter().flatten()
+        let all = self.0.get(account).into_iter().flatten();
+        all.filter_map(|(metric, held)| Some((metric, held.trouble.as_ref()?)))
     }
 
     /// Says what is wrong with a metric now. Whether that is another thing than before.
-    pub fn set(&mut self, account: &str, metric: &str, trouble: Option<Trouble>) -> bool {
-        match trouble {
-            Some(trouble) => {
-                let all = self.0.entry(account.to_owned()).or_default();
-                all.insert(metric.to_owned(), trouble.clone()) != Some(trouble)
-            }
-            None => self.0.get_mut(account).is_some_and(|all| all.remove(metric).is_some()),
+    pub fn set_trouble(&mut self, account: &str, metric: &str, trouble: Option<Trouble>) -> bool {
+        self.change(account, metric, |held| held.trouble = trouble)
+    }
+
+    /// Says what became of the tries. Whether that is another thing than before.
+    pub fn set_tries(&mut self, account: &str, metric: &str, tries: Tries) -> bool {
+        self.change(account, metric, |held| held.set_tries(tries))
+    }
+
+    fn change(&mut self, account: &str, metric: &str, change: impl FnOnce(&mut Held)) -> bool {
+        let all = self.0.entry(account.to_owned()).or_default();
+        let before = all.remove(metric).unwrap_or_default();
+        let mut held = before.clone();
+        change(&mut held);
+        let has_changed = held != before;
+        if held != Held::default() {
+            all.insert(metric.to_owned(), held);
         }
+        if all.is_empty() {
+            self.0.remove(account);
+        }
+        has_changed
     }
 
     /// Forgets an account.
     pub fn forget(&mut self, account: &str) {
         self.0.remove(account);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_is_noted_reads_back_and_what_is_well_leaves_nothing() {
+        let (mut state, at) = (State::default(), UtcMillis);
+        let tries = Tries { failures: 3, rests: Some((at(1), at(2))), paused: Some((at(1), at(3))) };
+        let trouble = Trouble::of("provider-busy", "x".to_owned(), None, at(1), at(3));
+        assert!(state.set_trouble("a", "m", Some(trouble.clone())) && state.set_tries("a", "m", tries));
+        assert!(!state.set_tries("a", "m", tries));
+        let mut read: State = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
+        assert_eq!((read.tries("a", "m"), read.trouble("a", "m")), (tries, Some(&trouble)));
+        assert_eq!((read.tries("a", "n"), read.of("a").count()), (Tries::default(), 1));
+        assert!(read.set_trouble("a", "m", None) && read.set_tries("a", "m", Tries::default()));
+        assert_eq!(read, State::default());
+    }
+
+    #[test]
+    fn a_trouble_is_as_old_as_it_is_the_same() {
+        let of = |code, before, at| Trouble::of(code, String::new(), before, UtcMillis(at), UtcMillis(at));
+        let first = of("provider-down", None, 1);
+        assert_eq!(of("provider-down", Some(&first), 2).since, 1);
+        assert_eq!(of("provider-busy", Some(&first), 2).since, 2);
     }
 }

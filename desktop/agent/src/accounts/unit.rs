@@ -15,6 +15,8 @@ use reqwest::{Client, Url};
 use secrecy::SecretString;
 use tokio::task::AbortHandle;
 
+use super::state::State;
+
 /// How an account is asked.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -22,6 +24,8 @@ pub struct Endpoint {
     pub account: AccountId,
     /// Under which account the history has what is said of it: itself, unless it is one with a smaller one.
     pub payer: AccountId,
+    /// This device's own number for it.
+    pub share: u16,
     /// Its provider.
     pub provider: &'static dyn Provider,
     /// Where.
@@ -92,14 +96,19 @@ impl Unit {
     }
 
     /// What to ask for now, if it is due: about the present, or else, with `backfill`, about the past.
-    pub fn next(&self, now: UtcMillis, first: UtcDay, share: u16, backfill: bool) -> Option<Ask> {
+    pub fn next(&self, now: UtcMillis, first: UtcDay, backfill: bool) -> Option<Ask> {
         if self.is_busy() || self.track.is_resting(now) {
             return None;
         }
-        if self.track.due_at(now, share) <= now {
+        if self.due_at(now) <= now {
             return Some(self.track.live(now, first));
         }
         self.track.backfill(now, first).filter(|_| backfill)
+    }
+
+    /// When it is due.
+    pub fn due_at(&self, now: UtcMillis) -> UtcMillis {
+        self.track.due_at(now, self.endpoint.share)
     }
 
     /// Whether a question is on its way.
@@ -117,12 +126,22 @@ impl Unit {
         self.under_way = None;
     }
 
-    /// Takes back what is on its way, and rests until then at least: the provider has asked this account for a pause.
-    pub fn pause(&mut self, now: UtcMillis, until: UtcMillis) {
+    /// Takes back what is on its way.
+    pub fn stop(&mut self) {
         if let Some(question) = self.under_way.take() {
             question.abort();
         }
-        self.track.rest(now, until);
+    }
+
+    /// Takes back what is on its way, and asks for nothing until then at least: the provider has asked this account for a pause.
+    pub fn pause(&mut self, now: UtcMillis, until: UtcMillis) {
+        self.stop();
+        self.track.pause(now, until);
+    }
+
+    /// What became of the tries before: another process may have asked.
+    pub fn recall(&mut self, state: &State) {
+        self.track.recall(state.tries(self.endpoint.account.name(), self.metric().name));
     }
 
     /// An answer has come: what of it is to be recorded.
@@ -131,18 +150,27 @@ impl Unit {
         self.window.news(answered.answers)
     }
 
-    /// It has failed.
+    /// It has failed. What the provider asks for is kept, whoever is in a hurry.
     pub fn failed(&mut self, failure: &Failure, now: UtcMillis) {
-        self.track.failed(now, failure.retry_after_s());
+        self.track.failed(now, failure.retry_after_s(), self.endpoint.share);
+        if let (true, Some(until)) = (failure.is_pause(), self.track.rests_until(now)) {
+            self.track.pause(now, until);
+        }
     }
 
-    /// Asks at once.
+    /// Asks at once, unless the provider wants to be left alone.
     pub fn hurry(&mut self) {
         self.track.hurry();
     }
 }
 
 impl Endpoint {
+    /// Whether what the provider says of the time proves something. What answers over plain HTTP is on this machine, and its clock is the
+    /// one that is to be proven: after a jump it would prove the jump.
+    pub fn vouches(&self) -> bool {
+        is_apart(&self.base)
+    }
+
     /// Asks.
     ///
     /// # Errors
@@ -150,5 +178,23 @@ impl Endpoint {
     pub async fn ask(&self, metric: &Metric, ask: &Ask, now: UtcMillis) -> Result<poll::Answered, Failure> {
         let asked = Asked { provider: self.provider, base: &self.base, key: &self.key };
         poll::ask(&self.client, &asked, self.account.name(), metric, ask, now).await
+    }
+}
+
+fn is_apart(base: &Url) -> bool {
+    base.scheme() == "https"
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_who_answers_over_https_vouches_for_the_time() {
+        let of = |text: &str| is_apart(&aimon_sources::provider::http::base(text).unwrap());
+        assert!(of("https://api.openai.com/v1") && of("HTTPS://gateway.example"));
+        assert!(!of("http://127.0.0.1:4000") && !of("http://localhost/v1") && !of("http://[::1]:1"));
     }
 }

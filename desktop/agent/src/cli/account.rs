@@ -32,7 +32,7 @@ pub struct AddArgs {
     /// What you call it [default: as the provider does]
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
-    /// The base address, as the provider's SDK takes it, where it is not the provider's own
+    /// The base address, as the provider's SDK takes it, where it is not the provider's own; it holds for this device alone
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
     /// Read the key from the standard input
@@ -97,7 +97,7 @@ pub struct RemoveArgs {
 pub struct PollArgs {
     /// Only this account: its name, its id, or how that begins
     pub account: Option<String>,
-    /// Ask for everything now, due or not; a subscription all the same not before its pause is over
+    /// Ask for everything now, due or not; all the same not before a pause is over that a provider has asked for
     #[arg(long)]
     pub force: bool,
     /// Print one JSON object

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aimon_core::accounts::{AccountId, Accounts};
-use aimon_sources::provider::Failure;
+use aimon_core::accounts::Accounts;
 use aimon_sources::subscription::NoReading;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use crate::accounts::polling::{How, Outcome, Polling};
-use crate::accounts::{AccountError, find};
+use crate::accounts::outcome::Outcome;
+use crate::accounts::polling::{How, Polling};
+use crate::accounts::{AccountError, Unheard, find};
 use crate::cli::PollArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
@@ -42,7 +42,7 @@ struct Asked {
 
 #[derive(Serialize)]
 struct Failed {
-    code: &'static str,
+    code: String,
     text: String,
 }
 
@@ -71,16 +71,16 @@ pub async fn run(args: &PollArgs) -> Result<()> {
 }
 
 fn polled(outcome: &Outcome, round: &Round) -> Polled {
-    let failed = |failure: &Failure| Failed { code: failure.code(), text: failure.to_string() };
+    let failed = |why: &Unheard| Failed { code: why.code().to_owned(), text: why.to_string() };
     let asked = |came: &Came| Asked {
         answered: matches!(came, Came::Answered(_)),
         events: if let Came::Answered(events) = came { *events } else { 0 },
         failed: match came {
-            Came::InVain(why) => Some(Failed { code: why.code(), text: why.to_string() }),
+            Came::InVain(why) => Some(Failed { code: why.code().to_owned(), text: why.to_string() }),
             _ => None,
         },
     };
-    let of = |all: &BTreeMap<String, Failure>| all.iter().map(|(metric, why)| (metric.clone(), failed(why))).collect();
+    let of = |all: &BTreeMap<String, Unheard>| all.iter().map(|(metric, why)| (metric.clone(), failed(why))).collect();
     Polled {
         accounts: outcome.accounts,
         answered: outcome.answered.values().sum(),
@@ -116,21 +116,15 @@ fn told(outcome: &Outcome, round: &Round) -> String {
     text
 }
 
-/// One failing metric is a state; an account of which nothing is heard is an error, and so is a subscription that was asked in vain.
+/// One failing metric is a state; an account of which nothing is well is an error, and so is a subscription that was asked in vain.
 fn ended(outcome: &Outcome, round: &Round, is_told: bool) -> Result<()> {
-    let lost: Vec<&AccountId> = outcome.lost();
-    let unread = round.came.iter().find_map(|(source, came)| Some((*source, in_vain(came)?.clone())));
-    let Some(account) = lost.first() else {
-        return match unread {
-            Some(_) if is_told => Err(Error::Ended(crate::error::exit::FAILURE)),
-            Some((source, why)) => Err(AccountError::NoReading { whom: source.to_owned(), why }.into()),
-            None => Ok(()),
-        };
-    };
-    let failure = outcome.failed.get(*account).and_then(|all| all.values().next().cloned());
-    match failure {
-        _ if is_told => Err(Error::Ended(crate::error::exit::FAILURE)),
-        Some(failure) => Err(AccountError::Failed { whom: account.to_string(), failure }.into()),
+    let lost =
+        outcome.loss().map(|(account, why)| AccountError::Unheard { whom: account.to_string(), why: why.clone() });
+    let unread = || round.came.iter().find_map(|(source, came)| Some((*source, in_vain(came)?.clone())));
+    let unread = || unread().map(|(source, why)| AccountError::NoReading { whom: source.to_owned(), why });
+    match lost.or_else(unread) {
+        Some(_) if is_told => Err(Error::Ended(crate::error::exit::FAILURE)),
+        Some(e) => Err(e.into()),
         None => Ok(()),
     }
 }

@@ -56,6 +56,7 @@ pub const CODES: &[&str] = &[
     "ambiguous-account",
     "bad-key",
     "key-missing",
+    "address-missing",
     "other-account",
     "bad-url",
     "needs-url",

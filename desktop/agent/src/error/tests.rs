@@ -230,6 +230,7 @@ fn every() -> Vec<Error> {
         AccountError::Ambiguous { given: text(), found: text() },
         AccountError::BadKey(text()),
         AccountError::KeyMissing(text()),
+        AccountError::AddressMissing(text()),
         AccountError::OtherAccount { found: text(), asked: text() },
         AccountError::BadUrl { text: text(), why: text() },
         AccountError::NeedsUrl("LiteLLM"),
@@ -239,7 +240,7 @@ fn every() -> Vec<Error> {
         AccountError::UnknownSubscription(text()),
         AccountError::UnknownRoot { given: text(), of: text(), known: vec![text()] },
     ];
-    let failed = failures.map(|failure| AccountError::Failed { whom: text(), failure });
+    let failed = failures.map(|failure| AccountError::Unheard { whom: text(), why: failure.into() });
     let readings = [
         NoReading::NoLogin { agent: "claude" },
         NoReading::Login { agent: "claude", why: text() },

@@ -19,6 +19,7 @@ use super::note::{Held, Note};
 use super::{help, logins};
 use crate::accounts::http::Clients;
 use crate::accounts::polling::base;
+use crate::accounts::share;
 use crate::accounts::state::Trouble;
 use crate::error::Result;
 use crate::place::Place;
@@ -106,28 +107,28 @@ impl Rounds {
         replica: &Mutex<Replica>,
         env: &Env,
     ) -> Result<Option<Begun>> {
-        let mut replica = replica.lock().await;
-        let device = replica.device();
-        if !Asking::of(&workspace::settings(&mut replica).await?).does(of.source(), device) {
-            return Ok(None);
-        }
-        // The end of a device's id is drawn at random.
-        let share = u16::from_le_bytes([device.0[14], device.0[15]]) % 1000;
+        let not_yet = |due: UtcMillis| Some(Begun::Not(Came::NotYet(due), due));
         let now = dates::now();
+        match due_at(&mut *replica.lock().await, of, env, now).await? {
+            None => return Ok(None),
+            Some(due) if due > now => return Ok(not_yet(due)),
+            Some(_) => {}
+        }
+        // The system may ask whoever sits there: nobody else waits for the answer.
+        let read = logins::read(of, env, now).await;
+        let now = dates::now();
+        let mut replica = replica.lock().await;
+        // Another process may have asked meanwhile.
+        match due_at(&mut replica, of, env, now).await? {
+            None => return Ok(None),
+            Some(due) if due > now => return Ok(not_yet(due)),
+            Some(_) => {}
+        }
+        let share = share(replica.device(), of.source());
         let mut note = note::read::<Note>(&mut replica).await?;
         let mut held = note.of(of.source());
         let mut turn = held.turn();
-        let due = turn.due_at(now, None, share);
-        if due > now {
-            return Ok(Some(Begun::Not(Came::NotYet(due), due)));
-        }
-        let account = of.account(env);
-        let gauges = replica.gauges().await?;
-        let due = turn.due_at(now, heard(&gauges, &account, &held), share);
-        if due > now {
-            return Ok(Some(Begun::Not(Came::NotYet(due), due)));
-        }
-        let login = match logins::read(of, env, now).await {
+        let login = match read {
             Ok(login) => login,
             Err(why) => {
                 // Whoever says no to the system's question is not asked each minute.
@@ -147,7 +148,7 @@ impl Rounds {
         held.set_turn(turn);
         note.set(of.source(), held);
         note::write(&mut replica, &note).await?;
-        Ok(Some(Begun::Yes { account, login, now }))
+        Ok(Some(Begun::Yes { account: of.account(env), login, now }))
     }
 
     /// Records what has come.
@@ -219,6 +220,22 @@ enum Begun {
     Not(Came, UtcMillis),
 }
 
+/// When it is due; `None` where this device does not ask for it.
+async fn due_at(replica: &mut Replica, of: &dyn Subscription, env: &Env, now: UtcMillis) -> Result<Option<UtcMillis>> {
+    let device = replica.device();
+    if !Asking::of(&workspace::settings(replica).await?).does(of.source(), device) {
+        return Ok(None);
+    }
+    let share = share(device, of.source());
+    let held = note::read::<Note>(replica).await?.of(of.source());
+    let due = held.turn().due_at(now, None, share);
+    if due > now {
+        return Ok(Some(due));
+    }
+    let gauges = replica.gauges().await?;
+    Ok(Some(held.turn().due_at(now, heard(&gauges, &of.account(env), &held), share)))
+}
+
 /// Where it is asked.
 fn address(of: &dyn Subscription, env: &Env) -> Result<Url> {
     match env.var(of.url_variable()) {
@@ -238,19 +255,23 @@ fn names(limits: &[Limit]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// When all that the last answer told of was observed since, by whom ever: another device, a log, the status line. What tells of fewer
-/// windows tells of less than a question would.
+/// windows tells of less than a question would. An account has two gauges: what was asked for, and what is told by itself.
 fn heard(gauges: &[Standing], account: &str, held: &Held) -> Option<UtcMillis> {
     let any = BTreeMap::from([(account.to_owned(), BTreeSet::new())]);
     // Somebody else may have logged in.
     let wanted = if held.windows.contains_key(account) { &held.windows } else { &any };
     let seen = |(account, windows): (&String, &BTreeSet<String>)| {
-        let standing = gauges.iter().find(|one| is_of(one, account))?;
-        let told: BTreeSet<&str> =
-            standing.answer.rows.iter().filter_map(|row| row.values.first()).map(|name| name.as_str()).collect();
-        windows.iter().all(|name| told.contains(name.as_str())).then_some(standing.seen.1)
+        let enough = gauges.iter().filter(|one| is_of(one, account) && tells_of(one, windows));
+        enough.map(|one| one.seen.1).max()
     };
     // The least recent of them; none where one is not told of.
     wanted.iter().map(seen).min().flatten()
+}
+
+fn tells_of(standing: &Standing, windows: &BTreeSet<String>) -> bool {
+    let told: BTreeSet<&str> =
+        standing.answer.rows.iter().filter_map(|row| row.values.first()).map(|name| name.as_str()).collect();
+    windows.iter().all(|name| told.contains(name.as_str()))
 }
 
 fn failed(turn: &mut Turn, why: &NoReading, now: UtcMillis) {
@@ -262,16 +283,50 @@ fn failed(turn: &mut Turn, why: &NoReading, now: UtcMillis) {
 }
 
 fn trouble(why: &NoReading, before: Option<&Trouble>, now: UtcMillis, next: UtcMillis) -> Trouble {
-    let same = before.filter(|before| before.code == why.code());
-    Trouble {
-        code: why.code().to_owned(),
-        text: match why {
-            NoReading::Failed(failure) => failure.to_string(),
-            // What is to be done is somebody's to do, wherever they see it.
-            why => format!("{why}; {}", help(why)),
-        },
-        since: same.map_or(now.0, |before| before.since),
-        tried: now.0,
-        next: next.0,
+    let text = match why {
+        NoReading::Failed(failure) => failure.to_string(),
+        // What is to be done is somebody's to do, wherever they see it.
+        why => format!("{why}; {}", help(why)),
+    };
+    Trouble::of(why.code(), text, before, now, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use aimon_core::event::Clock;
+    use aimon_sources::window::{ASKED, TOLD, Window as Told, answer};
+
+    use super::*;
+
+    fn gauge(metric: &str, account: &str, windows: &[&str], seen: i64) -> Standing {
+        let window = |name: &&str| Told { name: (*name).to_owned(), used_ppm: 1, resets_at_s: None, window_s: None };
+        let windows: Vec<Told> = windows.iter().map(window).collect();
+        let seen = UtcMillis(seen);
+        Standing { answer: answer(account, metric, &windows, seen), seen: (Clock::Device, seen) }
+    }
+
+    #[test]
+    fn the_newest_gauge_that_tells_of_all_windows_says_when_they_were_heard_of() {
+        let wanted = |all: &[(&str, &[&str])]| {
+            let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let mut held = Held::default();
+            held.windows = all.iter().map(|(account, names)| ((*account).to_owned(), set(names))).collect();
+            held
+        };
+        let both = wanted(&[("me", &["5h", "7d"])]);
+        let of = |gauges: &[Standing], held: &Held| heard(gauges, "me", held).map(|at| at.0);
+        let (asked, told) = (|at| gauge(ASKED, "me", &["5h", "7d"], at), |at| gauge(TOLD, "me", &["5h", "7d"], at));
+        for gauges in [[asked(1), told(2)], [told(2), asked(1)], [asked(2), told(1)], [told(1), asked(2)]] {
+            assert_eq!(of(&gauges, &both), Some(2), "whichever stands first");
+        }
+        let less = gauge(TOLD, "me", &["5h"], 9);
+        assert_eq!(of(&[less.clone(), asked(1)], &both), Some(1), "what tells of fewer tells of less");
+        assert_eq!(of(std::slice::from_ref(&less), &both), None);
+        // Of several accounts that one question tells of the least recent counts.
+        let two = wanted(&[("me", &["5h"]), ("me:spark", &["7d"])]);
+        assert_eq!(of(&[less.clone(), gauge(ASKED, "me:spark", &["7d"], 4)], &two), Some(4));
+        assert_eq!(of(std::slice::from_ref(&less), &two), None);
+        // Somebody else has logged in: whatever is told of them counts.
+        assert_eq!(of(&[less], &wanted(&[("you", &["7d"])])), Some(9));
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! ```text
 //! account/openai/org-4fT…/label                                   work
-//! account/openai/org-4fT…/url                                     https://gateway.example/v1       where it is not the provider's own
 //! account/openai/org-4fT…/key/018f6a54-7b0e-7c3e-9d2e-3f8a6b1c2d4e   9f86d081884c7d65             that device holds a key; which one
 //! ```
 
@@ -111,8 +110,6 @@ pub struct Account {
     pub id: AccountId,
     /// What a person calls it.
     pub label: Option<String>,
-    /// Where it is asked, if not at the provider's own address.
-    pub url: Option<String>,
     /// The devices that hold a key to it, and which.
     pub keys: BTreeMap<DeviceId, KeyPrint>,
 }
@@ -137,11 +134,9 @@ impl Accounts {
             if what.starts_with("same/") {
                 continue;
             }
-            let account =
-                all.entry(id.clone()).or_insert_with(|| Account { id, label: None, url: None, keys: BTreeMap::new() });
+            let account = all.entry(id.clone()).or_insert_with(|| Account { id, label: None, keys: BTreeMap::new() });
             match what.split_once('/') {
                 None if what == "label" => account.label = shown(value).map(str::to_owned),
-                None if what == "url" => account.url = shown(value).map(str::to_owned),
                 Some(("key", device)) => {
                     account.keys.extend(DeviceId::parse(device).zip(KeyPrint::parse(value)));
                 }
@@ -177,13 +172,13 @@ impl Accounts {
         })
     }
 
-    /// Pairs that may be one account, of which nobody has said: of one provider, at one place, both known by a key.
+    /// Pairs that may be one account, of which nobody has said: of one provider, both known by a key.
     pub fn undecided(&self) -> Vec<(&AccountId, &AccountId)> {
         let by_key: Vec<&Account> = self.all.values().filter(|account| account.id.is_by_key()).collect();
         let mut pairs = BTreeSet::new();
         for (n, one) in by_key.iter().enumerate() {
             for other in by_key.iter().skip(n + 1) {
-                let is_alike = one.id.provider() == other.id.provider() && one.url == other.url;
+                let is_alike = one.id.provider() == other.id.provider();
                 let (a, b) = (self.joined.payer(&one.id), self.joined.payer(&other.id));
                 if is_alike && a != b && !self.joined.is_apart(a, b) {
                     pairs.insert((a.min(b), a.max(b)));
@@ -215,8 +210,6 @@ impl Accounts {
 pub enum Path {
     /// What a person calls it.
     Label,
-    /// Where it is asked.
-    Url,
     /// Which key a device holds.
     Key(DeviceId),
     /// Whether another one is the same; see [`Joined::entry`].
@@ -228,7 +221,6 @@ impl Path {
     pub fn of(&self, account: &AccountId) -> Name {
         let what = match self {
             Self::Label => "label".to_owned(),
-            Self::Url => "url".to_owned(),
             Self::Key(device) => format!("key/{device}"),
             Self::Same(other) => format!("same/{other}"),
         };

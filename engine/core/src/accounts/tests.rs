@@ -21,16 +21,11 @@ fn settings(entries: &[(&str, &str)]) -> Settings {
 fn what_is_written_reads_back() {
     let id = AccountId::new("openai", "org-4fT").unwrap();
     let print = KeyPrint::of("openai", "sk-admin-1");
-    let entries = [
-        (Path::Label.of(&id), "work".to_owned()),
-        (Path::Url.of(&id), "http://127.0.0.1:1/v1".to_owned()),
-        (Path::Key(A).of(&id), print.to_string()),
-    ];
+    let entries = [(Path::Label.of(&id), "work".to_owned()), (Path::Key(A).of(&id), print.to_string())];
     let entries: Vec<(&str, &str)> = entries.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
     let accounts = Accounts::of(&settings(&entries));
     let account = accounts.get(&id).unwrap();
     assert_eq!(account.label.as_deref(), Some("work"));
-    assert_eq!(account.url.as_deref(), Some("http://127.0.0.1:1/v1"));
     assert_eq!(account.keys, BTreeMap::from([(A, print)]));
     for text in ["work", "openai/org-4fT", "openai", "org-4"] {
         assert_eq!(accounts.find(text).len(), 1, "{text}");
@@ -140,7 +135,7 @@ fn what_is_said_of_a_root_holds_for_its_calls_alone() {
     let day = UtcDay::of(jiff::civil::date(2026, 9, 14));
     let (source, b) = (Name::from("claude-code"), DeviceId([2; 16]));
     let root = owner_of_root(A, &source, b"/home/me/.claude-work/projects");
-    assert_eq!(root.as_str(), "root:ROOT", "what is stored once is found again");
+    assert_eq!(root.as_str(), "root:42bf572503486e2c", "what is stored once is found again");
     let others = [(b, &b"/home/me/.claude-work/projects"[..]), (A, b"/home/me/.claude/projects")];
     assert!(others.iter().all(|(device, path)| owner_of_root(*device, &source, path) != root));
     assert_ne!(owner_of_root(A, "codex", b"/home/me/.claude-work/projects"), root);

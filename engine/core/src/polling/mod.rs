@@ -9,6 +9,7 @@
 //!
 //! * [`interval`]: how often, as the workspace's devices agree.
 //! * [`metric`]: what can be asked, how often, and how finely.
+//! * `size`: how large an answer may be.
 //! * [`track`]: what one account's metric needs next. No locks and no leader: a device that sees in the history that another one has
 //!   just asked has nothing to do.
 //! * [`window`]: what was answered lately, so that only what is new is recorded.
@@ -16,13 +17,15 @@
 
 pub mod interval;
 pub mod metric;
+mod size;
 pub mod track;
 pub mod turn;
 pub mod window;
 
 pub use interval::{Intervals, Rhythm};
 pub use metric::{Kind, Metric, Width};
-pub use track::{Ask, Track};
+pub use size::fits;
+pub use track::{Ask, Pause, Track, Tries};
 pub use turn::Turn;
 pub use window::Window;
 

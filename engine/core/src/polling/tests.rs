@@ -231,19 +231,58 @@ fn failures_are_followed_by_longer_pauses() {
     assert!(track.due_at(now, 0) < now, "never asked");
     let mut pauses = Vec::new();
     for _ in 0..11 {
-        track.failed(now, None);
+        track.failed(now, None, 0);
         pauses.push((track.due_at(now, 0).0 - now.0) / 1000);
     }
     assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800]);
-    track.failed(now, Some(7200));
+    track.failed(now, Some(7200), 0);
     assert_eq!((track.due_at(now, 0).0 - now.0) / MINUTE, 120, "as long as the provider asks for");
-    track.failed(now, Some(u64::MAX));
+    track.failed(now, Some(u64::MAX), 0);
     assert_eq!((track.due_at(now, 0).0 - now.0) / HOUR, 24);
     track.hurry();
     assert!(track.due_at(now, 0) < now);
-    track.failed(now, None);
+    track.failed(now, None, 0);
     track.answered(&track.live(now, FIRST), now, now);
     assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
+}
+
+#[test]
+fn what_a_provider_asks_for_is_kept_whoever_is_in_a_hurry_and_over_a_restart() {
+    let mut track = Track::new(USAGE);
+    let now = at(0);
+    track.failed(now, None, 0);
+    track.pause(now, at(HOUR));
+    track.pause(now, at(30 * MINUTE));
+    let mut later = Track::new(USAGE);
+    later.recall(track.tries());
+    for one in [&mut track, &mut later] {
+        assert_eq!(one.due_at(now, 0), at(HOUR), "a shorter one shortens none");
+        one.hurry();
+        assert_eq!((one.due_at(now, 0), one.tries().failures), (at(HOUR), 0));
+        // What was on its way already.
+        one.answered(&one.live(now, FIRST), now, now);
+        assert!(one.is_resting(at(HOUR - 1)) && !one.is_resting(at(HOUR)));
+        one.answered(&one.live(at(HOUR), FIRST), at(HOUR), at(HOUR));
+        assert_eq!(one.tries(), Tries::default());
+    }
+}
+
+/// Ten accounts that were asked at once, or have failed at once, are not asked at once again.
+#[test]
+fn accounts_are_spread() {
+    let due = |work: &dyn Fn(&mut Track, u16)| -> Vec<i64> {
+        let one = |n: u16| {
+            let (mut track, share) = (Track::new(USAGE), 111 * n);
+            work(&mut track, share);
+            track.due_at(at(0), share).0 - at(0).0
+        };
+        (0..10).map(one).collect()
+    };
+    let answered = due(&|track, _| track.answered(&track.live(at(0), FIRST), at(0), at(0)));
+    assert!(answered.is_sorted() && answered[0] == 63_000 && (65_000..66_000).contains(&answered[9]), "{answered:?}");
+    let failed = due(&|track, share| (0..7).for_each(|_| track.failed(at(0), None, share)));
+    assert!(failed.windows(2).all(|two| two[1] - two[0] > 5_000), "{failed:?}");
+    assert!(failed[0] == 320_000 && failed[9] <= 400_000, "{failed:?}");
 }
 
 /// Who has asked knows what the history makes of the answer, and goes on as one that has heard of it.
@@ -276,12 +315,14 @@ fn a_clock_that_was_set_back_leaves_no_pause() {
     track.answered(&ask, at(0), ahead);
     assert_eq!(track.due_at(now, 0).0 - now.0, 63_000, "what the provider's clock said stands");
     assert!(track.backfill(now, first).is_some_and(|again| again.to > ask.from), "nothing was asked for yet");
-    track.failed(ahead, Some(600));
-    track.rest(ahead, at(36 * HOUR));
+    track.failed(ahead, Some(600), 0);
+    track.pause(ahead, at(36 * HOUR));
     assert!(track.is_resting(ahead) && !track.is_resting(now));
     assert_eq!(track.due_at(now, 0).0 - now.0, 63_000);
-    track.failed(now, None);
+    track.failed(now, None, 0);
     assert!(track.is_resting(now) && track.is_resting(at(10 * HOUR - 1_000)), "a small step is no set clock");
+    track.pause(now, at(11 * HOUR));
+    assert_eq!(track.due_at(now, 0), at(11 * HOUR), "what was noted ahead hides no pause");
 }
 
 /// A provider whose clock is an hour behind: what is asked for never settles by it, and is not asked for again and again.

@@ -42,7 +42,26 @@ impl Ask {
 }
 
 /// Since when, and until when.
-type Pause = (UtcMillis, UtcMillis);
+pub type Pause = (UtcMillis, UtcMillis);
+
+/// What became of the tries so far. It outlives the process: a restart is no reason to ask.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tries {
+    /// How often it was in vain, in a row.
+    pub failures: u32,
+    /// How long it rests after that.
+    pub rests: Option<Pause>,
+    /// How long the provider wants to be left alone. Nobody hurries that.
+    pub paused: Option<Pause>,
+}
+
+impl Tries {
+    /// Until when nothing is asked, whatever it is for.
+    pub fn rests_until(&self) -> Option<UtcMillis> {
+        let until = |pause: Option<Pause>| pause.map(|(_, until)| until);
+        until(self.rests).max(until(self.paused))
+    }
+}
 
 /// Whether something can have been noted then: not where the clock was far ahead and was set right since. Such a time would else put
 /// off everything until it has come.
@@ -61,9 +80,7 @@ pub struct Track {
     /// When this device last asked, and whether what is newest is its own.
     tried: Option<UtcMillis>,
     is_mine: bool,
-    /// How often it has failed in a row, and until when it rests.
-    failures: u32,
-    rests: Option<Pause>,
+    tries: Tries,
     /// What of the past this device asked for, and when.
     asked: Vec<(Span, UtcMillis)>,
 }
@@ -77,8 +94,7 @@ impl Track {
             newest: None,
             tried: None,
             is_mine: false,
-            failures: 0,
-            rests: None,
+            tries: Tries::default(),
             asked: Vec::new(),
         }
     }
@@ -118,7 +134,9 @@ impl Track {
     /// An answer has come, and is recorded: observed then, by the provider's clock where it has one. What had settled by then needs
     /// not be heard of: to sum a day up anew with each answer costs more the longer the day is.
     pub fn answered(&mut self, ask: &Ask, observed: UtcMillis, now: UtcMillis) {
-        (self.failures, self.rests) = (0, None);
+        // What was on its way when a pause began ends none.
+        let paused = self.tries.paused.filter(|(_, until)| *until > now);
+        self.tries = Tries { paused, ..Tries::default() };
         if ask.width > 0 {
             let width = i64::from(ask.width) * 1000;
             let whole =
@@ -136,55 +154,68 @@ impl Track {
         }
     }
 
-    /// It has failed: the next try waits, longer each time, and at least as long as the provider asks for.
-    pub fn failed(&mut self, now: UtcMillis, retry_after_s: Option<u64>) {
-        self.failures = self.failures.saturating_add(1);
-        let pause = FIRST_PAUSE_MS.saturating_mul(1 << (self.failures - 1).min(20)).min(LONGEST_PAUSE_MS);
+    /// It has failed: the next try waits, longer each time, and at least as long as is asked for. `share` is a number from 0 to 999:
+    /// what fails together is not tried again together.
+    pub fn failed(&mut self, now: UtcMillis, retry_after_s: Option<u64>, share: u16) {
+        self.tries.failures = self.tries.failures.saturating_add(1);
+        let pause = FIRST_PAUSE_MS.saturating_mul(1 << (self.tries.failures - 1).min(20)).min(LONGEST_PAUSE_MS);
         let asked = retry_after_s.map_or(0, |s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000));
-        let pause = pause.max(asked.min(LONGEST_WAIT_MS));
-        self.rests = Some((now, UtcMillis(now.0.saturating_add(pause))));
+        // Up to a quarter of what it waits by itself.
+        let spread = pause / 4000 * i64::from(share.min(999));
+        let pause = pause.max(asked.min(LONGEST_WAIT_MS)).saturating_add(spread);
+        self.tries.rests = Some((now, UtcMillis(now.0.saturating_add(pause))));
     }
 
-    /// Rests until then at least: the provider has asked this account for a pause.
-    pub fn rest(&mut self, now: UtcMillis, until: UtcMillis) {
-        if self.rests_until().is_none_or(|rests| rests < until) {
-            self.rests = Some((now, until));
+    /// The provider wants to be left alone until then at least.
+    pub fn pause(&mut self, now: UtcMillis, until: UtcMillis) {
+        // One that was noted by a clock that was ahead is none.
+        let before = self.tries.paused.filter(|(since, _)| is_possible(*since, now));
+        if before.is_none_or(|(_, paused)| paused < until) {
+            self.tries.paused = Some((now, until));
         }
     }
 
-    /// Until when it rests, if it does.
-    pub fn rests_until(&self) -> Option<UtcMillis> {
-        self.rests.map(|(_, until)| until)
+    /// What became of the tries so far.
+    pub fn tries(&self) -> Tries {
+        self.tries
+    }
+
+    /// What became of them before: in another process, perhaps.
+    pub fn recall(&mut self, tries: Tries) {
+        self.tries = tries;
     }
 
     /// Forgets that it has failed: a person asks, or the key is another one. What a provider asked for to wait stays a pause.
     pub fn hurry(&mut self) {
-        (self.failures, self.rests, self.tried, self.newest) = (0, None, None, None);
+        self.tries = Tries { paused: self.tries.paused, ..Tries::default() };
+        (self.tried, self.newest) = (None, None);
         self.asked.clear();
     }
 
-    /// When it is due. `share` is this device's own number from 0 to 999: devices that ask for one account don't ask at once, and who
-    /// asked last goes on.
+    /// When it is due. `share` is this device's own number for the account, from 0 to 999: devices that ask for one account don't ask at
+    /// once, and who asked last goes on; nor does a device ask for all its accounts at once.
     pub fn due_at(&self, now: UtcMillis, share: u16) -> UtcMillis {
         let every = i64::from(self.metric.every_s) * 1000;
-        // Half of what is left after a tenth is the others'.
-        let part = if self.is_mine { 50 } else { 100 + i64::from(share.min(999)) * 3 / 10 };
+        let share = i64::from(share.min(999));
+        // A twentieth to a tenth later; and the others up to two fifths.
+        let part = if self.is_mine { 50 + share / 20 } else { 100 + share * 3 / 10 };
         let rest = every.saturating_add(every / 1000 * part);
         // A provider's clock that is ahead of this one would put it off for ever.
         let newest = self.newest.filter(|at| at.0 <= now.0.saturating_add(every));
         let tried = self.tried.filter(|at| is_possible(*at, now));
         let last = newest.max(tried).map(|at| UtcMillis(at.0.saturating_add(rest)));
-        last.max(self.pause(now)).unwrap_or(UtcMillis(i64::MIN))
+        last.max(self.rests_until(now)).unwrap_or(UtcMillis(i64::MIN))
     }
 
-    /// Until when a pause goes that was begun in this clock's past.
-    fn pause(&self, now: UtcMillis) -> Option<UtcMillis> {
-        self.rests.filter(|(since, _)| is_possible(*since, now)).map(|(_, until)| until)
+    /// Until when a rest or pause goes that was begun in this clock's past.
+    pub fn rests_until(&self, now: UtcMillis) -> Option<UtcMillis> {
+        let begun = |pause: Option<Pause>| pause.filter(|(since, _)| is_possible(*since, now));
+        Tries { rests: begun(self.tries.rests), paused: begun(self.tries.paused), ..self.tries }.rests_until()
     }
 
-    /// Whether it rests after a failure.
+    /// Whether nothing is asked now, after a failure or because the provider wants to be left alone.
     pub fn is_resting(&self, now: UtcMillis) -> bool {
-        self.pause(now).is_some_and(|at| at > now)
+        self.rests_until(now).is_some_and(|at| at > now)
     }
 
     /// What to ask for about the present.

@@ -71,7 +71,8 @@ pub enum Unreadable {
 
 impl From<serde_json::Error> for Unreadable {
     fn from(e: serde_json::Error) -> Self {
-        Self::Shape(e.to_string())
+        // It may quote what it found.
+        Self::Shape(shortened(e))
     }
 }
 
@@ -101,6 +102,11 @@ impl Failure {
             Self::KeyRefused(_) | Self::Forbidden(_) => Some(15 * 60),
             _ => None,
         }
+    }
+
+    /// Whether the provider wants to be left alone.
+    pub fn is_pause(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Down { retry_after_s: Some(_), .. })
     }
 
     /// Whether trying again soon may help.

@@ -13,6 +13,9 @@ use super::failure::{Unreadable, shortened};
 const MOST_COUNT: u64 = 100_000_000_000_000;
 const MOST_DOLLARS: i128 = 1_000_000_000;
 
+/// The most characters of a name: of a model, a key, a project. Each is kept with each figure.
+const MOST_TEXT: usize = 256;
+
 /// An object whose values are looked at one by one.
 #[derive(Deserialize, Debug)]
 #[serde(transparent)]
@@ -47,7 +50,11 @@ impl<'a> Fields<'a> {
             None => Ok(String::new()),
             Some("true") => Ok("true".to_owned()),
             Some("false") => Ok("false".to_owned()),
-            Some(raw) => serde_json::from_str(raw).map_err(|_| shape(field, "no text")),
+            Some(raw) => {
+                let text: String = serde_json::from_str(raw).map_err(|_| shape(field, "no text"))?;
+                believed(field, &text)?;
+                Ok(text)
+            }
         }
     }
 
@@ -89,6 +96,14 @@ fn amount(field: &str, raw: &str, parse: fn(&str) -> Option<PicoUsd>) -> Result<
     }
 }
 
+/// A text that is no longer than any name.
+pub fn believed<'a>(field: &str, text: &'a str) -> Result<&'a str, Unreadable> {
+    match text.len() <= MOST_TEXT || text.chars().nth(MOST_TEXT).is_none() {
+        true => Ok(text),
+        false => Err(shape(field, "longer than any name")),
+    }
+}
+
 fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
@@ -113,5 +128,20 @@ pub fn cost_measure(currency: &str) -> Result<String, Unreadable> {
     match currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_lowercase()) {
         true => Ok(format!("cost_p{currency}")),
         false => Err(shape("currency", "no currency")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_longer_than_any_name_is_none() {
+        let text = |text: &str| {
+            let json = serde_json::json!({ "model": text }).to_string();
+            serde_json::from_str::<Fields<'_>>(&json).map(|fields| fields.text("model").is_ok()).unwrap_or_default()
+        };
+        assert!(text("") && text(&"x".repeat(256)) && text(&"ü".repeat(256)));
+        assert!(!text(&"x".repeat(257)) && !text(&"ü".repeat(257)));
     }
 }

@@ -9,6 +9,7 @@ use reqwest::{Client, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::failure::shortened;
+use super::veil::Veil;
 use super::{Failure, Provider, Request};
 
 /// The most bytes of a page: a day of a large organization by the minute has a few megabytes.
@@ -88,10 +89,11 @@ pub struct Asked<'a> {
 /// # Errors
 /// What became of it instead.
 pub async fn get(client: &Client, asked: &Asked<'_>, request: &Request) -> Result<Reply, Failure> {
-    fetch(client, asked.base, request, asked.provider.headers(asked.key)).await
+    fetch(client, asked.base, request, asked.provider.headers(asked.key), asked.key).await
 }
 
-/// Fetches a page below an address, with headers of which none is ever shown.
+/// Fetches a page below an address, with headers of which none is ever shown. The secret that stands in them is in nothing that comes
+/// back, whatever the server says.
 ///
 /// # Errors
 /// What became of it instead.
@@ -100,7 +102,9 @@ pub async fn fetch(
     base: &Url,
     request: &Request,
     with: Vec<(&'static str, SecretString)>,
+    secret: &SecretString,
 ) -> Result<Reply, Failure> {
+    let veil = Veil::over(secret);
     let mut url = base.clone();
     let path = format!("{}/{}", url.path().trim_end_matches('/'), request.path);
     url.set_path(&path);
@@ -119,7 +123,8 @@ pub async fn fetch(
     let sent = client.get(url).headers(headers).timeout(PATIENCE).send();
     let mut response = sent.await.map_err(|e| failed(&e))?;
     let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
+    let mut headers = std::mem::take(response.headers_mut());
+    veil.headers(&mut headers);
     let date = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(date_of);
     let most = if status.is_success() { MOST_BYTES } else { MOST_ERROR };
     let mut body = Vec::new();
@@ -132,8 +137,9 @@ pub async fn fetch(
         }
         body.extend_from_slice(&chunk);
     }
+    let body = veil.bytes(body);
     if !status.is_success() {
-        return Err(refused(status, &headers, &body, date));
+        return Err(refused(status, &headers, &|| message(&body, &veil), date));
     }
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().contains("json") {
@@ -163,7 +169,7 @@ fn failed(e: &reqwest::Error) -> Failure {
     }
 }
 
-fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], date: Option<UtcMillis>) -> Failure {
+fn refused(status: StatusCode, headers: &HeaderMap, message: &dyn Fn() -> String, date: Option<UtcMillis>) -> Failure {
     let retry_after_s = || {
         let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse() {
@@ -173,21 +179,21 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], date: Option<Ut
         u64::try_from((at.0 - now.0).max(0) / 1000).ok()
     };
     match status.as_u16() {
-        401 => Failure::KeyRefused(message(body)),
-        403 => Failure::Forbidden(message(body)),
+        401 => Failure::KeyRefused(message()),
+        403 => Failure::Forbidden(message()),
         429 => Failure::RateLimited { retry_after_s: retry_after_s() },
         status @ (408 | 500..) => Failure::Down { status, retry_after_s: retry_after_s() },
         300..=399 => Failure::NotTheProvider(format!("HTTP {}", status.as_u16())),
-        status => Failure::Refused { status, text: message(body) },
+        status => Failure::Refused { status, text: message() },
     }
 }
 
-/// What an error says for people, in the shapes that providers have.
-fn message(body: &[u8]) -> String {
+/// What an error says for people, in the shapes that providers have. What was escaped is veiled once it is read.
+fn message(body: &[u8], veil: &Veil<'_>) -> String {
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else { return String::new() };
     let of = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(shortened(text)),
-        value => value.get("message").and_then(|text| text.as_str()).map(shortened),
+        serde_json::Value::String(text) => Some(veil.shown(text)),
+        value => value.get("message").and_then(|text| text.as_str()).map(|text| veil.shown(text)),
     };
     value
         .get("error")

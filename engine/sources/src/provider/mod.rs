@@ -5,6 +5,7 @@
 //! * [`field`]: figures in replies, exactly.
 //! * [`poll`]: one question, page by page, to the end.
 //! * [`http`]: requests over HTTPS; what a page may be.
+//! * `veil`: a key that was sent is in nothing that comes back.
 //! * one folder for each provider: `mod` (who it is, its keys), `metrics` (what can be asked, and how), `read` (replies), `README`.
 //!
 //! A provider is added by adding a folder, its module below, and its line in [`providers`].
@@ -19,6 +20,7 @@ pub mod openrouter;
 pub mod poll;
 #[cfg(test)]
 mod tests;
+mod veil;
 
 use aimon_core::event::{Bucket, Row};
 use aimon_core::polling::{Ask, Metric};

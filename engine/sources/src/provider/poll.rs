@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
 use aimon_core::name::Name;
-use aimon_core::polling::{Ask, Metric};
+use aimon_core::polling::{Ask, Metric, fits};
 use aimon_core::time::UtcMillis;
 use reqwest::Client;
 
@@ -14,6 +14,10 @@ use super::{Failure, Identity};
 
 /// The most pages of one answer.
 const MOST_PAGES: usize = 10_000;
+
+/// The most rows of all its pages, which are held until the last has come: a day of a large organization by the minute has some ten
+/// thousands.
+const MOST_ROWS: usize = 200_000;
 
 /// What a question came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,7 +56,12 @@ pub async fn ask(
         page = Some(next);
     }
     let observed = observed.unwrap_or((Clock::Device, now));
-    Ok(Answered { answers: rows.answers(account, metric, ask, observed), observed })
+    let answers = rows.answers(account, metric, ask, observed);
+    // What can't be recorded is no answer: the others that come with it can.
+    match answers.iter().all(fits) {
+        true => Ok(Answered { answers, observed }),
+        false => Err(Failure::TooLarge),
+    }
 }
 
 /// Who a key belongs to.
@@ -73,28 +82,38 @@ pub async fn whoami(client: &Client, asked: &Asked<'_>) -> Result<Identity, Fail
 /// Measures by the values of the dimensions.
 type Sums = BTreeMap<Vec<Name>, BTreeMap<Name, i128>>;
 
-/// Rows by bucket: of each that was asked for, and no other.
-struct Rows(BTreeMap<Bucket, Sums>);
+/// Rows by bucket, of each that was asked for and no other; and how many there are.
+struct Rows {
+    buckets: BTreeMap<Bucket, Sums>,
+    count: usize,
+}
 
 impl Rows {
     fn of(ask: &Ask) -> Self {
-        if ask.width == 0 {
-            return Self([(Bucket { start: UtcMillis(0), width: 0 }, BTreeMap::new())].into());
-        }
-        Self(ask.starts().map(|start| (Bucket { start, width: ask.width }, BTreeMap::new())).collect())
+        let empty = |start| (Bucket { start, width: ask.width }, BTreeMap::new());
+        let buckets = match ask.width {
+            0 => [empty(UtcMillis(0))].into(),
+            _ => ask.starts().map(empty).collect(),
+        };
+        Self { buckets, count: 0 }
     }
 
     /// The same values again are more of the same: a provider may divide a bucket between pages.
-    fn add(&mut self, rows: Vec<(Bucket, Row)>) -> Result<(), Unreadable> {
+    fn add(&mut self, rows: Vec<(Bucket, Row)>) -> Result<(), Failure> {
         for (bucket, row) in rows {
-            let Some(rows) = self.0.get_mut(&bucket) else {
+            let Some(rows) = self.buckets.get_mut(&bucket) else {
                 let at = bucket.start.day();
-                return Err(Unreadable::Shape(format!("a bucket of {at} that nobody asked for")));
+                return Err(Unreadable::Shape(format!("a bucket of {at} that nobody asked for")).into());
             };
+            let before = rows.len();
             let sums = rows.entry(row.values).or_default();
             for (name, value) in row.measures {
                 let sum = sums.entry(name).or_default();
                 *sum = sum.saturating_add(value);
+            }
+            self.count += rows.len() - before;
+            if self.count > MOST_ROWS {
+                return Err(Failure::TooLarge);
             }
         }
         Ok(())
@@ -120,6 +139,28 @@ impl Rows {
                 .collect(),
         };
         // A bucket that begins after it was observed has nothing to say yet.
-        self.0.into_iter().filter(|(bucket, _)| bucket.start <= observed).map(answer).collect()
+        self.buckets.into_iter().filter(|(bucket, _)| bucket.start <= observed).map(answer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::tests::ask;
+    use super::*;
+
+    #[test]
+    fn more_rows_than_anybody_has_are_no_answer() {
+        let ask = ask(86_400, 0, 1);
+        let mut rows = Rows::of(&ask);
+        let bucket = Bucket { start: ask.from, width: ask.width };
+        let row = |n: usize| {
+            let values = vec![Name::from(n.to_string())];
+            (bucket, Row { values, measures: [(Name::from("requests"), 1)].into() })
+        };
+        rows.add((0..MOST_ROWS).map(row).collect()).unwrap();
+        rows.add(vec![row(7)]).unwrap();
+        assert_eq!(rows.add(vec![row(MOST_ROWS)]), Err(Failure::TooLarge));
     }
 }

@@ -6,10 +6,7 @@ use crate::codex::stamp;
 use crate::json::Scanner;
 use crate::provider::failure::{Unreadable, shortened};
 use crate::provider::field::{Fields, shape};
-use crate::window::ppm_of_percent;
-
-/// When a window can begin anew, in seconds since 1970: from 2000 up to 2100.
-const RESETS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+use crate::window::{is_reset, ppm_of_percent};
 
 /// A percentage in millionths, as a number or as a text; `None` where it is null. One that is not there at all is another shape of reply.
 pub(super) fn percent(fields: &Fields<'_>, field: &str) -> Result<Option<i64>, Unreadable> {
@@ -36,7 +33,7 @@ pub(super) fn moment(fields: &Fields<'_>, field: &str) -> Result<Option<i64>, Un
     let value = Scanner::new(raw.as_bytes()).value().map_err(|_| shape(field, "no moment"))?;
     let millis = stamp::value(value);
     match millis.map(|millis| millis.saturating_add(500).div_euclid(1000)) {
-        Some(seconds) if RESETS.contains(&seconds) => Ok(Some(seconds)),
+        Some(seconds) if is_reset(seconds) => Ok(Some(seconds)),
         None if raw.starts_with('"') => Err(shape(field, "no moment")),
         _ => Err(Unreadable::Absurd { field: field.to_owned(), value: shortened(raw) }),
     }

@@ -114,7 +114,7 @@ pub async fn ask(
     login: &Login,
 ) -> Result<Vec<Limit>, NoReading> {
     let headers = subscription.headers(login);
-    match http::fetch(client, base, &subscription.request(), headers).await {
+    match http::fetch(client, base, &subscription.request(), headers, &login.token).await {
         Ok(reply) => Ok(subscription.read(account, &reply.body).map_err(Failure::from)?),
         // What a refusal says is not kept: it may repeat what it was sent.
         Err(Failure::KeyRefused(_)) => Err(NoReading::Stale { agent: subscription.agent() }),

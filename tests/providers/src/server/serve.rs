@@ -129,8 +129,18 @@ fn decide(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> H
         let rule = format!("{}: {}", refusal.param.as_deref().unwrap_or("request"), refusal.message);
         inner.log.broken(now, &place, &rule);
     }
+    let result = match &fault {
+        Some(Fault::EchoedKey(status)) => {
+            let said = format!("Nobody may ask with {}: {place}", secret.unwrap_or_default());
+            Err(Refusal::new(*status, "invalid_request_error", said))
+        }
+        _ => result,
+    };
     let reply = reply(shared.provider, result, fault.as_ref(), &request_id, now);
-    let org = inner.account(secret).map(|(account, _)| account.org.id.clone());
+    let org = match &fault {
+        Some(Fault::EchoedKey(_)) => secret.map(str::to_owned),
+        _ => inner.account(secret).map(|(account, _)| account.org.id.clone()),
+    };
     let mut reply = with_headers(shared.provider, reply, &request_id, org, now);
     let accepts = headers.get("accept-encoding").is_some_and(|encodings| encodings.contains("gzip"));
     if inner.habits.gzip && accepts {

@@ -268,7 +268,7 @@ impl World {
                 asked += 1;
                 let mut may = |chance| dice.as_deref_mut().is_some_and(|dice| dice.chance(chance));
                 if self.meters[of.account].is_down(self.carrier.now) || may(120) {
-                    of.track.failed(now, None);
+                    of.track.failed(now, None, 100 * n as u16);
                     break;
                 }
                 let (is_twice, stops) = (may(100), may(80).then(|| may(500)));

@@ -1,16 +1,18 @@
 //! Adding an account: its key is checked, and what its provider keeps of the past is fetched.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use aimon_core::accounts::{AccountId, Accounts, KeyPrint, Path};
+use aimon_core::accounts::{AccountId, Accounts, Path};
 use aimon_core::time::UtcMillis;
 use aimon_replica::Replica;
 use aimon_sources::provider::provider;
-use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use super::identify::{id_of, identify};
-use crate::accounts::polling::{How, Outcome, Polling, base};
+use super::patience::Patience;
+use crate::accounts::outcome::Outcome;
+use crate::accounts::polling::{How, Polling, base};
 use crate::accounts::{AccountError, keys};
 use crate::cli::AddArgs;
 use crate::error::Result;
@@ -19,35 +21,29 @@ use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
 use crate::{dates, output, workspace};
 
-/// How long `add` waits for a provider that asks for a pause, in milliseconds, all pauses together.
-const PATIENCE_MS: i64 = 10 * 60 * 1000;
-
 pub(super) async fn add(args: &AddArgs) -> Result<()> {
     let place = Place::here()?;
     if place.is_demo() {
         return Err(AccountError::Demo.into());
     }
     let provider = provider(&args.provider).ok_or_else(|| AccountError::UnknownProvider(args.provider.clone()))?;
-    let url = match args.base_url.as_deref().or(provider.url()) {
-        Some(url) => base(url)?.to_string(),
-        None => return Err(AccountError::NeedsUrl(provider.title()).into()),
-    };
+    // What another device says of where to ask counts for nothing: it would say where this one's key goes.
+    let given = args.base_url.as_deref().map(base).transpose()?;
+    let given = given.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+    let url = given.or(provider.url()).ok_or(AccountError::NeedsUrl(provider.title()))?;
     let key = keys::ask(provider.title(), args.key_stdin)?;
-    let identity = identify(provider, &url, &key).await?;
+    let patience = Patience::new();
+    let identity = identify(provider, url, &key, &patience).await?;
     let id = id_of(provider, &identity, &key)?;
     let mut replica = place.borrow().await?;
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
-    keys::put(&mut secrets, &id, &key)?;
+    let print = keys::keep(&mut replica, &mut secrets, &id, &key, given).await?;
     let settings = workspace::settings(&mut replica).await?;
     let known = Accounts::of(&settings);
     let before = known.get(&id);
-    let print = KeyPrint::of(provider.name(), key.expose_secret());
     let mut entries = vec![(Path::Key(replica.device()).of(&id), Some(print.to_string()))];
     let label = args.label.clone().or_else(|| identity.label.clone().filter(|_| before.is_none()));
     entries.extend(label.map(|label| (Path::Label.of(&id), Some(label))));
-    if let Some(url) = &args.base_url {
-        entries.push((Path::Url.of(&id), Some(url.trim_end_matches('/').to_owned())));
-    }
     workspace::set(&mut replica, entries).await?;
     let shown = identity.label.map(|label| format!(" ({})", visible(&label))).unwrap_or_default();
     output::note(&match before {
@@ -55,15 +51,15 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
         None => format!("{id}{shown} is added"),
     });
     let replica = Mutex::new(replica);
-    let outcome = fill(&replica, &place, &id, !args.no_backfill).await?;
+    let outcome = fill(&replica, &place, &id, (!args.no_backfill).then_some(&patience)).await?;
     told(&replica, &place, &id, &outcome).await
 }
 
-/// Asks for an account until nothing is due any more; waits where the provider asks for a pause.
-async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill: bool) -> Result<Outcome> {
+/// Asks for an account until nothing is due any more; for its past, too, with the patience to wait for what passes by itself.
+async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill: Option<&Patience>) -> Result<Outcome> {
     let mut polling = Polling::new();
     polling.load(replica, place).await?;
-    polling.backfills(backfill);
+    polling.backfills(backfill.is_some());
     let last = AtomicI64::new(0);
     let tell = |polling: &Polling, now: UtcMillis| {
         let first = now.day().plus(-3650);
@@ -75,18 +71,15 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
         }
     };
     let mut all = Outcome::default();
-    let end = dates::now().0.saturating_add(PATIENCE_MS);
     loop {
         let outcome = polling.round(replica, place, How::Due, Some(id), &tell).await?;
         all.join(outcome);
         let (now, first) = (dates::now(), replica.lock().await.first_day());
-        let Some(rest) = polling.rests_until(now, first, id).filter(|rest| backfill && rest.0 < end) else { break };
-        if !polling.is_worth_waiting(id) {
+        let (Some(patience), Some((until, why))) = (backfill, polling.waits(now, first, id)) else { break };
+        let pause = until.0.saturating_sub(now.0).max(0).unsigned_abs();
+        if !patience.wait(&why, Duration::from_millis(pause)).await {
             break;
         }
-        let pause = rest.0.saturating_sub(now.0).max(0).unsigned_abs();
-        output::note(&format!("the provider asks for a pause; going on in {} s", pause.div_ceil(1000)));
-        tokio::time::sleep(std::time::Duration::from_millis(pause + 1)).await;
     }
     Ok(all)
 }
@@ -109,8 +102,8 @@ async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: 
     text.push_str("`aimon report --by account` shows it; `aimon up` asks for it each minute.\n");
     replica.lock().await.settle().await;
     output::print(&text)?;
-    match outcome.lost().first().and_then(|lost| outcome.failed.get(*lost)).and_then(|all| all.values().next()) {
-        Some(failure) => Err(AccountError::Failed { whom: id.to_string(), failure: failure.clone() }.into()),
+    match outcome.loss() {
+        Some((_, why)) => Err(AccountError::Unheard { whom: id.to_string(), why: why.clone() }.into()),
         None => Ok(()),
     }
 }

@@ -1,34 +1,50 @@
 //! Whose a key is.
 
+use std::time::Duration;
+
 use aimon_core::accounts::{AccountId, KeyPrint};
 use aimon_sources::provider::http::Asked;
-use aimon_sources::provider::{Identity, Provider, poll};
+use aimon_sources::provider::{Failure, Identity, Provider, poll};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::patience::Patience;
 use crate::accounts::AccountError;
 use crate::accounts::http::Clients;
 use crate::accounts::polling::base;
 use crate::error::Result;
-use crate::output;
 
-/// Whether a key may ask, and whose it is.
-pub(super) async fn identify(provider: &'static dyn Provider, url: &str, key: &SecretString) -> Result<Identity> {
+/// How often it is tried again where nothing answers at an address: it may be no provider's at all.
+const TRIES: u32 = 4;
+
+/// The longest pause of which nobody has said how long it is, in seconds, as a power of two.
+const LONGEST: u32 = 6;
+
+/// Whether a key may ask, and whose it is. What passes by itself is waited out.
+pub(super) async fn identify(
+    provider: &'static dyn Provider,
+    url: &str,
+    key: &SecretString,
+    patience: &Patience,
+) -> Result<Identity> {
     provider.check_key(key.expose_secret()).map_err(|why| AccountError::BadKey(why.to_owned()))?;
     let base = base(url)?;
     let clients = Clients::new()?;
     let asked = Asked { provider, base: &base, key };
     let mut tries = 0;
     loop {
-        match poll::whoami(clients.to(&base), &asked).await {
+        let failure = match poll::whoami(clients.to(&base), &asked).await {
             Ok(identity) => return Ok(identity),
-            // What passes is waited out.
-            Err(why) if why.is_passing() && why.retry_after_s().unwrap_or(0) <= 60 && tries < 4 => {
-                tries += 1;
-                let pause = why.retry_after_s().unwrap_or(1 << tries).max(1);
-                output::note(&format!("{}: {why}; trying again in {pause} s", provider.title()));
-                tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
-            }
-            Err(failure) => return Err(AccountError::Failed { whom: provider.title().to_owned(), failure }.into()),
+            Err(failure) => failure,
+        };
+        tries += 1;
+        let most = match failure {
+            Failure::RateLimited { .. } | Failure::Down { .. } => u32::MAX,
+            _ => TRIES,
+        };
+        let pause = Duration::from_secs(failure.retry_after_s().unwrap_or(1 << tries.min(LONGEST)).max(1));
+        let why = format!("{}: {failure}", provider.title());
+        if !failure.is_passing() || tries > most || !patience.wait(&why, pause).await {
+            return Err(AccountError::Unheard { whom: provider.title().to_owned(), why: failure.into() }.into());
         }
     }
 }

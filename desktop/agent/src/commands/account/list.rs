@@ -7,6 +7,7 @@ use aimon_core::time::UtcMillis;
 use serde::Serialize;
 
 use super::look;
+use crate::accounts::address::Addresses;
 use crate::accounts::state::{State, Trouble};
 use crate::cli::AccountListArgs;
 use crate::error::Result;
@@ -24,6 +25,7 @@ struct AccountJson {
     id: String,
     provider: String,
     label: Option<String>,
+    /// Where this device asks for it, if not at the provider's own address.
     base_url: Option<String>,
     /// The account that it is one with, and is shown as in reports.
     shown_as: Option<String>,
@@ -58,6 +60,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
         let settings = workspace::settings(&mut replica).await?;
         let labels = place.labels(Some(replica.device()), &settings);
         let state = note::read::<State>(&mut replica).await?;
+        let addresses = note::read::<Addresses>(&mut replica).await?;
         let devices = workspace::devices::all(&mut replica).await?;
         let now = dates::now();
         let readings = replica.readings((now.day().plus(-31), now.day()), now.day()).await?;
@@ -80,6 +83,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
                 heard: devices.iter().find(|one| one.id == *device).and_then(|one| one.heard).map(|at| at.0),
             });
             all.push(AccountJson {
+                base_url: addresses.given(&account.id).map(str::to_owned),
                 shown_as: (*payer != account.id).then(|| payer.to_string()),
                 may_be: twins.pairs().iter().filter_map(other).collect(),
                 keys: holders.collect(),
@@ -105,7 +109,7 @@ fn shown(account: &Account) -> AccountJson {
         id: account.id.to_string(),
         provider: account.id.provider().to_owned(),
         label: account.label.clone(),
-        base_url: account.url.clone(),
+        base_url: None,
         shown_as: None,
         may_be: Vec::new(),
         keys: Vec::new(),

@@ -1,11 +1,12 @@
 //! Another key for an account, another name, one with another account, or forgotten on this device.
 
-use aimon_core::accounts::{Accounts, Joined, KeyPrint, Path};
+use aimon_core::accounts::{Accounts, Joined, Path};
 use aimon_replica::Replica;
-use secrecy::ExposeSecret;
 
 use super::identify::identify;
 use super::look;
+use super::patience::Patience;
+use crate::accounts::address::Addresses;
 use crate::accounts::state::State;
 use crate::accounts::{AccountError, find, keys, provider_of};
 use crate::cli::{MergeAccountArgs, RekeyArgs, RemoveArgs, RenameAccountArgs};
@@ -16,12 +17,17 @@ use crate::{note, output, workspace};
 
 pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
     let place = Place::here()?;
-    let (accounts, _) = look(&place).await?;
+    let (accounts, replica) = look(&place).await?;
     let account = find(&accounts, &args.account)?.clone();
+    let addresses: Addresses = match replica {
+        Some(mut replica) => note::read(&mut replica).await?,
+        None => Addresses::default(),
+    };
     let provider = provider_of(&account.id)?;
-    let url = account.url.as_deref().or(provider.url()).unwrap_or_default();
+    let url = addresses.of(&account.id, provider).or(provider.url());
+    let url = url.ok_or_else(|| AccountError::AddressMissing(account.id.to_string()))?;
     let key = keys::ask(provider.title(), args.key_stdin)?;
-    let identity = identify(provider, url, &key).await?;
+    let identity = identify(provider, url, &key, &Patience::new()).await?;
     // Where a provider says no id, any of its keys may be the account's: who pays is for a person to know.
     if let Some(found) = identity.id.as_deref().filter(|found| *found != account.id.id()) {
         let found = format!("{}/{found}", provider.name());
@@ -29,8 +35,7 @@ pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
     }
     let mut replica = place.borrow().await?;
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
-    keys::put(&mut secrets, &account.id, &key)?;
-    let print = KeyPrint::of(provider.name(), key.expose_secret());
+    let print = keys::keep(&mut replica, &mut secrets, &account.id, &key, addresses.given(&account.id)).await?;
     let path = Path::Key(replica.device()).of(&account.id);
     workspace::set(&mut replica, vec![(path, Some(print.to_string()))]).await?;
     let mut state = note::read::<State>(&mut replica).await?;
@@ -64,6 +69,9 @@ pub(super) async fn remove(args: &RemoveArgs) -> Result<()> {
     }
     let path = Path::Key(replica.device()).of(&id);
     workspace::set(&mut replica, vec![(path, None)]).await?;
+    let mut addresses = note::read::<Addresses>(&mut replica).await?;
+    addresses.forget(&id);
+    note::write(&mut replica, &addresses).await?;
     let mut state = note::read::<State>(&mut replica).await?;
     state.forget(id.name());
     note::write(&mut replica, &state).await?;

@@ -1,6 +1,7 @@
 //! `aimon account`
 //!
 //! * `identify`: whose a key is.
+//! * `patience`: how long is waited for a provider.
 //! * `add`: adding one, with what its provider keeps of the past.
 //! * `manage`: another key, another name, one with another account, forgotten here.
 //! * `list`: showing them.
@@ -9,6 +10,7 @@ mod add;
 mod identify;
 mod list;
 mod manage;
+mod patience;
 
 use aimon_core::accounts::Accounts;
 use aimon_core::settings::Settings;

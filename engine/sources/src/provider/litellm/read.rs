@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::super::failure::Unreadable;
-use super::super::field::{Fields, shape};
+use super::super::field::{Fields, believed, shape};
 use super::super::{Identity, Page};
 
 #[derive(Deserialize)]
@@ -75,6 +75,7 @@ pub(super) fn page(ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
             day.date.get(..10).and_then(|date| Date::from_str(date).ok()).ok_or_else(|| shape("date", "no date"))?;
         let bucket = Bucket { start: UtcDay::of(date).start(), width: ask.width };
         for (model, figures) in &day.breakdown.models {
+            let model = believed("models", model)?;
             if figures.api_key_breakdown.is_empty() {
                 rows.push((bucket, row("", model, &figures.metrics)?));
             }

@@ -63,8 +63,7 @@ pub(super) fn request(metric: &Metric, ask: &Ask, page: Option<&str>) -> Request
     let (width, most) = match ask.width {
         60 => ("1m", 1440),
         3600 => ("1h", 168),
-        _ if metric.name == "costs" => ("1d", 180),
-        _ => ("1d", 31),
+        _ => ("1d", 180),
     };
     let buckets = ask.starts().count().clamp(1, most);
     let mut query = vec![

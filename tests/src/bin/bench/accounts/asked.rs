@@ -11,7 +11,7 @@ use aimon_agent::accounts::polling::{How, Polling};
 use aimon_agent::place::Place;
 use aimon_agent::secrets::{Secrets, Surroundings};
 use aimon_agent::workspace;
-use aimon_core::accounts::{AccountId, KeyPrint, Path as Of};
+use aimon_core::accounts::{AccountId, Path as Of};
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Options, Replica};
 use tokio::sync::Mutex;
@@ -63,10 +63,8 @@ async fn go_on(home: &Path, url: &str, past: u64) {
 /// What `aimon account add` does, but for asking whose the key is.
 async fn add(replica: &mut Replica, home: &Path, url: &str, account: usize) {
     let id = AccountId::new("openai", &format!("org-bench-{account}")).unwrap();
-    let key = used::key(account);
-    let print = KeyPrint::of("openai", &key);
-    keys::put(&mut Secrets::open(home, &Surroundings::real().unwrap()).unwrap(), &id, &key.into()).unwrap();
+    let mut secrets = Secrets::open(home, &Surroundings::real().unwrap()).unwrap();
+    let print = keys::keep(replica, &mut secrets, &id, &used::key(account).into(), Some(url)).await.unwrap();
     let device = Of::Key(replica.device()).of(&id);
-    let entries = vec![(Of::Url.of(&id), Some(url.to_owned())), (device, Some(print.to_string()))];
-    workspace::set(replica, entries).await.unwrap();
+    workspace::set(replica, vec![(device, Some(print.to_string()))]).await.unwrap();
 }
