@@ -79,7 +79,7 @@ fn counts_once(provider: Provider) {
         let said: Value = serde_json::from_str(&out).unwrap();
         let rows = said["daily"].as_array().unwrap().clone();
         rows.into_iter()
-            .map(|row| (row["date"].as_str().unwrap().to_owned(), row["totalTokens"].as_u64().unwrap()))
+            .map(|row| (row["period"].as_str().unwrap().to_owned(), row["totalTokens"].as_u64().unwrap()))
             .collect::<Vec<_>>()
     };
     for (day, tokens) in days(&[]) {

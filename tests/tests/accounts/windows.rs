@@ -141,7 +141,7 @@ fn state(rig: &Rig) -> (Vec<u8>, SystemTime) {
 }
 
 #[test]
-fn claudes_windows_are_one_gauge_with_the_status_lines() {
+fn of_claudes_windows_what_was_said_last_counts_and_what_the_status_line_leaves_out_stays() {
     let rig = Rig::new(Provider::ClaudeWindows, T);
     let before = state(&rig);
     rig.after(0);
@@ -162,7 +162,14 @@ fn claudes_windows_are_one_gauge_with_the_status_lines() {
     let at = T / 1000 + 200 * 60;
     let told = json!({"rate_limits": {"five_hour": {"used_percentage": 40.5, "resets_at": at}}});
     rig.device.tell(&["statusline"], &told.to_string()).fine();
-    assert_eq!(rig.shown(), [window(ACCOUNT, "5h", "40.5", 198)]);
+    assert_eq!(
+        rig.shown(),
+        [
+            window(ACCOUNT, "5h", "40.5", 198),
+            window(ACCOUNT, "7d", "12", 8998),
+            window(ACCOUNT, "7d-fable", "57", 8998)
+        ]
+    );
     rig.after(6);
     rig.server.set_quotas(vec![Quota::new("five_hour", "41.0001", Some(at * 1000), 18_000)]);
     rig.poll().fine();
