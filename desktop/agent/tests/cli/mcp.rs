@@ -60,14 +60,12 @@ fn a_stock_client_hears_what_the_report_says() {
             "device",
         ],
         &["status", "--timezone", zone],
-        &["windows"],
     ];
     let calls = json!([
         ["usage_report", { "timezone": zone, "asOf": "2026-11-24" }],
         ["usage_report", { "period": "session", "by": "model", "source": ["claude-code"], "asOf": "2026-11-24" }],
         ["usage_report", { "period": "weekly", "startOfWeek": "sunday", "since": "2026-11-21", "until": "20261122", "by": "device", "asOf": "2026-11-24" }],
         ["status", { "timezone": zone, "asOf": "2026-11-24" }],
-        ["windows", {}],
         ["sources", {}],
         ["usage_report", { "by": "project" }],
         ["usage_report", { "timezone": "Asia/Nowhere" }],
@@ -83,16 +81,14 @@ fn a_stock_client_hears_what_the_report_says() {
             let mut expected = machine.json(args);
             for figures in [&mut answer, &mut expected] {
                 // Seconds go by between the two.
-                figures["at"].take();
                 for window in figures["windows"].as_array_mut().into_iter().flatten() {
                     window["resetsInSeconds"].take();
                 }
             }
             assert_eq!(answer, expected, "{args:?}");
-            let figure = if args[0] == "windows" { "usedPercent\":1" } else { "Tokens\":1" };
-            assert!(answer.to_string().contains(figure), "there are figures: {answer}");
+            assert!(answer.to_string().contains("Tokens\":1"), "there are figures: {answer}");
         }
-        let sources = figures(&answers[5]);
+        let sources = figures(&answers[4]);
         let (claude, codex) = (&sources["sources"][0], &sources["sources"][1]);
         assert_eq!(
             (&claude["source"], &claude["lastDay"], &claude["calls"]),
@@ -101,12 +97,12 @@ fn a_stock_client_hears_what_the_report_says() {
         assert_eq!((&codex["source"], &codex["devices"][0]["lastDay"]), (&json!("codex"), &json!("2026-11-20")));
         let roots = sources["roots"].as_array().unwrap();
         assert!(roots.iter().any(|root| root["source"] == "codex" && root["files"] == 1), "{roots:?}");
-        for (answer, code) in [(&answers[6], "not-opted-in"), (&answers[7], "bad-timezone")] {
+        for (answer, code) in [(&answers[5], "not-opted-in"), (&answers[6], "bad-timezone")] {
             assert_eq!(answer["isError"], true, "{answer}");
             let text = answer["text"][0].as_str().unwrap();
             assert!(text.starts_with(&format!("error[{code}]: ")) && text.contains("\nhelp: "), "{answer}");
         }
-        assert_eq!(answers[8]["refused"], -32602, "{}", answers[8]);
+        assert_eq!(answers[7]["refused"], -32602, "{}", answers[7]);
         for tool in said["tools"].as_array().unwrap() {
             let hints = &tool["annotations"];
             assert_eq!((&hints["readOnlyHint"], &hints["destructiveHint"]), (&json!(true), &json!(false)), "{tool}");
@@ -116,6 +112,21 @@ fn a_stock_client_hears_what_the_report_says() {
             );
         }
     }
+}
+
+#[test]
+fn a_stock_client_hears_who_used_a_window_up() {
+    let machine = crate::windows::machine();
+    let said = ask(&machine, "auto", &[], &json!([["windows", {}], ["windows", { "by": "session" }]]));
+    let (mut answer, mut expected) = (figures(&said["answers"][0]), machine.run(&["windows", "--json"]).json());
+    for figures in [&mut answer, &mut expected] {
+        // Seconds go by between the two.
+        figures["at"].take();
+        figures["windows"][0]["resetsInSeconds"].take();
+    }
+    assert_eq!(answer, expected);
+    assert_eq!(answer["windows"][0]["movement"]["shares"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert!(said["answers"][1]["text"][0].as_str().unwrap().starts_with("error[bad-parameter]"), "{said}");
 }
 
 #[test]

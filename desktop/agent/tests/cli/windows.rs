@@ -43,7 +43,7 @@ const A: &str = "0199a213-0000-7000-8000-00000000000a";
 const B: &str = "0299a213-0000-7000-8000-00000000000b";
 
 /// A machine on which two sessions ran, and somebody else used the same account.
-fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     let machine = Machine::empty();
     let now = now();
     session(&machine, A, now, &[(100, 1_000_000, "10"), (5, 0, "42.5")]);
