@@ -1,6 +1,7 @@
 //! All metrics of all accounts, side by side: what is due is asked, what has come is recorded together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use aimon_core::polling::{Ask, Intervals, Tries};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
-use aimon_sources::provider::{Failure, http};
+use aimon_sources::provider::{Failure, Unreadable, http};
+use futures_util::FutureExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -365,7 +367,10 @@ impl Polling {
                 *busy += 1;
                 let (endpoint, metric) = (Arc::clone(&unit.endpoint), *unit.metric());
                 let question = async move {
-                    let done = endpoint.ask(&metric, &ask, now).await;
+                    // A mistake of ours is a state like any other: it is seen, and asked again later and later.
+                    let done = AssertUnwindSafe(endpoint.ask(&metric, &ask, now)).catch_unwind().await;
+                    let done =
+                        done.unwrap_or_else(|_| Err(Unreadable::Shape("aimon stumbled over it".to_owned()).into()));
                     Came { unit: n, account: endpoint.account.clone(), metric: metric.name, ask, done }
                 };
                 unit.begin(asked.spawn(question));

@@ -195,8 +195,10 @@ impl Accounts {
 
     /// Those that a person may mean: by their label, their id or how that begins, or by their provider.
     pub fn find(&self, text: &str) -> Vec<&Account> {
-        let is_exact = |a: &&Account| a.id.name().as_str() == text || a.label.as_deref() == Some(text);
-        let exact: Vec<&Account> = self.all.values().filter(is_exact).collect();
+        // An id goes before what a person calls another one.
+        let by_id = self.all.values().find(|a| a.id.name().as_str() == text);
+        let by_label = self.all.values().filter(|a| a.label.as_deref() == Some(text));
+        let exact: Vec<&Account> = by_id.map_or_else(|| by_label.collect(), |one| vec![one]);
         if !exact.is_empty() || text.is_empty() {
             return exact;
         }

@@ -27,6 +27,11 @@ fn what_is_written_reads_back() {
     let account = accounts.get(&id).unwrap();
     assert_eq!(account.label.as_deref(), Some("work"));
     assert_eq!(account.keys, BTreeMap::from([(A, print)]));
+    let (other, named) = (AccountId::new("openai", "other").unwrap(), ("openai/org-4fT".to_owned()));
+    let two = [(Path::Label.of(&id), "x".to_owned()), (Path::Label.of(&other), named.clone())];
+    let two: Vec<(&str, &str)> = two.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
+    let two = Accounts::of(&settings(&two));
+    assert_eq!(two.find(&named).iter().map(|one| &one.id).collect::<Vec<_>>(), [&id], "an id is nobody's name");
     for text in ["work", "openai/org-4fT", "openai", "org-4"] {
         assert_eq!(accounts.find(text).len(), 1, "{text}");
     }

@@ -90,7 +90,7 @@ fn amount(field: &str, raw: &str, parse: fn(&str) -> Option<PicoUsd>) -> Result<
         false => Cow::Borrowed(raw),
     };
     match parse(&text) {
-        Some(amount) if amount.0.abs() <= MOST_DOLLARS * PicoUsd::DOLLAR => Ok(amount),
+        Some(amount) if amount.0.unsigned_abs() <= (MOST_DOLLARS * PicoUsd::DOLLAR).unsigned_abs() => Ok(amount),
         _ if is_number(text.trim()) => Err(Unreadable::Absurd { field: field.to_owned(), value: shortened(text) }),
         _ => Err(shape(field, "no amount")),
     }

@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RE
 use reqwest::{Client, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::failure::shortened;
+use super::failure::{Unreadable, shortened};
 use super::veil::Veil;
 use super::{Failure, Provider, Request};
 
@@ -144,6 +144,9 @@ pub async fn fetch(
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().contains("json") {
         return Err(Failure::NotTheProvider(shortened(if kind.is_empty() { "no content type" } else { kind })));
+    }
+    if veil.is_escaped_in(&body) {
+        return Err(Unreadable::Shape("it repeats the key in another spelling".to_owned()).into());
     }
     Ok(Reply { body, date, headers })
 }

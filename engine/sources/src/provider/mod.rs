@@ -26,8 +26,7 @@ use aimon_core::event::{Bucket, Row};
 use aimon_core::polling::{Ask, Metric};
 use secrecy::SecretString;
 
-pub use failure::Failure;
-use failure::Unreadable;
+pub use failure::{Failure, Unreadable};
 
 /// Every provider that is known.
 pub fn providers() -> &'static [&'static dyn Provider] {

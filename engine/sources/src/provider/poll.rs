@@ -46,7 +46,7 @@ pub async fn ask(
     loop {
         let request = asked.provider.request(metric, ask, page.as_deref());
         let reply = get(client, asked, &request).await?;
-        observed.get_or_insert_with(|| reply.date.map_or((Clock::Device, now), |date| (Clock::Provider, date)));
+        observed.get_or_insert_with(|| observed_at(reply.date, now));
         let read = asked.provider.read(metric, ask, &reply.body)?;
         rows.add(read.rows)?;
         let Some(next) = read.next else { break };
@@ -61,6 +61,16 @@ pub async fn ask(
     match answers.iter().all(fits) {
         true => Ok(Answered { answers, observed }),
         false => Err(Failure::TooLarge),
+    }
+}
+
+/// When an answer was observed. Of two answers the one observed last stands, so that one of a clock that is far ahead would stand for as
+/// long: a server's that says it is tomorrow is not believed. Hours may be this device's mistake.
+fn observed_at(date: Option<UtcMillis>, now: UtcMillis) -> (Clock, UtcMillis) {
+    const DAY: i64 = 86_400_000;
+    match date.filter(|date| date.0 <= now.0.saturating_add(DAY)) {
+        Some(date) => (Clock::Provider, date),
+        None => (Clock::Device, now),
     }
 }
 
@@ -149,6 +159,18 @@ mod tests {
 
     use super::super::tests::ask;
     use super::*;
+
+    #[test]
+    fn a_server_that_is_a_day_ahead_is_not_believed() {
+        let (now, hour) = (UtcMillis(1_795_000_000_000), 3_600_000);
+        for hours in [-100_000, -1, 0, 1, 24] {
+            let date = UtcMillis(now.0 + hours * hour);
+            assert_eq!(observed_at(Some(date), now), (Clock::Provider, date), "{hours}");
+        }
+        for date in [Some(UtcMillis(now.0 + 25 * hour)), Some(UtcMillis(i64::MAX)), None] {
+            assert_eq!(observed_at(date, now), (Clock::Device, now), "{date:?}");
+        }
+    }
 
     #[test]
     fn more_rows_than_anybody_has_are_no_answer() {

@@ -26,6 +26,11 @@ impl<'a> Veil<'a> {
         !self.needle().is_empty() && memmem::find(bytes, self.needle()).is_some()
     }
 
+    /// Whether it is in a JSON text with some of its characters escaped: whoever reads that has it again.
+    pub(super) fn is_escaped_in(&self, json: &[u8]) -> bool {
+        json.contains(&b'\\') && self.is_in(&unescaped(json))
+    }
+
     /// Bytes without it.
     pub(super) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
         if !self.is_in(&bytes) {
@@ -56,6 +61,32 @@ impl<'a> Veil<'a> {
     }
 }
 
+/// A JSON text with its escapes undone. A secret is ASCII: what others stand for is nothing to it.
+fn unescaped(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first != b'\\' {
+            out.push(*first);
+            continue;
+        }
+        let hex = rest.get(1..5).and_then(|hex| std::str::from_utf8(hex).ok()).filter(|_| rest.first() == Some(&b'u'));
+        match (hex.and_then(|hex| u32::from_str_radix(hex, 16).ok()), rest.split_first()) {
+            (Some(number), _) => {
+                out.push(u8::try_from(number).unwrap_or(b'?'));
+                rest = rest.get(5..).unwrap_or_default();
+            }
+            (None, Some((escaped, behind))) => {
+                out.push(*escaped);
+                rest = behind;
+            }
+            (None, None) => {}
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -72,6 +103,12 @@ mod tests {
         // Cut first, it would end within the secret.
         let said = veil.shown(&format!("{} sk-admin-needle", "x".repeat(110)));
         assert!(said.ends_with("x ***"), "{said}");
+        for hidden in [r#"{"a":"\u0073k-admin-needle"}"#, r#""\\sk\u002dadmin-needl\u0065"#, r#""sk-admin-n\eedle""#] {
+            assert!(veil.is_escaped_in(hidden.as_bytes()), "{hidden}");
+        }
+        for other in ["", "\\", r"\u", r"\u00", r"\u00e", r#""\u0073k-admin-needl""#, "sk-admin-needle"] {
+            assert!(!veil.is_escaped_in(other.as_bytes()), "{other}");
+        }
         let mut headers = HeaderMap::new();
         headers.insert("x-echo", "Bearer sk-admin-needle".parse().unwrap());
         headers.insert("x-other", "1".parse().unwrap());

@@ -84,8 +84,9 @@ pub(super) fn page(ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
             }
         }
     }
-    let next = reply.metadata.has_more.then(|| (reply.metadata.page + 1).to_string());
-    Ok(Page { rows, next })
+    let page = |page: u64| page.checked_add(1).ok_or_else(|| shape("page", "no page has such a number"));
+    let next = reply.metadata.has_more.then(|| page(reply.metadata.page)).transpose()?;
+    Ok(Page { rows, next: next.map(|page| page.to_string()) })
 }
 
 fn row(key: &str, model: &str, metrics: &Fields<'_>) -> Result<Row, Unreadable> {

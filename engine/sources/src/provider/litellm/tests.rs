@@ -27,7 +27,8 @@ fn a_day_is_read_by_model_and_key() {
 #[test]
 fn what_an_older_proxy_answers_is_no_answer() {
     let read = |body: &[u8]| LiteLlm.read(&metric(&LiteLlm, "activity"), &ask(86_400, 0, 1), body);
-    for body in [&b"{}"[..], br#"{"results":[]}"#, br#"[{"date":"2024-10-04","spend":1}]"#] {
+    let endless = br#"{"results":[],"metadata":{"page":18446744073709551615,"has_more":true}}"#;
+    for body in [&b"{}"[..], endless, br#"{"results":[]}"#, br#"[{"date":"2024-10-04","spend":1}]"#] {
         assert!(read(body).is_err());
     }
 }
