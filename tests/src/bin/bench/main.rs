@@ -72,7 +72,10 @@ fn devices(options: &Options, quick: bool, wanted: &dyn Fn(&str) -> bool, page: 
         device::arrive(options, quick, page);
     }
     if wanted("accounts") {
-        accounts::measure(options, quick, page);
+        accounts::measure_day(options, quick, page);
+    }
+    if wanted("accounts-live") {
+        accounts::measure_live(options, quick, page);
     }
     if wanted("relay") {
         relay::load(options, size, page);
