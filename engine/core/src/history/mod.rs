@@ -10,6 +10,7 @@ mod bill;
 pub mod blocks;
 mod by_log;
 mod cells;
+mod figures;
 mod gauges;
 mod identity;
 pub mod index;
@@ -22,12 +23,13 @@ pub mod windows;
 
 pub use bill::{Bill, BillLine};
 pub use cells::{CellKey, DayCells, Detail, Sums};
+pub use figures::{Explained, Figures, Grain};
 pub use gauges::Gauges;
 pub use identity::{Copy, standing};
 pub use metered::Metered;
 pub use overlap::Overlap;
 pub use readings::{DayReadings, Heard, Reading, ReadingKey, Span, union};
-pub use report::{CostMode, Dimension, Explained, Figures, Grain, Group, Period, Query, Report, Row};
+pub use report::{CostMode, Dimension, Group, Period, Query, Report, Row};
 pub use twins::Twins;
 
 #[cfg(test)]

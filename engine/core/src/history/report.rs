@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::by_log::ByLog;
 use super::cells::{CellKey, DayCells, Detail, Sums};
-use super::metered::{Line, Metered, Place};
+use super::figures::{Cost, Figures};
+use super::metered::Metered;
 use crate::accounts::{AccountId, stated};
 use crate::event::{Quality, Tier};
 use crate::name::Name;
@@ -194,112 +195,6 @@ impl Query {
         self.takes_source(&key.source)
             && (self.models.is_empty() || any(&self.models, &key.model) || any(&self.models, &shown_model(key)))
             && (self.devices.is_empty() || any(&self.devices, &key.device.to_string()))
-    }
-}
-
-/// Sums with what they cost.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Figures {
-    /// Tokens, calls, and what the log states.
-    pub sums: Sums,
-    /// The cost of all calls whose price is known.
-    pub cost: PicoUsd,
-    /// How many calls have no known price: their cost is unknown, not 0.
-    pub unpriced_calls: u64,
-    /// Calls by quality. Providers that count no calls are there with none.
-    pub qualities: BTreeMap<Quality, u64>,
-    /// What was billed, by currency (`usd`), in 10⁻¹² of it. Currencies are never added up.
-    pub billed: BTreeMap<Name, i128>,
-    /// What calls that are not in the sums say of the same usage: an account's own figures stand for them.
-    pub explained: Explained,
-    /// Whether some of it is by UTC day, or by hours that the zone's midnight cuts.
-    pub grain: Grain,
-    /// Whether the price of some of it is known.
-    pub has_priced: bool,
-    /// Whether the price of some of it is not known.
-    pub has_unpriced: bool,
-}
-
-/// What the logs say of usage for which an account's own figures stand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Explained {
-    /// Calls and tokens.
-    pub sums: Sums,
-    /// What they would cost, as far as prices are known.
-    pub cost: PicoUsd,
-}
-
-/// What of a figure can't be cut by local days exactly.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Grain {
-    /// Some of it is by UTC day.
-    pub utc_days: bool,
-    /// Some of it is by hours, and the zone's midnight cuts them.
-    pub hours: bool,
-}
-
-impl Figures {
-    fn add(&mut self, sums: &Sums, quality: Quality, cost: Cost) {
-        self.sums += *sums;
-        self.cost += cost.known;
-        self.unpriced_calls += cost.unpriced_calls;
-        *self.qualities.entry(quality).or_default() += sums.calls;
-        self.has_priced |= cost.has_priced;
-        self.has_unpriced |= cost.has_unpriced;
-    }
-
-    fn add_billed(&mut self, line: &Line) {
-        for (currency, amount) in &line.billed {
-            let sum = self.billed.entry(currency.clone()).or_default();
-            *sum = sum.saturating_add(*amount);
-        }
-        self.grain.utc_days |= line.place == Place::UtcDay;
-        self.grain.hours |= line.place == Place::Hours;
-    }
-
-    fn add_explained(&mut self, sums: &Sums, cost: Cost) {
-        self.explained.sums += *sums;
-        self.explained.cost += cost.known;
-    }
-
-    /// Takes in the figures of another row.
-    pub fn join(&mut self, other: &Self) {
-        self.sums += other.sums;
-        self.cost += other.cost;
-        self.unpriced_calls = self.unpriced_calls.saturating_add(other.unpriced_calls);
-        for (quality, calls) in &other.qualities {
-            *self.qualities.entry(*quality).or_default() += calls;
-        }
-        for (currency, amount) in &other.billed {
-            let sum = self.billed.entry(currency.clone()).or_default();
-            *sum = sum.saturating_add(*amount);
-        }
-        self.explained.sums += other.explained.sums;
-        self.explained.cost += other.explained.cost;
-        self.grain.utc_days |= other.grain.utc_days;
-        self.grain.hours |= other.grain.hours;
-        self.has_priced |= other.has_priced;
-        self.has_unpriced |= other.has_unpriced;
-    }
-
-    /// The cost, if the price of at least something is known.
-    pub fn known_cost(&self) -> Option<PicoUsd> {
-        (self.has_priced || !self.has_unpriced).then_some(self.cost)
-    }
-
-    /// What was billed in dollars, if anything was.
-    pub fn billed_usd(&self) -> Option<PicoUsd> {
-        self.billed.get("usd").map(|amount| PicoUsd(*amount))
-    }
-
-    /// The least trusted quality of any call.
-    pub fn quality(&self) -> Option<Quality> {
-        self.qualities.keys().next_back().copied()
-    }
-
-    /// Tokens of all kinds.
-    pub fn tokens(&self) -> Tokens {
-        self.sums.tokens
     }
 }
 
@@ -493,20 +388,6 @@ impl Building {
 /// The model's name with its price variant, as ccusage shows it.
 fn shown_model(key: &CellKey) -> String {
     if key.tier == Tier::Fast { format!("{}-fast", key.model) } else { key.model.to_string() }
-}
-
-/// What calls cost.
-#[derive(Clone, Copy)]
-struct Cost {
-    known: PicoUsd,
-    unpriced_calls: u64,
-    has_priced: bool,
-    has_unpriced: bool,
-}
-
-impl Cost {
-    /// There is nothing that costs anything.
-    const NOTHING: Self = Self { known: PicoUsd(0), unpriced_calls: 0, has_priced: false, has_unpriced: false };
 }
 
 fn cost(mode: CostMode, key: &CellKey, day: UtcDay, sums: &Sums, price: &Price<'_>) -> Cost {
