@@ -71,11 +71,15 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
     replica.settle().await;
     let what = in_words(&covered, &labels, &known);
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
+    // Which folder a call was read in is not known of those that were read before.
+    let again = if args.root.is_some() { "Its logs are read again by the next scan or report.\n" } else { "" };
     output::print(&match payer {
         None => format!("Who pays for {what} is not said any more{since}.\n"),
-        Some(Payer::Subscription) => format!("A subscription pays for {what}{since}: its calls count by the logs.\n"),
+        Some(Payer::Subscription) => {
+            format!("A subscription pays for {what}{since}: its calls count by the logs.\n{again}")
+        }
         Some(Payer::Account(id)) => format!(
-            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n"
+            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n{again}"
         ),
     })
 }
