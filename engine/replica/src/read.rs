@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use aimon_core::batch::BatchHash;
+use aimon_core::batch::{About, BatchHash};
 use aimon_core::event::MessageId;
 use aimon_core::history::answers::{self, Standing};
 use aimon_core::history::{Copy, DayCells, DayReadings, Detail, Gauges, standing};
@@ -156,19 +156,32 @@ impl Replica {
 
     /// The answers of one day that stand, gauges included.
     pub async fn answers(&mut self, day: UtcDay) -> Result<Vec<Standing>, Error> {
-        soundly!(self, damaged => self.answers_of(day, damaged))
+        self.answers_about(day, &|_, _, _| true).await
     }
 
-    async fn answers_of(&mut self, day: UtcDay, damaged: &mut Damaged) -> Result<Vec<Standing>, Error> {
+    /// The same of some accounts, metrics and buckets. All of a day may be a hundred thousand.
+    pub async fn answers_about(&mut self, day: UtcDay, is_meant: About<'_>) -> Result<Vec<Standing>, Error> {
+        soundly!(self, damaged => self.answers_of(day, is_meant, damaged))
+    }
+
+    async fn answers_of(
+        &mut self,
+        day: UtcDay,
+        is_meant: About<'_>,
+        damaged: &mut Damaged,
+    ) -> Result<Vec<Standing>, Error> {
         let rows = changes::of_day(&mut self.db, day).await.map_err(|e| error(&self.home, e))?;
         let (mut answers, mut notes) = (Vec::new(), Vec::new());
         self.behind = false;
-        let read = read_all(&rows, |row| row.batches(&self.ring));
+        let read = read_all(&rows, |row| {
+            let said = row.said(&self.ring)?;
+            Ok(said.into_iter().map(|said| said.about(is_meant)).collect::<Vec<_>>())
+        });
         for (row, read) in rows.into_iter().zip(read) {
             match read {
-                Ok(batches) => batches.into_iter().for_each(|batch| {
-                    answers.extend(batch.answers);
-                    notes.extend(batch.unchanged);
+                Ok(said) => said.into_iter().for_each(|(some, about)| {
+                    answers.extend(some);
+                    notes.extend(about);
                 }),
                 Err(Unread::Waits(_)) => self.behind = true,
                 Err(why) => damaged.push((row, why)),

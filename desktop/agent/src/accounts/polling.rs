@@ -1,13 +1,14 @@
 //! All metrics of all accounts, side by side: what is due is asked, what has come is recorded together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint};
-use aimon_core::event::{Clock, Event};
+use aimon_core::event::{Bucket, Clock, Event};
 use aimon_core::ids::DeviceId;
+use aimon_core::name::Name;
 use aimon_core::polling::{Ask, Intervals, Tries};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
@@ -373,9 +374,31 @@ impl Polling {
                         done.unwrap_or_else(|_| Err(Unreadable::Shape("aimon stumbled over it".to_owned()).into()));
                     Came { unit: n, account: endpoint.account.clone(), metric: metric.name, ask, done }
                 };
-                unit.begin(asked.spawn(question));
+                unit.begin(ask, asked.spawn(question));
             }
         }
+    }
+
+    /// Tells those who are behind what the history holds of what they ask for.
+    async fn catch_up(&mut self, replica: &mut Replica, now: UtcMillis) -> Result<()> {
+        let first = self.first(now, replica.first_day());
+        let behind: HashMap<(&str, &str), UtcMillis> = self
+            .units
+            .iter()
+            .filter(|unit| unit.is_behind())
+            .map(|unit| ((unit.endpoint.account.name().as_str(), unit.metric().name), unit.reaches_back_to(now, first)))
+            .collect();
+        let is_meant = |account: &Name, metric: &Name, bucket: Bucket| {
+            let from = behind.get(&(account.as_str(), metric.as_str()));
+            from.is_some_and(|from| bucket.is_gauge() || bucket.end() > *from)
+        };
+        let oldest = behind.values().min().map_or(now, |from| *from).day().max(now.day().plus(-RECENT));
+        let mut recent = Vec::new();
+        for back in 0..=now.day().0.saturating_sub(oldest.0) {
+            recent.extend(replica.answers_about(now.day().plus(-back), &is_meant).await?);
+        }
+        self.units.iter_mut().filter(|unit| unit.is_behind()).for_each(|unit| unit.catch_up(&recent));
+        Ok(())
     }
 
     /// Records what has come.
@@ -386,11 +409,7 @@ impl Polling {
         self.state = note::read(&mut replica).await?;
         self.units.iter_mut().for_each(|unit| unit.recall(&self.state));
         if all.iter().any(|came| self.units.get(came.unit).is_some_and(Unit::is_behind)) {
-            let mut recent = Vec::new();
-            for back in 0..=RECENT {
-                recent.extend(replica.answers(now.day().plus(-back)).await?);
-            }
-            self.units.iter_mut().filter(|unit| unit.is_behind()).for_each(|unit| unit.catch_up(&recent));
+            self.catch_up(&mut replica, now).await?;
         }
         let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
         let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();

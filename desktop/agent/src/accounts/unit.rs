@@ -44,8 +44,8 @@ pub struct Unit {
     window: Window,
     /// Whether others may have recorded something that the window does not know.
     is_behind: bool,
-    /// The question that is on its way.
-    under_way: Option<AbortHandle>,
+    /// The question that is on its way, and how to take it back.
+    under_way: Option<(Ask, AbortHandle)>,
 }
 
 impl Unit {
@@ -87,7 +87,16 @@ impl Unit {
         self.is_behind
     }
 
-    /// What the history holds of recent days.
+    /// Where begins what is on its way, and what will be asked for next about the present. Of a gauge, the newest is wanted, whenever that was.
+    pub fn reaches_back_to(&self, now: UtcMillis, first: UtcDay) -> UtcMillis {
+        let live = self.track.live(now, first);
+        if live.width == 0 {
+            return UtcMillis(i64::MIN);
+        }
+        self.under_way.as_ref().map_or(live.from, |(ask, _)| ask.from.min(live.from))
+    }
+
+    /// What the history holds of that.
     pub fn catch_up(&mut self, standing: &[Standing]) {
         let (account, metric) = (self.endpoint.account.name().clone(), self.metric().name);
         let is_mine = |one: &&Standing| one.answer.key.account == account && one.answer.key.metric.as_str() == metric;
@@ -117,8 +126,8 @@ impl Unit {
     }
 
     /// A question goes out.
-    pub fn begin(&mut self, question: AbortHandle) {
-        self.under_way = Some(question);
+    pub fn begin(&mut self, ask: Ask, question: AbortHandle) {
+        self.under_way = Some((ask, question));
     }
 
     /// It has come back.
@@ -128,7 +137,7 @@ impl Unit {
 
     /// Takes back what is on its way.
     pub fn stop(&mut self) {
-        if let Some(question) = self.under_way.take() {
+        if let Some((_, question)) = self.under_way.take() {
             question.abort();
         }
     }

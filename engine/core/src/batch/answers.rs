@@ -4,7 +4,7 @@ use super::BatchError;
 use super::column::{Carried, Columns, Encoding, Writer};
 use super::limits::MAX_ROWS;
 use super::names::{Dictionary, Names};
-use super::sheet::{Keys, Sheet};
+use super::sheet::Keys;
 use crate::event::{Answer, AnswerHash, AnswerKey, Clock, Unchanged};
 use crate::name::Name;
 use crate::time::UtcMillis;
@@ -26,7 +26,7 @@ pub(super) const MEASURES: u64 = 34;
 pub(super) const MEASURE_NAMES: u64 = 35;
 pub(super) const MEASURE_VALUES: u64 = 36;
 
-fn write_keys<'a>(
+pub(super) fn write_keys<'a>(
     keys: impl Iterator<Item = (&'a AnswerKey, UtcMillis, Clock)> + Clone,
     names: &mut Names,
     w: &mut Writer,
@@ -50,7 +50,7 @@ fn write_keys<'a>(
     w.numbers(DIMENSION_NAMES, Encoding::Runs, dimensions.into_iter());
 }
 
-pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, w: &mut Writer) {
+pub(super) fn write(answers: &[Answer], names: &mut Names, w: &mut Writer) {
     if answers.is_empty() {
         return;
     }
@@ -69,12 +69,6 @@ pub(super) fn write(answers: &[Answer], carried: &[Carried], names: &mut Names, 
     w.numbers(MEASURES, Encoding::Runs, rows().map(|r| r.measures.len() as u64));
     w.numbers(MEASURE_NAMES, Encoding::Delta, measure_names.into_iter());
     w.signed(MEASURE_VALUES, rows().flat_map(|r| r.measures.values().copied()));
-    carried.iter().for_each(|c| w.carried(c));
-}
-
-pub(super) fn read(c: Columns<'_>, rows: usize, names: &Dictionary) -> Result<(Vec<Answer>, Vec<Carried>), BatchError> {
-    let (sheet, carried) = Sheet::read(c, rows, names)?;
-    Ok(((0..rows).map(|at| sheet.answer(at)).collect(), carried))
 }
 
 pub(super) fn write_unchanged(notes: &[Unchanged], carried: &[Carried], names: &mut Names, w: &mut Writer) {

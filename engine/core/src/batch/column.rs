@@ -265,6 +265,11 @@ impl<'a> Columns<'a> {
         Ok(Self { raw: raw.collect::<Result<_, _>>()? })
     }
 
+    /// How many bytes each has, in their order.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        self.raw.iter().map(|(.., body, _)| body.len()).collect()
+    }
+
     fn take(&mut self, id: u64) -> Option<(Encoding, &'a [u8])> {
         self.raw.iter_mut().find(|(i, ..)| *i == id).map(|(_, e, body, taken)| {
             *taken = true;

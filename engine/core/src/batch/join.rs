@@ -84,6 +84,37 @@ pub fn gathered(joined: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
     Ok(batches)
 }
 
+/// A column of at least so many bytes is compressed by itself.
+const LONG: usize = 512;
+
+/// Where long columns begin and end in joined batches, ascending. Columns of unlike bytes compress a twentieth worse as one.
+///
+/// # Errors
+/// As [`part`], as far as is looked.
+pub fn seams(joined: &[u8]) -> Result<Vec<usize>, BatchError> {
+    let (mut r, mut seams) = (Reader::new(joined), Vec::new());
+    while !r.is_empty() {
+        read_index(&mut r)?;
+        let mut batch = Reader::new(read_batch(&mut r)?);
+        let start = joined.len() - r.len() - batch.len();
+        let length = batch.len();
+        batch.byte()?;
+        while !batch.is_empty() {
+            let (_kind, _rows) = (batch.varint()?, batch.varint()?);
+            let lengths = Columns::read(&mut batch)?.lengths();
+            let mut at = start + length - batch.len() - lengths.iter().sum::<usize>();
+            for column in lengths {
+                if column >= LONG {
+                    seams.extend([at, at + column]);
+                }
+                at += column;
+            }
+        }
+    }
+    seams.dedup();
+    Ok(seams)
+}
+
 /// What the index says of a batch: how many events of each kind it has, and its clock.
 #[derive(Clone, Copy)]
 struct IndexRow {
@@ -143,7 +174,7 @@ impl Group {
         let mut is_full = self.index.len() == MAX_ROWS || has_many;
         if self.names + names > MAX_ROWS {
             // Mostly they are the same in every batch. Where they are not it ends here: counting them again soon would take long.
-            self.names = self.all.write().names;
+            self.names = self.all.write(super::ANSWERS).names;
             is_full |= self.names > MAX_ROWS / 2 || self.names + names > MAX_ROWS;
         }
         let full = is_full.then(|| std::mem::take(self));
@@ -168,7 +199,7 @@ impl Group {
         }
         w.sparse(CLOCK, self.index.iter().map(|row| row.clock_offset_ms.map(i128::from)));
         w.section(INDEX, self.index.len(), out);
-        let batch = self.all.encode();
+        let batch = self.all.encode_joined();
         put(out, batch.len() as u64);
         out.extend_from_slice(&batch);
     }

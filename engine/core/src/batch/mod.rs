@@ -11,6 +11,7 @@
 mod answers;
 pub(crate) mod block;
 mod column;
+mod differences;
 pub mod join;
 mod limits;
 mod names;
@@ -34,7 +35,8 @@ pub(crate) mod columns {
     pub(crate) use super::varint::{Reader, put};
 }
 
-use crate::event::{Answer, AnswerKey, Event, Record, Setting, Unchanged};
+use crate::event::{Answer, AnswerKey, Bucket, Event, Record, Setting, Unchanged};
+use crate::name::Name;
 use crate::time::UtcMillis;
 use column::{Columns, Encoding, Writer};
 use names::{Dictionary, Names};
@@ -49,6 +51,8 @@ const RECORDS: u64 = 3;
 const ANSWERS: u64 = 4;
 const UNCHANGED: u64 = 5;
 const SETTINGS: u64 = 6;
+/// In the place of [`ANSWERS`], in joined batches.
+const DIFFERENCES: u64 = 8;
 
 /// The one column of the sections of names and of the clock.
 const VALUE: u64 = 1;
@@ -113,7 +117,7 @@ pub struct Batch {
     /// Sections that this version does not know.
     pub unknown: Vec<UnknownSection>,
     /// Names that carried columns may refer to: the dictionary keeps its order.
-    pub(crate) dictionary: Vec<crate::name::Name>,
+    pub(crate) dictionary: Vec<Name>,
 }
 
 impl Batch {
@@ -170,10 +174,16 @@ impl Batch {
     /// The batch's bytes. Of more than a batch may hold they can't be read again: what is to be kept goes through
     /// [`Batch::pieces`].
     pub fn encode(&self) -> Vec<u8> {
-        self.write().bytes
+        self.write(ANSWERS).bytes
     }
 
-    fn write(&self) -> Written {
+    /// The same, with the answers as differences where they can be said so.
+    fn encode_joined(&self) -> Vec<u8> {
+        self.write(if differences::can_say(&self.answers) { DIFFERENCES } else { ANSWERS }).bytes
+    }
+
+    /// With the answers in a section of that kind.
+    fn write(&self, answers: u64) -> Written {
         let mut names = Names::default();
         self.dictionary.iter().for_each(|n| {
             names.place(n);
@@ -181,8 +191,12 @@ impl Batch {
         let (mut w, mut sections) = (Writer::default(), Vec::new());
         records::write(&self.records, &self.carried[0], &mut names, &mut w);
         w.section(RECORDS, self.records.len(), &mut sections);
-        answers::write(&self.answers, &self.carried[1], &mut names, &mut w);
-        w.section(ANSWERS, self.answers.len(), &mut sections);
+        match answers {
+            DIFFERENCES => differences::write(&self.answers, &mut names, &mut w),
+            _ => answers::write(&self.answers, &mut names, &mut w),
+        }
+        self.carried[1].iter().for_each(|column| w.carried(column));
+        w.section(answers, self.answers.len(), &mut sections);
         answers::write_unchanged(&self.unchanged, &self.carried[2], &mut names, &mut w);
         w.section(UNCHANGED, self.unchanged.len(), &mut sections);
         settings::write(&self.settings, &self.carried[3], &mut names, &mut w);
@@ -218,7 +232,11 @@ impl Batch {
             match kind {
                 CLOCK => batch.clock_offset_ms = columns.numbers(VALUE, rows)?.first().map(|z| unzigzag(*z)),
                 RECORDS => (batch.records, batch.carried[0]) = records::read(columns, rows, names)?,
-                ANSWERS => (batch.answers, batch.carried[1]) = answers::read(columns, rows, names)?,
+                ANSWERS | DIFFERENCES => {
+                    let (sheet, carried) = read_sheet(kind, columns, rows, names)?;
+                    batch.answers.extend((0..rows).map(|at| sheet.answer(at)));
+                    batch.carried[1].extend(carried);
+                }
                 UNCHANGED => (batch.unchanged, batch.carried[2]) = answers::read_unchanged(columns, rows, names)?,
                 SETTINGS => (batch.settings, batch.carried[3]) = settings::read(columns, rows, names)?,
                 _ => batch.unknown.push(UnknownSection { kind, rows, columns: columns.carried(rows)? }),
@@ -248,10 +266,12 @@ fn sections(
     while !r.is_empty() {
         let kind = r.varint()?;
         let rows = r.len_of(0)?;
-        if rows == 0 || seen.contains(&kind) {
+        // Answers stand in one of two ways.
+        let once = if kind == DIFFERENCES { ANSWERS } else { kind };
+        if rows == 0 || seen.contains(&once) {
             return Err(BatchError::Malformed("a section that is empty or stands twice"));
         }
-        seen.push(kind);
+        seen.push(once);
         let mut columns = Columns::read(&mut r)?;
         if kind != NAMES {
             each(kind, rows, columns, &names)?;
@@ -265,6 +285,19 @@ fn sections(
         names = Dictionary::new(list);
     }
     Ok(names)
+}
+
+/// Reads the answers, in whichever section they stand.
+fn read_sheet(
+    kind: u64,
+    columns: Columns<'_>,
+    rows: usize,
+    names: &Dictionary,
+) -> Result<(Sheet, Vec<Carried>), BatchError> {
+    match kind {
+        DIFFERENCES => differences::read(columns, rows, names),
+        _ => Sheet::read(columns, rows, names),
+    }
 }
 
 /// What the figures of a day are made of: a batch's records, and what it says of gauges. The rest, which may be most of it, is
@@ -289,12 +322,13 @@ impl Figures {
     pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
         let mut figures = Self::default();
         sections(bytes, |kind, rows, columns, names| {
-            figures.has_buckets |= matches!(kind, ANSWERS | UNCHANGED) && answers::may_have_buckets(&columns);
+            figures.has_buckets |=
+                matches!(kind, ANSWERS | DIFFERENCES | UNCHANGED) && answers::may_have_buckets(&columns);
             match kind {
                 RECORDS => (figures.records, _) = records::read(columns, rows, names)?,
-                ANSWERS if answers::may_have_gauges(&columns) => {
-                    let (answers, _) = answers::read(columns, rows, names)?;
-                    figures.gauges = answers.into_iter().filter(|answer| answer.key.bucket.is_gauge()).collect();
+                ANSWERS | DIFFERENCES if answers::may_have_gauges(&columns) => {
+                    let (sheet, _) = read_sheet(kind, columns, rows, names)?;
+                    figures.gauges.extend(sheet.about(&|_, _, bucket| bucket.is_gauge()));
                 }
                 UNCHANGED if answers::may_have_gauges(&columns) => {
                     let (notes, _) = answers::read_unchanged(columns, rows, names)?;
@@ -307,6 +341,9 @@ impl Figures {
         Ok(figures)
     }
 }
+
+/// Of which account, metric and bucket.
+pub type About<'a> = &'a (dyn Fn(&Name, &Name, Bucket) -> bool + Sync);
 
 /// What a batch says of what providers said, its answers as they lie in it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -326,13 +363,20 @@ impl Said {
         let mut said = Self::default();
         sections(bytes, |kind, rows, columns, names| {
             match kind {
-                ANSWERS => (said.answers, _) = Sheet::read(columns, rows, names)?,
+                ANSWERS | DIFFERENCES => (said.answers, _) = read_sheet(kind, columns, rows, names)?,
                 UNCHANGED => (said.unchanged, _) = answers::read_unchanged(columns, rows, names)?,
                 _ => {}
             }
             Ok(())
         })?;
         Ok(said)
+    }
+
+    /// The answers and notes about some of the keys: of the others, which may be nearly all, no [`Answer`] is made.
+    pub fn about(self, is_meant: About<'_>) -> (Vec<Answer>, Vec<Unchanged>) {
+        let Self { answers, mut unchanged } = self;
+        unchanged.retain(|note| is_meant(&note.key.account, &note.key.metric, note.key.bucket));
+        (answers.about(is_meant), unchanged)
     }
 }
 

@@ -54,7 +54,7 @@ impl Batch {
         }
         // Counted before: what is far too much need not be written to know it.
         if rows(&self).iter().all(|rows| *rows <= MAX_ROWS) {
-            let written = self.write();
+            let written = self.write(super::ANSWERS);
             if written.can_be_read() && written.bytes.len() <= most {
                 pieces.push(Piece(written.bytes));
                 return Ok(());

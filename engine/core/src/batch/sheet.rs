@@ -1,12 +1,12 @@
 //! A batch's answers as they lie in it, a column a field: what sums a day of them makes no [`Answer`] of each.
 
-use super::BatchError;
 use super::answers::{
     ACCOUNT, CLOCK, DIMENSION_NAMES, DIMENSIONS, MEASURE_NAMES, MEASURE_VALUES, MEASURES, METRIC, ROW_VALUES, ROWS,
     SEEN, START, WIDTH, total,
 };
 use super::column::{Carried, Columns};
 use super::names::Dictionary;
+use super::{About, BatchError};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Row};
 use crate::name::Name;
 use crate::time::UtcMillis;
@@ -64,6 +64,18 @@ impl Keys {
     }
 }
 
+/// The rows of many answers, one behind the other.
+pub(super) struct Rows {
+    /// Where each answer's rows begin, and where the last one's end.
+    pub(super) starts: Vec<usize>,
+    /// Their values, as many of each row as its answer has dimensions.
+    pub(super) values: Vec<Place>,
+    /// Where each row's measures begin, and where the last one's end.
+    pub(super) measures: Vec<usize>,
+    pub(super) measure_names: Vec<Place>,
+    pub(super) measure_values: Vec<i128>,
+}
+
 /// A section of answers. Each place in it is one of its names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Sheet {
@@ -97,18 +109,28 @@ impl Sheet {
         let measure_count = total(&measures)?;
         let measure_names = places(c.numbers(MEASURE_NAMES, measure_count)?, names)?;
         let measure_values = c.signed(MEASURE_VALUES, measure_count)?;
+        let (starts, measures) = (offsets(&counts), offsets(&measures));
+        let told = Rows { starts, values, measures, measure_names, measure_values };
+        Ok((Self::of(names, keys, told)?, c.carried(rows)?))
+    }
+
+    /// The answers with these keys.
+    pub(super) fn of(names: &Dictionary, keys: Keys, told: Rows) -> Result<Self, BatchError> {
+        let Rows { starts, values, measures, measure_names, measure_values } = told;
+        let values_of = |(at, row): (usize, &[usize])| (keys.dimensions(at).len() * (row[1] - row[0])) as u64;
+        let counts: Vec<u64> = starts.windows(2).enumerate().map(values_of).collect();
         let sheet = Self {
             names: names.all().to_vec(),
             keys,
-            rows: offsets(&counts),
+            rows: starts,
             values,
             measure_names,
             measure_values,
-            measures: offsets(&measures),
-            answer_values: offsets(&value_counts),
+            measures,
+            answer_values: offsets(&counts),
         };
         sheet.has_measures_once()?;
-        Ok((sheet, c.carried(rows)?))
+        Ok(sheet)
     }
 
     /// A row that says one measure twice would count as one or as two, by who reads it.
@@ -144,6 +166,14 @@ impl Sheet {
         })
     }
 
+    /// Some of the answers, each by itself.
+    pub(super) fn about(&self, is_meant: About<'_>) -> Vec<Answer> {
+        let name = |place: Place| &self.names[place as usize];
+        let Keys { account, metric, bucket, .. } = &self.keys;
+        let meant = (0..bucket.len()).filter(|at| is_meant(name(account[*at]), name(metric[*at]), bucket[*at]));
+        meant.map(|at| self.answer(at)).collect()
+    }
+
     /// One answer by itself.
     pub(crate) fn answer(&self, at: usize) -> Answer {
         let name = |place: &Place| self.names[*place as usize].clone();
@@ -157,7 +187,7 @@ impl Sheet {
 }
 
 /// Numbers as places, each of which is one of the names.
-fn places(numbers: Vec<u64>, names: &Dictionary) -> Result<Vec<Place>, BatchError> {
+pub(super) fn places(numbers: Vec<u64>, names: &Dictionary) -> Result<Vec<Place>, BatchError> {
     let count = names.all().len() as u64;
     match numbers.iter().all(|place| *place < count) {
         true => Ok(numbers.into_iter().map(|place| place as Place).collect()),

@@ -101,10 +101,75 @@ prop_compose! {
     }
 }
 
+/// Answers about few buckets, again and again: rows come, go, grow, and get other measures.
+fn growing() -> impl Strategy<Value = Vec<Answer>> {
+    let measures = proptest::collection::btree_map("[ab]", prop_oneof![0..3_i128, any::<i128>()], 0..3);
+    let rows = proptest::collection::btree_map("[a-f]", measures, 0..6);
+    let answer = ("[ab]", "[ab]", 0..3_usize, 0..2_i64, any::<i64>(), rows).prop_map(
+        |(account, metric, dimensions, start, observed, rows)| {
+            let names = ["key", "model"].map(Name::from);
+            let values = |row: &str| (0..dimensions).map(|at| Name::from(if at == 0 { row } else { "m" })).collect();
+            let rows: Vec<Row> = rows
+                .into_iter()
+                .map(|(row, measures)| Row {
+                    values: values(&row),
+                    measures: measures.into_iter().map(|(name, value)| (Name::from(name), value)).collect(),
+                })
+                .take(if dimensions == 0 { 1 } else { usize::MAX })
+                .collect();
+            Answer {
+                key: AnswerKey {
+                    account: account.into(),
+                    metric: metric.into(),
+                    dimensions: names[..dimensions].to_vec(),
+                    bucket: Bucket { start: UtcMillis(start * 60_000), width: 60 },
+                },
+                observed: UtcMillis(observed),
+                clock: Clock::Provider,
+                rows,
+            }
+        },
+    );
+    proptest::collection::vec(answer, 0..30)
+}
+
+/// Where a section's kind says so.
+fn is_said_as_differences(bytes: &[u8]) -> bool {
+    let mut is = false;
+    sections(bytes, |kind, _, _, _| {
+        is |= kind == DIFFERENCES;
+        Ok(())
+    })
+    .unwrap();
+    is
+}
+
 proptest! {
     #[test]
     fn decoding_is_the_inverse_of_encoding(batch in batch()) {
         prop_assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);
+    }
+
+    #[test]
+    fn answers_are_told_from_their_differences(answers in growing(), unsorted in batch()) {
+        let batch = Batch { answers, ..Batch::default() };
+        let joined = batch.encode_joined();
+        prop_assert_eq!(is_said_as_differences(&joined), !batch.answers.is_empty());
+        let told = Said::decode(&joined).unwrap().about(&|_, _, _| true).0;
+        prop_assert_eq!(&told, &batch.answers);
+        prop_assert_eq!(Batch::decode(&joined).unwrap(), batch);
+        prop_assert_eq!(Batch::decode(&unsorted.encode_joined()).unwrap(), unsorted, "also where rows are in no order");
+    }
+
+    #[test]
+    fn differences_that_are_damaged_are_an_error_or_others(answers in growing(), at in any::<prop::sample::Index>(), by in 1u8..) {
+        let mut bytes = Batch { answers, ..Batch::default() }.encode_joined();
+        let at = at.index(bytes.len());
+        bytes[at] ^= by;
+        // No panic, and nothing endless.
+        if let Ok(batch) = Batch::decode(&bytes) {
+            prop_assert!(limits::rows(&batch).iter().all(|rows| *rows <= MAX_ROWS));
+        }
     }
 
     #[test]

@@ -373,6 +373,24 @@ fn only_what_is_new_is_recorded() {
     assert!(news(&mut window, vec![by_device(99)]).is_empty());
 }
 
+/// What a day of each minute would hold otherwise is tens of megabytes for ten accounts.
+#[test]
+fn what_has_settled_and_is_not_asked_for_again_is_forgotten() {
+    let mut window = Window::default();
+    let of = |minute: i64, seen: i64| answer(&USAGE, at(minute * MINUTE), 60, at(seen * MINUTE), 5);
+    let mut most = 0;
+    for now in 0..1440 {
+        window.news((now - 130..=now).map(|minute| of(minute, now)).collect());
+        most = most.max(window.len());
+    }
+    assert_eq!(most, 131);
+    // A hole of some hours, of which nothing has settled, is asked for as one: what is held of it is known until then.
+    window.news((1440..=1441).map(|minute| of(minute, 1441)).collect());
+    assert_eq!(window.len(), 63, "an hour of it had not settled");
+    assert_eq!(window.news(vec![of(1381, 1800), of(1441, 1800)]).len(), 2, "both have settled");
+    assert!(window.news(vec![of(1381, 1800), of(1441, 1800)]).is_empty());
+}
+
 #[test]
 fn a_gauge_is_noted_as_far_as_a_note_reaches() {
     let mut window = Window::default();

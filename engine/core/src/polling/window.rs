@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Answer, AnswerHash, AnswerKey, Clock, Event, Unchanged};
-use crate::history::answers::{Standing, is_settled};
+use crate::history::answers::{Standing, is_settled, settling_ms};
 use crate::time::UtcMillis;
 
-/// How long what was answered about is of interest: longer than any metric settles.
+/// How long what was answered about is of interest where it has not settled: longer than any metric takes.
 const KEPT_MS: i64 = 4 * 86_400_000;
 
 /// What is held of one answer.
@@ -44,22 +44,38 @@ impl Window {
     /// was known: it has settled meanwhile, or it is the newest, by which other devices see that it was asked for. What is recorded
     /// counts as known from here on.
     pub fn news(&mut self, answers: Vec<Answer>) -> Vec<Event> {
-        let newest = answers.iter().map(|answer| answer.key.bucket.start).max();
+        let starts = || answers.iter().map(|answer| answer.key.bucket.start);
+        let (oldest, newest) = (starts().min(), starts().max());
         let observed = answers.iter().map(|answer| answer.observed).max();
         let news = answers.into_iter().filter_map(|answer| {
             let is_newest = Some(answer.key.bucket.start) == newest;
             self.one(answer, is_newest)
         });
         let news = news.collect();
-        if let Some(observed) = observed {
-            let oldest = observed.0.saturating_sub(KEPT_MS);
-            self.held.retain(|key, _| key.bucket.end().0 >= oldest);
+        if let (Some(oldest), Some(observed)) = (oldest, observed) {
+            self.forget(oldest, observed);
         }
         news
     }
 
+    /// Forgets what has settled before all that was just asked for, as nobody asks for it again: a day of each minute is a lot.
+    fn forget(&mut self, oldest: UtcMillis, observed: UtcMillis) {
+        let too_old = observed.0.saturating_sub(KEPT_MS);
+        self.held.retain(|key, held| {
+            let (bucket, end) = (key.bucket, key.bucket.end());
+            let is_over = || end <= oldest && is_settled(bucket, held.seen, settling_ms(&key.metric));
+            end.0 >= too_old && (bucket.is_gauge() || !is_over())
+        });
+    }
+
+    /// Of how many answers something is held.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     fn one(&mut self, answer: Answer, is_newest: bool) -> Option<Event> {
-        let settling = crate::history::answers::settling_ms(&answer.key.metric);
+        let settling = settling_ms(&answer.key.metric);
         let bucket = answer.key.bucket;
         let key = match bucket.is_gauge() {
             // Each observation of a gauge has a beginning of its own: which one it goes on from is the newest.

@@ -3,7 +3,7 @@
 //! order in which each wrote, as in a short change; so they are joined, and taken apart where somebody needs them.
 //!
 //! ```text
-//! joined = 2:u8  checksum:4 bytes  body, deflated
+//! joined = 3:u8  checksum:4 bytes  body, deflated
 //! body   = writers:varint  (writer:8 bytes  changes:varint)*  batches, joined
 //! ```
 //!
@@ -22,7 +22,10 @@ use crate::batch::{BatchError, join};
 use crate::ids::WriterId;
 
 /// The first byte; whatever Automerge writes begins with another.
-const JOINED: u8 = 2;
+const JOINED: u8 = 3;
+
+/// The same as it was written before answers were said as differences; it is read as well.
+const JOINED_BEFORE: u8 = 2;
 
 /// The most bytes that a body may have: some deflated bytes can be a thousand times as many.
 const MOST_BODY: usize = 4 << 20;
@@ -38,13 +41,15 @@ pub fn join(chains: &[Vec<&Change>]) -> Option<Vec<u8>> {
     }
     let batches = chains.iter().flatten().map(|change| document::batch_of(change).ok());
     let batches: Vec<Vec<u8>> = batches.collect::<Option<_>>()?;
-    join::join(batches.iter().map(Vec::as_slice), &mut body)?;
+    let mut joined = Vec::new();
+    join::join(batches.iter().map(Vec::as_slice), &mut joined)?;
+    let seams = join::seams(&joined).ok()?;
+    let seams: Vec<usize> = seams.into_iter().map(|at| body.len() + at).collect();
+    body.append(&mut joined);
     if body.len() > MOST_BODY {
         return None;
     }
-    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
-    deflated.write_all(&body).ok()?;
-    let deflated = deflated.finish().ok()?;
+    let deflated = deflate(&body, &seams).ok()?;
     let mut out = vec![JOINED];
     out.extend_from_slice(&checksum(&deflated));
     out.extend_from_slice(&deflated);
@@ -53,9 +58,23 @@ pub fn join(chains: &[Vec<&Change>]) -> Option<Vec<u8>> {
     told.iter().map(Change::hash).eq(chains.iter().flatten().map(|change| change.hash())).then_some(out)
 }
 
+/// Deflates, with a code of its own between each two seams.
+fn deflate(body: &[u8], seams: &[usize]) -> std::io::Result<Vec<u8>> {
+    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
+    let (mut rest, mut at) = (body, 0);
+    for seam in seams {
+        let (some, behind) = rest.split_at_checked(seam - at).unwrap_or((rest, &[]));
+        deflated.write_all(some)?;
+        deflated.flush()?;
+        (rest, at) = (behind, *seam);
+    }
+    deflated.write_all(rest)?;
+    deflated.finish()
+}
+
 /// Whether bytes begin as joined batches do.
 pub(super) fn is_joined(content: &[u8]) -> bool {
-    content.first() == Some(&JOINED)
+    matches!(content.first(), Some(&(JOINED | JOINED_BEFORE)))
 }
 
 /// The changes of a joined segment, chain by chain; `None` if it is none.

@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::Batch;
 use crate::batch::tests::batch;
-use crate::event::{Event, Record, Setting};
+use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Record, Row, Setting};
 use crate::ids::WriterId;
+use crate::time::UtcMillis;
 
 /// The changes of writers 1, 2, …, each with these batches.
 fn chains(writers: &[Vec<Batch>]) -> Vec<Vec<Change>> {
@@ -144,17 +145,57 @@ fn a_joined_segment_is_smaller_than_a_document() {
     assert!(bytes.len() * 2 < saved.len(), "{} of {}", bytes.len(), saved.len());
 }
 
+fn minute(observed: i64, rows: &[(&str, i128)]) -> Answer {
+    let bucket = Bucket { start: UtcMillis(1_795_000_020_000), width: 60 };
+    let row = |(model, tokens): &(&str, i128)| Row {
+        values: vec![(*model).into()],
+        measures: [("input_tokens".into(), *tokens), ("requests".into(), 1)].into(),
+    };
+    Answer {
+        key: AnswerKey {
+            account: "openai/org".into(),
+            metric: "usage.completions".into(),
+            dimensions: vec!["model".into()],
+            bucket,
+        },
+        observed: UtcMillis(bucket.start.0 + observed),
+        clock: Clock::Provider,
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+/// What a provider says again as long as a bucket grows takes hardly more than what it says at last.
 #[test]
-fn the_joined_form_is_the_published_one() {
+fn what_is_said_again_takes_little() {
+    let models: Vec<String> = (0..50).map(|n| format!("model-{n:02}")).collect();
+    let rows: Vec<(&str, i128)> =
+        models.iter().zip(1..).map(|(model, n)| (model.as_str(), n * n * 7919 % 100_003)).collect();
+    let batch = |n: usize| Batch::new([Event::Answer(minute(n as i64 * 60_000, &rows[..n]))]);
+    let of = |ns: std::ops::Range<usize>| joined(&chains(&[ns.map(batch).collect()])).unwrap().len();
+    assert!(of(1..51) * 10 < of(50..51) * 11, "{} of {}", of(1..51), of(50..51));
+}
+
+#[test]
+fn the_joined_forms_are_the_published_ones() {
     let vectors: serde_json::Value =
         serde_json::from_str(include_str!("../../../../schema/vectors/segment.json")).unwrap();
     let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let published = vectors["joined"].as_str().unwrap();
-    let bytes: Vec<u8> =
-        (0..published.len()).step_by(2).map(|at| u8::from_str_radix(&published[at..at + 2], 16).unwrap()).collect();
-    let chains = chains(&[vec![setting(1), setting(2)], vec![setting(3)]]);
-    let told: Vec<String> = chains.iter().flatten().map(|change| hex(change.raw_bytes())).collect();
-    let made = hex(&joined(&chains).unwrap());
-    assert!(changes(&bytes).is_ok_and(|changes| changes == chains.concat()), "this version writes {made} for {told:?}");
-    assert_eq!(vectors["joined_changes"], serde_json::json!(told));
+    let settings = [vec![setting(1), setting(2)], vec![setting(3)]];
+    let answer = |observed, rows: &[(&str, i128)]| Batch::new([Event::Answer(minute(observed, rows))]);
+    let answers = [vec![
+        answer(70_000, &[("gpt-5", 100)]),
+        answer(130_000, &[("gpt-4o", 7), ("gpt-5", 120), ("o5", 3)]),
+        answer(190_000, &[("gpt-4o", 7), ("gpt-5-2026", 120)]),
+    ]];
+    for (name, first, batches) in [("joined", 2, &settings[..]), ("joined_differences", 3, &answers[..])] {
+        let published = vectors[name].as_str().unwrap_or_default();
+        let bytes: Vec<u8> =
+            (0..published.len()).step_by(2).map(|at| u8::from_str_radix(&published[at..at + 2], 16).unwrap()).collect();
+        let chains = chains(batches);
+        let told: Vec<String> = chains.iter().flatten().map(|change| hex(change.raw_bytes())).collect();
+        let made = hex(&joined(&chains).unwrap());
+        let is_told = changes(&bytes).is_ok_and(|changes| changes == chains.concat());
+        assert!(is_told && bytes.first() == Some(&first), "this version writes {made} for {told:?}");
+        assert_eq!(vectors[format!("{name}_changes")], serde_json::json!(told));
+    }
 }
