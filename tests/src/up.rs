@@ -22,7 +22,15 @@ impl Up {
     /// # Panics
     /// When it ends before.
     pub fn start(rig: &Rig) -> Self {
-        let mut child = rig.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::telling(rig, Stdio::inherit())
+    }
+
+    /// The same; what it tells beside goes there.
+    ///
+    /// # Panics
+    /// When it ends before.
+    pub fn telling(rig: &Rig, whom: Stdio) -> Self {
+        let mut child = rig.command(&["up"]).stdout(Stdio::piped()).stderr(whom).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while !lines.next().expect("it ended").unwrap().contains("API: ") {}
         // Somebody has to go on reading, or it would end of a broken pipe.

@@ -68,6 +68,9 @@ fn another_currency_is_shown_apart() {
     let said: Value = serde_json::from_str(&device.rig.run_report(&["monthly"], "UTC")).unwrap();
     assert_eq!((&said["totals"]["billedCost"], billed(&device)), (&Value::Null, 0));
     assert!(said["totals"]["billedOther"]["EUR"].as_f64().unwrap() > 0.0, "{}", said["totals"]);
+    // Also where there is room for one line.
+    let status = device.run(&["status"]).out;
+    assert!(status.contains("billed EUR "), "{status}");
 }
 
 /// An answer that can't be recorded takes no other with it that came at the same time.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aimon_providers::{Axis, Fault, Provider};
+use aimon_providers::{Axis, Call, DAY, Fault, Provider, Tokens, Truth};
 use aimon_tests::sqlite;
 
-use crate::rig::{World, billed, device, explained, report};
+use crate::rig::{World, billed, device, explained, now, report};
 
 /// Adds an account, and compares all that is shown.
 fn agrees(provider: Provider, axes: &[(Axis, &str)]) {
@@ -51,6 +51,39 @@ fn openrouter_is_shown_as_it_is() {
 #[test]
 fn a_litellm_proxy_is_shown_as_it_is() {
     agrees(Provider::LiteLlm, &[(Axis::Model, "model")]);
+}
+
+/// What a provider says later of the last hour takes the place of what it said before: calls that become known late, and calls that it
+/// counts for another model from then on.
+#[test]
+fn what_grows_late_and_what_is_attributed_anew_is_followed() {
+    for provider in [Provider::OpenAi, Provider::Anthropic, Provider::LiteLlm] {
+        let now = now();
+        let call = |n: i64| {
+            // Never before midnight: the provider that tells by days would tell of two.
+            let at = (now - n * 90_000).max(now / DAY * DAY + n);
+            let tokens =
+                Tokens { uncached: 1_000 + n as u64, cache_read: 7, output: 10 * n as u64, ..Tokens::default() };
+            let call = Call { model: "gpt-5".to_owned(), tokens, cost: 1_000_000 * i128::from(n), ..Call::at(at) };
+            match n % 3 {
+                0 => Call { visible_from: now + 10_000, ..call },
+                1 => Call { moved: Some((now + 20_000, "gpt-5-2026".to_owned())), ..call },
+                _ => call,
+            }
+        };
+        let (world, device) = (World::over(provider, Truth::of((1..30).map(call).collect()), now), device());
+        world.add(&device, 1, &[]);
+        let mut seen = vec![world.truth(Axis::Model)];
+        assert_eq!(report(&device, "model", "UTC"), seen[0], "{provider:?}");
+        for later in [15_000, 30_000] {
+            world.clock.set(now + later);
+            device.run(&["poll", "--force"]);
+            seen.push(world.truth(Axis::Model));
+            assert_eq!(Some(&report(&device, "model", "UTC")), seen.last(), "{provider:?} after {later}");
+            assert_eq!(billed(&device), world.billed(), "{provider:?} after {later}");
+        }
+        assert!(seen[0] != seen[1] && seen[1] != seen[2], "it did change: {seen:?}");
+    }
 }
 
 /// What answers over plain HTTP is on this machine, and has its clock: after a jump it would say that the jump is right, and the history

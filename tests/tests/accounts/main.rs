@@ -8,6 +8,7 @@ mod covered;
 mod figures;
 mod kill;
 mod limits;
+mod lost;
 mod pauses;
 mod rig;
 mod roots;

@@ -6,7 +6,7 @@ use aimon_providers::{Axis, Fault, Provider};
 use aimon_tests::up::Up;
 use aimon_tests::{Relay, pair};
 
-use crate::rig::{World, device, report};
+use crate::rig::{World, billed, device, report};
 
 #[test]
 fn two_devices_with_keys_of_one_organization_count_it_once() {
@@ -34,6 +34,37 @@ fn two_devices_with_keys_of_one_organization_count_it_once() {
     let before = world.server.requests().len();
     assert_eq!(other.run(&["poll"]).out, "Nothing is due.\n");
     assert_eq!(world.server.requests().len(), before);
+}
+
+/// Two by one key, one by another of the same organization; one of them asks another provider, too; and for a while none reaches the others.
+#[test]
+fn three_devices_that_were_apart_agree() {
+    let (world, other_world) = (World::new(Provider::OpenAi, 22), World::new(Provider::Anthropic, 23));
+    let devices = [device(), device(), device()];
+    let [one, other, third] = &devices;
+    let mut relay = Relay::start(&one.rig.path("relay"));
+    one.create(&relay.url(), "home");
+    pair(one, other, "other");
+    pair(one, third, "third");
+    relay.kill();
+    // Each of them by itself: all ask for everything.
+    for (device, key) in [(one, 1), (other, 1), (third, 2)] {
+        assert_eq!(world.add(device, key, &[]).code, Some(0));
+        device.run(&["poll", "--force"]);
+    }
+    assert_eq!(other_world.add(third, 1, &[]).code, Some(0));
+    relay.again();
+    for _ in 0..2 {
+        devices.iter().for_each(|device| drop(device.sync()));
+    }
+    let mut truth = world.truth(Axis::Model);
+    truth.extend(other_world.truth(Axis::Model));
+    for device in &devices {
+        assert_eq!(report(device, "model", "UTC"), truth);
+        assert_eq!(billed(device), world.billed() + other_world.billed());
+    }
+    let reports = devices.each_ref().map(|device| device.reports("Asia/Kathmandu"));
+    assert!(reports[0] == reports[1] && reports[1] == reports[2], "byte for byte");
 }
 
 /// `aimon up` goes on by itself with what `add` has left.

@@ -3,6 +3,7 @@
 use aimon_sources::provider::{Failure, providers};
 use aimon_sources::subscription::{NoReading, subscriptions};
 
+use super::state::Trouble;
 use crate::error::{Error, exit};
 
 /// An error about an account, or whoever is asked about it.
@@ -104,6 +105,9 @@ pub enum Unheard {
     /// It can't be asked.
     #[error(transparent)]
     NoKey(#[from] NoKey),
+    /// It was in vain before, and it is too early to ask again.
+    #[error("{}", .0.text)]
+    Before(Trouble),
 }
 
 impl Unheard {
@@ -112,6 +116,7 @@ impl Unheard {
         match self {
             Self::Failed(failure) => failure.code(),
             Self::NoKey(why) => why.code(),
+            Self::Before(trouble) => &trouble.code,
         }
     }
 
@@ -120,7 +125,13 @@ impl Unheard {
         match self {
             Self::Failed(failure) => help_of(failure),
             Self::NoKey(why) => why.help.clone(),
+            Self::Before(trouble) => format!("{}; `aimon poll --force` asks at once", trouble.help),
         }
+    }
+
+    /// The code, the words, and what to do.
+    pub fn told(&self) -> (&str, String, String) {
+        (self.code(), self.to_string(), self.help())
     }
 }
 

@@ -25,7 +25,7 @@ use super::keys::Keys;
 use super::outcome::Outcome;
 use super::state::{State, Trouble};
 use super::unit::{Endpoint, Unit};
-use super::{AccountError, NoKey, provider_of, share};
+use super::{AccountError, NoKey, Unheard, provider_of, share};
 use crate::error::Result;
 use crate::place::Place;
 use crate::{dates, note, workspace};
@@ -214,7 +214,7 @@ impl Polling {
             if let Some(why) = why.filter(|why| before.is_none_or(|before| before.code != why.code())) {
                 tracing::warn!(account = %account.id, "can't be asked: {why}");
             }
-            let trouble = why.map(|why| Trouble::of(why.code(), why.to_string(), before, tried, next));
+            let trouble = why.map(|why| Trouble::of(Unheard::from(why.clone()).told(), before, tried, next));
             has_changed |= self.state.set_trouble(name, KEY, trouble);
         }
         if has_changed {
@@ -435,9 +435,10 @@ impl Polling {
                         pauses.push((account.clone(), until));
                     }
                     let before = self.state.trouble(account.name(), metric);
-                    let trouble = Trouble::of(failure.code(), failure.to_string(), before, now, unit.due_at(now));
+                    let why = Unheard::from(failure);
+                    let trouble = Trouble::of(why.told(), before, now, unit.due_at(now));
                     has_changed |= self.state.set_trouble(account.name(), metric, Some(trouble));
-                    outcome.failed.entry(account).or_default().insert(metric.to_owned(), failure.into());
+                    outcome.failed.entry(account).or_default().insert(metric.to_owned(), why);
                 }
             }
         }
@@ -500,6 +501,20 @@ impl Polling {
         let until = waiting.filter_map(|unit| unit.track().rests_until(now)).min()?;
         let why = self.state.of(account.name()).map(|(_, trouble)| trouble).find(|trouble| trouble.passes());
         Some((until, why.map(|why| why.text.clone()).unwrap_or_default()))
+    }
+
+    /// Adds to an outcome the accounts of which nothing is well, and which are left alone for now.
+    pub fn recall_lost(&self, outcome: &mut Outcome, only: Option<&AccountId>) {
+        let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
+        for (Account { id, .. }, _) in self.of.accounts.iter().filter(|(account, _)| is_meant(&account.id)) {
+            let mut troubles = self.state.of(id.name()).peekable();
+            if troubles.peek().is_none() || self.has_well(id) || outcome.failed.contains_key(id) {
+                continue;
+            }
+            let before = |(metric, trouble): (&String, &Trouble)| (metric.clone(), Unheard::Before(trouble.clone()));
+            outcome.failed.insert(id.clone(), troubles.map(before).collect());
+            outcome.lost.push(id.clone());
+        }
     }
 
     /// What became of the last tries.

@@ -8,6 +8,7 @@ use aimon_core::time::UtcMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::note::Noted;
+use crate::render::number::count;
 
 /// The codes of what passes by itself, and soon.
 const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
@@ -19,6 +20,9 @@ pub struct Trouble {
     pub code: String,
     /// In words.
     pub text: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub help: String,
     /// Since when, in milliseconds since 1970.
     pub since: i64,
     /// The last try.
@@ -28,11 +32,16 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// What a try came to instead of an answer; `before` is what was wrong until now.
-    pub fn of(code: &str, text: String, before: Option<&Self>, tried: UtcMillis, next: UtcMillis) -> Self {
+    /// What a try came to instead of an answer, as a code, in words, and what to do about it; `before` is what was wrong until now.
+    pub fn of(
+        (code, text, help): (&str, String, String),
+        before: Option<&Self>,
+        tried: UtcMillis,
+        next: UtcMillis,
+    ) -> Self {
         let same = before.filter(|before| before.code == code);
         let since = same.map_or(tried.0, |before| before.since);
-        Self { code: code.to_owned(), text, since, tried: tried.0, next: next.0 }
+        Self { code: code.to_owned(), text, help, since, tried: tried.0, next: next.0 }
     }
 
     /// Whether waiting helps.
@@ -90,6 +99,22 @@ impl State {
         all.filter_map(|(metric, held)| Some((metric, held.trouble.as_ref()?)))
     }
 
+    /// The same, for people: what is wrong with several metrics alike is one trouble.
+    pub fn told(&self, account: &str) -> Vec<(String, &Trouble)> {
+        let mut told: Vec<(Vec<&str>, &Trouble)> = Vec::new();
+        for (metric, trouble) in self.of(account) {
+            match told.iter_mut().find(|(_, same)| (&same.code, &same.text) == (&trouble.code, &trouble.text)) {
+                Some((metrics, _)) => metrics.push(metric),
+                None => told.push((vec![metric], trouble)),
+            }
+        }
+        let what = |metrics: Vec<&str>| match metrics[..] {
+            [one] => one.to_owned(),
+            _ => count(metrics.len() as u64, "metric"),
+        };
+        told.into_iter().map(|(metrics, trouble)| (what(metrics), trouble)).collect()
+    }
+
     /// Says what is wrong with a metric now. Whether that is another thing than before.
     pub fn set_trouble(&mut self, account: &str, metric: &str, trouble: Option<Trouble>) -> bool {
         self.change(account, metric, |held| held.trouble = trouble)
@@ -131,7 +156,7 @@ mod tests {
     fn what_is_noted_reads_back_and_what_is_well_leaves_nothing() {
         let (mut state, at) = (State::default(), UtcMillis);
         let tries = Tries { failures: 3, rests: Some((at(1), at(2))), paused: Some((at(1), at(3))) };
-        let trouble = Trouble::of("provider-busy", "x".to_owned(), None, at(1), at(3));
+        let trouble = Trouble::of(("provider-busy", "x".to_owned(), "y".to_owned()), None, at(1), at(3));
         assert!(state.set_trouble("a", "m", Some(trouble.clone())) && state.set_tries("a", "m", tries));
         assert!(!state.set_tries("a", "m", tries));
         let mut read: State = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
@@ -142,8 +167,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_alike_is_told_once() {
+        let mut state = State::default();
+        let trouble = |code, text: &str| {
+            Some(Trouble::of((code, text.to_owned(), String::new()), None, UtcMillis(1), UtcMillis(2)))
+        };
+        for metric in ["a", "c", "d"] {
+            state.set_trouble("x", metric, trouble("key-refused", "no"));
+        }
+        state.set_trouble("x", "b", trouble("provider-down", "no"));
+        let told: Vec<(String, &str)> =
+            state.told("x").into_iter().map(|(what, why)| (what, why.code.as_str())).collect();
+        assert_eq!(told, [("3 metrics".to_owned(), "key-refused"), ("b".to_owned(), "provider-down")]);
+        assert!(state.told("y").is_empty());
+    }
+
+    #[test]
     fn a_trouble_is_as_old_as_it_is_the_same() {
-        let of = |code, before, at| Trouble::of(code, String::new(), before, UtcMillis(at), UtcMillis(at));
+        let of =
+            |code, before, at| Trouble::of((code, String::new(), String::new()), before, UtcMillis(at), UtcMillis(at));
         let first = of("provider-down", None, 1);
         assert_eq!(of("provider-down", Some(&first), 2).since, 1);
         assert_eq!(of("provider-busy", Some(&first), 2).since, 2);

@@ -56,7 +56,8 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     let how = if args.force { How::Force } else { How::Due };
     let mut polling = Polling::new();
     polling.load(&replica, &place).await?;
-    let outcome = polling.round(&replica, &place, how, only.as_ref(), &|_, _| {}).await?;
+    let mut outcome = polling.round(&replica, &place, how, only.as_ref(), &|_, _| {}).await?;
+    polling.recall_lost(&mut outcome, only.as_ref());
     let round = match only {
         None => Rounds::default().round(&replica, &place).await?,
         Some(_) => Round::default(),

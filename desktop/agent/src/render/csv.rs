@@ -1,6 +1,8 @@
 //! Reports as comma-separated values (RFC 4180), exact.
 
 use aimon_core::history::{Figures, Report};
+use aimon_core::name::Name;
+use aimon_core::units::PicoUsd;
 
 use super::labels::Labels;
 use super::table::Parts;
@@ -15,7 +17,7 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
     });
     out.push_str(
         ",inputTokens,outputTokens,reasoningTokens,cacheCreationTokens,cacheReadTokens,totalTokens,\
-         totalCost,statedCost,calls,unpricedCalls,quality,billedCost",
+         totalCost,statedCost,calls,unpricedCalls,quality,billedCost,billedOther",
     );
     // The last column, and only in a demo: what reads real figures by position or by name finds them as ever.
     let demo = if labels.demo { ",true\r\n" } else { "\r\n" };
@@ -37,7 +39,7 @@ pub fn report(report: &Report, parts: Parts, labels: &Labels) -> String {
 
 fn line(out: &mut String, names: &[&str], f: &Figures, end: &str) {
     let t = f.tokens();
-    let dollars = |cost: Option<aimon_core::units::PicoUsd>| cost.map(|c| c.to_dollars()).unwrap_or_default();
+    let dollars = |cost: Option<PicoUsd>| cost.map(|c| c.to_dollars()).unwrap_or_default();
     let stated = (f.sums.stated_calls > 0).then_some(f.sums.stated_cost);
     let figures = [
         t.input.to_string(),
@@ -53,10 +55,20 @@ fn line(out: &mut String, names: &[&str], f: &Figures, end: &str) {
         f.unpriced_calls.to_string(),
         f.quality().map(|q| q.word()).unwrap_or_default().to_owned(),
         dollars(f.billed_usd()),
+        field(&other(f)),
     ];
     let fields: Vec<String> = names.iter().map(|n| field(n)).chain(figures).collect();
     out.push_str(&fields.join(","));
     out.push_str(end);
+}
+
+/// What was billed in other currencies, each by itself: `EUR 1.5; JPY 300`.
+fn other(f: &Figures) -> String {
+    let others = f.billed.iter().filter(|(currency, _)| currency.as_str() != "usd");
+    let other = |(currency, amount): (&Name, &i128)| {
+        format!("{} {}", currency.as_str().to_uppercase(), PicoUsd(*amount).to_dollars())
+    };
+    others.map(other).collect::<Vec<_>>().join("; ")
 }
 
 /// Quotes what has to be. A text that a spreadsheet would run as a formula is made harmless: names
@@ -69,7 +81,18 @@ fn field(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::field;
+    use aimon_core::history::Figures;
+
+    use super::{field, line};
+
+    #[test]
+    fn other_currencies_stand_apart() {
+        let billed = [("usd", 1_500_000_000_000), ("eur", -250_000_000_000), ("jpy", 3_000_000_000_000)];
+        let billed = billed.map(|(currency, amount)| (currency.into(), amount)).into();
+        let mut out = String::new();
+        line(&mut out, &["2026-11-28"], &Figures { billed, ..Figures::default() }, "");
+        assert!(out.ends_with(",1.5,EUR -0.25; JPY 3"), "{out}");
+    }
 
     #[test]
     fn fields_are_quoted_where_they_have_to_be() {

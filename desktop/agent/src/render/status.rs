@@ -13,7 +13,7 @@ use super::grid::{Grid, Weight, figures, fit, words};
 use super::json::FiguresJson;
 use super::labels::Labels;
 use super::number::{ago, count, countdown, percent, short};
-use super::table::{cost, mark};
+use super::table::{billed, cost, mark};
 use super::text::{name, names, visible_lines};
 use crate::paint;
 use crate::status::Status;
@@ -40,10 +40,17 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     }
     let spans = [(1, "Today", &status.today), (7, "7 days", &status.week), (30, "30 days", &status.month)];
     let spans = spans.into_iter().filter(|(days, ..)| keeps(*days));
-    let mut grid = Grid::new(&[words(""), figures(""), figures(""), figures("")]);
+    // Only who pays by the call is billed for it.
+    let has_billed = !status.month.billed.is_empty();
+    let mut heads = vec![words(""), figures(""), figures(""), figures("")];
+    heads.extend(has_billed.then(|| words("")));
+    let mut grid = Grid::new(&heads);
     for (_, span, f) in spans {
         let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
-        grid.row(Weight::Plain, vec![format!("  {span}"), cost(f), tokens, count(f.sums.calls, "call")]);
+        let mut cells = vec![format!("  {span}"), cost(f), tokens, count(f.sums.calls, "call")];
+        let is_billed = !f.billed.is_empty();
+        cells.extend(has_billed.then(|| if is_billed { format!("billed {}", billed(f)) } else { String::new() }));
+        grid.row(Weight::Plain, cells);
     }
     text.push_str(&fit(width, [grid]));
     if !status.windows.is_empty() {

@@ -164,7 +164,7 @@ pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
 }
 
 /// What was billed, each currency by itself.
-fn billed(f: &Figures) -> String {
+pub(super) fn billed(f: &Figures) -> String {
     let one = |(currency, amount): (&aimon_core::name::Name, &i128)| match currency.as_str() {
         "usd" => money(PicoUsd(*amount)),
         other => format!("{} {}", other.to_uppercase(), PicoUsd(*amount).to_cents()),

@@ -288,7 +288,7 @@ fn trouble(why: &NoReading, before: Option<&Trouble>, now: UtcMillis, next: UtcM
         // What is to be done is somebody's to do, wherever they see it.
         why => format!("{why}; {}", help(why)),
     };
-    Trouble::of(why.code(), text, before, now, next)
+    Trouble::of((why.code(), text, help(why)), before, now, next)
 }
 
 #[cfg(test)]

@@ -198,10 +198,10 @@ fn the_demo_says_so_and_stays_apart() {
     for parts in [&[][..], &["--breakdown"], &["--by", "device"]] {
         let csv = there.run(&[&["report", "--csv"], parts].concat()).fine().out;
         let mut lines = csv.split_terminator("\r\n");
-        assert!(lines.next().unwrap().ends_with(",quality,billedCost,demo"), "{csv}");
+        assert!(lines.next().unwrap().ends_with(",quality,billedCost,billedOther,demo"), "{csv}");
         assert!(csv.lines().count() > 2 && lines.all(|l| l.ends_with(",true")), "{csv}");
         let real = machine.run(&[&["report", "--csv"], parts].concat()).fine().out;
-        assert!(real.lines().next().unwrap().ends_with(",quality,billedCost"), "{real}");
+        assert!(real.lines().next().unwrap().ends_with(",quality,billedCost,billedOther"), "{real}");
     }
     for args in [
         &["report"][..],

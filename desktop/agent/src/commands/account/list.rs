@@ -37,6 +37,9 @@ struct AccountJson {
     heard: Option<i64>,
     /// What is wrong here, by metric.
     trouble: BTreeMap<String, Trouble>,
+    /// The same for people.
+    #[serde(skip)]
+    told: Vec<(String, Trouble)>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +92,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
                 keys: holders.collect(),
                 heard: heard.map(|at| at.0),
                 trouble: state.of(account.id.name()).map(|(metric, why)| (metric.clone(), why.clone())).collect(),
+                told: state.told(account.id.name()).into_iter().map(|(what, why)| (what, why.clone())).collect(),
                 ..shown(account)
             });
         }
@@ -115,6 +119,7 @@ fn shown(account: &Account) -> AccountJson {
         keys: Vec::new(),
         heard: None,
         trouble: BTreeMap::new(),
+        told: Vec::new(),
     }
 }
 
@@ -132,7 +137,7 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
         wide.row(Weight::Plain, vec![account.id.clone(), name.clone(), heard(account.heard), holders.join(", ")]);
         let called = if name.is_empty() { account.id.clone() } else { name };
         narrow.row(Weight::Plain, vec![called, heard(account.heard)]);
-        for (metric, why) in &account.trouble {
+        for (metric, why) in &account.told {
             let since = ago(now.0.saturating_sub(why.since) / 1000);
             notes.push_str(&format!("{} {metric}: {} ({}), since {since}\n", account.id, why.text, why.code));
         }

@@ -1,11 +1,15 @@
 //! What `aimon doctor` finds.
 
+use std::collections::BTreeMap;
+
+use aimon_core::accounts::Accounts;
 use aimon_core::history::{Period, Query};
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Health, Replica};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::accounts::state::{State, Trouble};
 use crate::agent::client::Client;
 use crate::error::{Error, Result, exit};
 use crate::place::Place;
@@ -21,7 +25,7 @@ use crate::view::{DOUBT, View};
 use crate::workspace::concerns::Concerns;
 use crate::workspace::touch;
 use crate::workspace::waiting::Waiting;
-use crate::{commands, home, paint};
+use crate::{commands, home, note, paint};
 
 /// Everything that was looked at.
 #[derive(Serialize, Debug)]
@@ -40,6 +44,11 @@ pub struct Checkup {
     logs: Scanned,
     database: Option<Database>,
     workspace: Option<Workspace>,
+    /// What is wrong with the accounts that this device asks for, by account and metric.
+    accounts: BTreeMap<String, BTreeMap<String, Trouble>>,
+    /// The same in words: what needs somebody to do something, and what passes by itself.
+    #[serde(skip)]
+    account_lines: [Vec<String>; 2],
     /// The subscriptions whose windows this device asks for.
     asking: Vec<AskingJson>,
     clock: Clock,
@@ -136,13 +145,24 @@ impl Checkup {
         let mut view = View::open(place, false, |_| None).await?;
         let labels = view.labels().clone();
         let (mut health, mut device, mut retention_days, mut workspace) = (None, None, None, None);
-        let mut asking = Vec::new();
+        let (mut asking, mut accounts, mut account_lines) =
+            (Vec::new(), BTreeMap::new(), <[Vec<String>; 2]>::default());
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
             workspace = Workspace::of(place, replica, health.as_ref(), &labels).await?;
             asking = shown::of(replica).await?;
+            let state = note::read::<State>(replica).await?;
+            for account in Accounts::of(&crate::workspace::settings(replica).await?).all() {
+                let name = account.id.name();
+                for (what, why) in state.told(name) {
+                    let line = format!("{} {what}: {} ({}): {}.", account.id, why.text, why.code, why.help);
+                    account_lines[usize::from(why.passes())].push(line);
+                }
+                let all: BTreeMap<_, _> = state.of(name).map(|(metric, why)| (metric.clone(), why.clone())).collect();
+                accounts.extend((!all.is_empty()).then(|| (account.id.to_string(), all)));
+            }
         }
         let query = Query { period: Period::Month, ..Query::daily(zone.clone()) };
         let report = view.report(&query, place.now.day(), pricing).await?;
@@ -168,6 +188,8 @@ impl Checkup {
             logs,
             database: health.map(Database::of),
             workspace,
+            accounts,
+            account_lines,
             asking,
             clock,
             prices,
@@ -260,6 +282,9 @@ impl Checkup {
         for line in self.workspace.iter().flat_map(|workspace| &workspace.aside) {
             problems.push(format!("{line}."));
         }
+        let [lasting, passing] = self.account_lines.clone();
+        problems.extend(lasting);
+        remarks.extend(passing);
         if self.logs.files_unreadable > 0 {
             let what = unreadable(self.logs.files_unreadable);
             problems.push(format!("{what} can't be read: give yourself the right to, and run `aimon scan`."));
