@@ -11,6 +11,7 @@ mod limits;
 mod pauses;
 mod rig;
 mod roots;
+mod told;
 mod trouble;
 mod two;
 mod windows;
