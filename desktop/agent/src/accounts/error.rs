@@ -77,6 +77,9 @@ pub enum AccountError {
     /// A source that this aimon does not know.
     #[error("`{0}` is no source")]
     UnknownSource(String),
+    /// What can be no owner.
+    #[error("{0}")]
+    BadOwner(&'static str),
     /// Nobody's calls, by what is recorded.
     #[error("no call of {of} is known to be `{given}`'s")]
     UnknownOwner {
@@ -198,7 +201,7 @@ impl AccountError {
             Self::Itself(_) | Self::NeverOne { .. } => "never-one-account",
             Self::BadName(_) => "bad-account-name",
             Self::UnknownSource(_) => "unknown-source",
-            Self::UnknownOwner { .. } => "unknown-owner",
+            Self::BadOwner(_) | Self::UnknownOwner { .. } => "unknown-owner",
             Self::NotYet(_) => "day-to-come",
             Self::UnknownSubscription(_) => "unknown-subscription",
             Self::UnknownRoot { .. } => "unknown-root",
@@ -242,6 +245,7 @@ impl AccountError {
                 let known: BTreeSet<&str> = aimon_sources::collectors().iter().map(|one| one.kind()).collect();
                 format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", "))
             }
+            Self::BadOwner(_) => "`aimon source list` names the owners".to_owned(),
             Self::UnknownOwner { of, known, .. } if known.is_empty() => {
                 format!("{of}'s logs state no owner, as far as they are recorded: `aimon scan` reads what is new")
             }
@@ -271,6 +275,7 @@ impl AccountError {
             | Self::UnknownRoot { .. }
             | Self::BadName(_)
             | Self::UnknownSource(_)
+            | Self::BadOwner(_)
             | Self::UnknownOwner { .. }
             | Self::NotYet(_)
             | Self::Itself(_)

@@ -324,10 +324,10 @@ impl Polling {
         Ok(outcome)
     }
 
-    /// Says time and again for whom is waited, if anybody wants to know; never comes to an end.
+    /// Says for whom is waited, if anybody wants to know: soon, then now and then; never comes to an end.
     async fn say_waits(&self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
+        for pause in std::iter::once(LOOK).chain(std::iter::repeat(REST / 2)) {
+            tokio::time::sleep(pause).await;
             if self.says_waits {
                 output::note(&format!("waiting for {}", self.awaited().join(", ")));
             }

@@ -62,8 +62,7 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     let round = match only {
         None => {
             let mut rounds = Rounds::default();
-            let asked = rounds.round(&replica, &place);
-            if output::stderr_is_terminal() { waiting("subscriptions", asked).await? } else { asked.await? }
+            waiting("subscriptions", rounds.round(&replica, &place)).await?
         }
         Some(_) => Round::default(),
     };
@@ -76,12 +75,12 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     ended(&outcome, &round, args.json)
 }
 
-/// Waits for it, and says so after a while.
+/// Waits for it, and says so after a while where somebody looks on.
 async fn waiting<T>(whom: &str, what: impl Future<Output = T>) -> T {
     let mut what = std::pin::pin!(what);
     tokio::select! {
         done = &mut what => return done,
-        () = tokio::time::sleep(LOOK) => output::note(&format!("waiting for {whom}")),
+        () = tokio::time::sleep(LOOK), if output::stderr_is_terminal() => output::note(&format!("waiting for {whom}")),
     }
     what.await
 }

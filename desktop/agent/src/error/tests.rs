@@ -242,6 +242,7 @@ fn every() -> Vec<Error> {
         AccountError::NeverOne { one: text(), other: text() },
         AccountError::BadName(text()),
         AccountError::UnknownSource(text()),
+        AccountError::BadOwner(""),
         AccountError::UnknownOwner { given: text(), of: text(), known: vec![] },
         AccountError::NotYet(aimon_core::time::UtcDay(0)),
         AccountError::Unchecked { whom: text(), why: Failure::TimedOut },

@@ -30,20 +30,24 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
     let payer = payer(&accounts, &args.by)?;
     let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
     let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
-    // A day further, it has begun somewhere already.
+    // Tomorrow is today in some zone.
     if from > place.now.day().plus(1) {
         return Err(AccountError::NotYet(from).into());
     }
-    let covered = match &payer {
-        Some(_) => meant(args, &place, &mut replica, &labels).await?,
-        None => match said(args, &mut replica, accounts.coverage()).await? {
-            Some(covered) => covered,
-            None => meant(args, &place, &mut replica, &labels).await?,
-        },
+    let said = match &payer {
+        Some(_) => None,
+        None => said(args, &mut replica, accounts.coverage()).await?,
     };
-    if let Some(given) = covered.owner.as_ref().filter(|_| payer.is_some() && args.root.is_none()) {
-        check_owner(&mut replica, &args.source, given, accounts.coverage(), place.now.day()).await?;
-    }
+    let covered = match said {
+        Some(covered) => covered,
+        None => {
+            let covered = meant(args, &place, &mut replica, &labels).await?;
+            if let Some(given) = covered.owner.as_ref().filter(|_| args.root.is_none()) {
+                check_owner(&mut replica, &args.source, given, accounts.coverage(), place.now.day()).await?;
+            }
+            covered
+        }
+    };
     if let (Some(_), Some(given)) = (&payer, &args.root) {
         let root = root(source(&args.source)?, given, &Env::of_process())?;
         roots::know(&mut replica, &args.source, &root).await?;
@@ -185,11 +189,12 @@ fn root(source: &dyn Collector, given: &Path, env: &Env) -> Result<PathBuf> {
 fn owner(given: &str) -> Result<Name> {
     match given {
         UNSTATED => Ok(Name::default()),
-        "" => Err(Error::BadSetting(
-            "an owner is not empty; `-` stands for calls of whom the log says nothing".to_owned(),
-        )),
+        "" => {
+            Err(AccountError::BadOwner("an owner is not empty; `-` stands for calls of whom the log says nothing")
+                .into())
+        }
         given if given.len() > 200 || given.chars().any(char::is_control) => {
-            Err(Error::BadSetting("an owner is as `aimon source list` shows it".to_owned()))
+            Err(AccountError::BadOwner("an owner is one line of at most 200 bytes").into())
         }
         given => Ok(given.into()),
     }
