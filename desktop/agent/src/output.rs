@@ -5,12 +5,13 @@ use std::io::{IsTerminal, Write};
 
 use crate::error::{Error, Result};
 use crate::paint;
-use crate::render::text::{visible, visible_lines};
+use crate::render::text::{visible, visible_lines, visible_painted};
 
-/// Writes text, which may have colours, to the standard output.
+/// Writes text, which may have colours, to the standard output. Whatever else in it acts instead of being seen does not get there:
+/// names and words are other people's.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(broken)
+    out.write_all(visible_painted(text).as_bytes()).and_then(|()| out.flush()).map_err(broken)
 }
 
 /// Writes bytes that have no colours: JSON, CSV, what another program printed.

@@ -12,6 +12,7 @@ mod lost;
 mod pauses;
 mod rig;
 mod roots;
+mod told;
 mod trouble;
 mod two;
 mod windows;

@@ -99,3 +99,55 @@ fn a_folder_that_is_none_of_the_sources_is_refused() {
     assert!(help.contains(".claude/projects"), "{help}");
     assert!(listed(&device).is_empty());
 }
+
+/// A slip of the keyboard covers nobody's calls for ever; and what was said of what is gone can be taken back as the list says.
+#[test]
+fn who_pays_is_said_of_what_there_is_and_taken_back_of_what_there_was() {
+    let device = device();
+    let (work, owner) = (device.rig.path("claude-work"), "7d5c0000-0000-4000-8000-00000000000a");
+    device.rig.env("CLAUDE_CONFIG_DIR", &work.display().to_string());
+    files::put(&work.join("projects/p/a.jsonl"), (line("w1", None) + &line("w2", Some(owner))).as_bytes());
+    device.rig.scan();
+    let cover = |args: &[&str]| device.rig.run(&[&["source", "cover"], args].concat());
+    let said = cover(&["claude-code", "--by", "subscription", "--owner", "7d5c"]);
+    said.refused("unknown-owner", 2);
+    assert!(said.err.contains(owner), "{said:?}");
+    let said = cover(&["claude-cod", "--by", "subscription"]);
+    said.refused("unknown-source", 2);
+    assert!(said.err.contains("claude-code"), "{said:?}");
+    cover(&["claude-code", "--by", "subscription", "--device", "nobodys"]).refused("unknown-device", 1);
+    cover(&["claude-code", "--by", "subscription", "--from", "2099-01-01"]).refused("day-to-come", 2);
+    let coverage = || -> usize {
+        let list: Value = serde_json::from_str(&device.run(&["source", "list", "--json"]).out).unwrap();
+        list["coverage"].as_array().unwrap().len()
+    };
+    assert_eq!(coverage(), 0);
+
+    let folder = work.display().to_string();
+    cover(&["claude-code", "--by", "subscription", "--owner", owner]).fine();
+    cover(&["claude-code", "--by", "subscription", "--root", &folder]).fine();
+    device.rig.scan();
+    let list = |columns: &str| {
+        device.rig.env("COLUMNS", columns);
+        device.run(&["source", "list"]).out
+    };
+    assert!(!list("120").contains("takes it back"), "{}", list("120"));
+    let narrow = list("40");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+    assert!(narrow.replace('\n', "").contains(owner), "{narrow}");
+
+    // A month later neither has a call, and the folder is gone.
+    std::fs::remove_dir_all(&work).unwrap();
+    device.rig.env("CLAUDE_CONFIG_DIR", &device.rig.path("elsewhere").display().to_string());
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 40);
+    device.rig.env("AIMON_TEST_NOW", &later.to_string());
+    let listed = list("1000");
+    let commands: Vec<String> =
+        listed.split('`').filter(|text| text.ends_with("--by nobody")).map(str::to_owned).collect();
+    assert_eq!((commands.len(), coverage()), (2, 2), "{listed}");
+    for command in commands {
+        let args: Vec<&str> = command.split(' ').skip(1).collect();
+        device.run(&args);
+    }
+    assert_eq!(coverage(), 0);
+}

@@ -21,10 +21,18 @@ use crate::{hidden, note};
 const FIRST_PAUSE_MS: i64 = 60 * 1000;
 const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 
+/// How the labels of accounts' keys begin.
+const OF_A_KEY: &str = "key-";
+
+/// Whether a file of the store holds an account's key, and not one of the device's own.
+pub fn is_in(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(OF_A_KEY))
+}
+
 /// What an account's key is called in the store: nothing of the account shows in it.
 fn label(account: &AccountId) -> Result<Label> {
     let hash = blake3::hash(account.name().as_bytes()).to_hex();
-    Label::new(&format!("key-{}", &hash.as_str()[..32])).ok_or_else(|| Error::SecretDamaged("key".to_owned()))
+    Label::new(&format!("{OF_A_KEY}{}", &hash.as_str()[..32])).ok_or_else(|| Error::SecretDamaged("key".to_owned()))
 }
 
 /// An account's key, if this device holds one.
@@ -73,7 +81,7 @@ pub fn remove(secrets: &mut Secrets, account: &AccountId) -> Result<()> {
 /// What was given can be no key.
 pub fn ask(title: &str, from_stdin: bool) -> Result<SecretString> {
     if !from_stdin && !crate::output::can_ask() {
-        return Err(Error::Unasked("a key is needed"));
+        return Err(Error::Untyped { what: "a key is needed", option: "--key-stdin" });
     }
     let text = hidden::lines(&format!("The key for {title} (it is not shown):"), |text| text.contains('\n'))
         .map_err(|source| Error::System { what: "cannot read the key", source })?;

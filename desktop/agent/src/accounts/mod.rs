@@ -6,6 +6,7 @@
 //! * [`mod@unit`]: one metric of one account: when it is due, and what its answers come to.
 //! * [`polling`]: all of them side by side.
 //! * [`outcome`]: what a round of it came to.
+//! * `reasons`: what is wrong with an account, each reason once.
 //! * [`stay`]: going on with it beside everything else, as `aimon up` does.
 //! * [`state`]: what became of the last tries, over a restart and for whoever looks.
 
@@ -15,6 +16,7 @@ pub mod http;
 pub mod keys;
 pub mod outcome;
 pub mod polling;
+mod reasons;
 pub mod state;
 pub mod stay;
 pub mod unit;
@@ -24,9 +26,10 @@ use aimon_core::ids::DeviceId;
 use aimon_sources::provider::{Provider, provider};
 
 pub use error::{AccountError, NoKey, Unheard, help_of};
+pub use reasons::by_reason;
 
 use crate::error::Result;
-use crate::render::text::name;
+use crate::render::text::{quoted, visible};
 
 /// The account that a person means.
 ///
@@ -59,17 +62,40 @@ pub fn share(device: DeviceId, account: &str) -> u16 {
     u16::from_le_bytes([low, high]) % 1000
 }
 
+/// What an account may be called: by a person, or by its provider.
+///
+/// # Errors
+/// It is no name, or would act where it is shown.
+pub fn called(text: &str) -> Result<&str> {
+    let name = text.trim();
+    match name.is_empty() || name.len() > 200 || visible(name) != name {
+        true => Err(AccountError::BadName(visible(name).into_owned()).into()),
+        false => Ok(name),
+    }
+}
+
 /// The command by which calls count once of which an account tells, too.
 pub fn to_cover(source: &str, owner: Option<&str>, account: &str) -> String {
-    let of = owner.map(|owner| format!(" --owner {}", name(owner))).unwrap_or_default();
-    format!("`aimon source cover {} --by {account}{of}`", name(source))
+    let of = owner.map(|owner| format!(" --owner {}", quoted(owner))).unwrap_or_default();
+    format!("`aimon source cover {} --by {account}{of}`", quoted(source))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_name_is_a_line_that_is_seen_as_it_is() {
+        assert_eq!(called("  my team ").ok(), Some("my team"));
+        for bad in ["", " ", "a\nb", "a\u{202e}b", "\u{2066}x", "\u{1b}[31m", &"x".repeat(201)] {
+            let e = called(bad).unwrap_err();
+            assert!(e.code() == "bad-account-name" && e.help().contains("one line of 1 to 200 bytes"), "{bad:?}");
+        }
+    }
 
     #[test]
     fn shares_differ_by_device_and_by_account() {

@@ -28,7 +28,7 @@ use super::unit::{Endpoint, Unit};
 use super::{AccountError, NoKey, Unheard, provider_of, share};
 use crate::error::Result;
 use crate::place::Place;
-use crate::{dates, note, workspace};
+use crate::{dates, note, output, workspace};
 
 /// The longest pause before it is looked again whether something is due.
 pub(crate) const REST: Duration = Duration::from_secs(60);
@@ -36,8 +36,8 @@ pub(crate) const REST: Duration = Duration::from_secs(60);
 /// What comes within this time after something has come is recorded with it.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-/// How often it is looked in a round whether something else is to be asked.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked in a round whether something else is to be asked; and after how long whoever waits is told for whom.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 
 /// How many days back what is asked for again may reach.
 const RECENT: i32 = 4;
@@ -111,6 +111,8 @@ pub struct Polling {
     heard: Option<u64>,
     /// Whether the past is asked for, too.
     backfills: bool,
+    /// Whether it is said whose answer takes long.
+    says_waits: bool,
 }
 
 impl Default for Polling {
@@ -140,6 +142,7 @@ impl Polling {
             days: 0,
             heard: None,
             backfills: true,
+            says_waits: false,
         }
     }
 
@@ -292,6 +295,7 @@ impl Polling {
             let came = tokio::select! {
                 came = asked.join_next() => came,
                 () = tokio::time::sleep(due.max(TOGETHER)), if !asked.is_empty() => continue,
+                () = self.say_waits(), if !asked.is_empty() => continue,
             };
             let Some(came) = came else { break };
             let mut all: Vec<Came> = came.into_iter().collect();
@@ -318,6 +322,22 @@ impl Polling {
         }
         outcome.lost = outcome.failed.keys().filter(|account| !self.has_well(account)).cloned().collect();
         Ok(outcome)
+    }
+
+    /// Says for whom is waited, if anybody wants to know: soon, then now and then; never comes to an end.
+    async fn say_waits(&self) {
+        for pause in std::iter::once(LOOK).chain(std::iter::repeat(REST / 2)) {
+            tokio::time::sleep(pause).await;
+            if self.says_waits {
+                output::note(&format!("waiting for {}", self.awaited().join(", ")));
+            }
+        }
+    }
+
+    /// Who was asked, and has not answered.
+    fn awaited(&self) -> Vec<&str> {
+        let busy = self.units.iter().filter(|unit| unit.is_busy());
+        busy.map(|unit| unit.endpoint.account.name().as_str()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether something of an account was heard, and nothing is wrong with that.
@@ -474,6 +494,11 @@ impl Polling {
         self.backfills = does;
     }
 
+    /// Whether it is said, after a while and then time and again, whose answer takes long.
+    pub fn says_waits(&mut self, does: bool) {
+        self.says_waits = does;
+    }
+
     /// Since when an account's history has no hole, as far as its metrics have a past.
     pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
         let first = self.first(now, first);
@@ -566,7 +591,22 @@ const KEY: &str = "api-key";
 /// # Errors
 /// What is wrong with it.
 pub fn base(text: &str) -> Result<reqwest::Url> {
-    http::base(text).map_err(|why| AccountError::BadUrl { text: text.to_owned(), why: why.to_string() }.into())
+    http::base(text).map_err(|why| AccountError::BadUrl { text: harmless(text), why: why.to_string() }.into())
+}
+
+/// An address without what may be a secret in it: a name and password, a query. It need not be one that can be read, and a password may
+/// hold whatever it should not.
+fn harmless(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let (login, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let rest = match rest.find(['?', '#']) {
+        Some(at) => format!("{}***", rest.get(..=at).unwrap_or_default()),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}{login}{rest}")
 }
 
 #[cfg(test)]
@@ -574,6 +614,23 @@ mod tests {
     use aimon_sources::provider::providers;
 
     use super::*;
+
+    #[test]
+    fn an_address_that_is_refused_is_repeated_without_its_secrets() {
+        let said = |text: &str| base(text).map_err(|e| e.to_string()).map(|url| url.to_string()).unwrap_or_else(|e| e);
+        for (given, shown) in [
+            ("https://me:secret@gateway.example/v1", "`https://***@gateway.example/v1`"),
+            ("https://secret@gateway.example", "`https://***@gateway.example`"),
+            ("http://me:se/cr?e@t@host", "`http://***@host`"),
+            ("me:secret@gateway.example", "`***@gateway.example`"),
+            ("https://gateway.example/v1?key=secret", "`https://gateway.example/v1?***`"),
+            ("https://gateway.example/#secret", "`https://gateway.example/#***`"),
+            ("ftp://gateway.example", "`ftp://gateway.example`"),
+        ] {
+            let said = said(given);
+            assert!(said.contains(shown) && !said.contains("secret"), "{given}: {said}");
+        }
+    }
 
     #[test]
     fn no_metric_is_called_as_a_missing_key_is() {

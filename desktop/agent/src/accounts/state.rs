@@ -8,7 +8,6 @@ use aimon_core::time::UtcMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::note::Noted;
-use crate::render::number::count;
 
 /// The codes of what passes by itself, and soon.
 const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
@@ -99,22 +98,6 @@ impl State {
         all.filter_map(|(metric, held)| Some((metric, held.trouble.as_ref()?)))
     }
 
-    /// The same, for people: what is wrong with several metrics alike is one trouble.
-    pub fn told(&self, account: &str) -> Vec<(String, &Trouble)> {
-        let mut told: Vec<(Vec<&str>, &Trouble)> = Vec::new();
-        for (metric, trouble) in self.of(account) {
-            match told.iter_mut().find(|(_, same)| (&same.code, &same.text) == (&trouble.code, &trouble.text)) {
-                Some((metrics, _)) => metrics.push(metric),
-                None => told.push((vec![metric], trouble)),
-            }
-        }
-        let what = |metrics: Vec<&str>| match metrics[..] {
-            [one] => one.to_owned(),
-            _ => count(metrics.len() as u64, "metric"),
-        };
-        told.into_iter().map(|(metrics, trouble)| (what(metrics), trouble)).collect()
-    }
-
     /// Says what is wrong with a metric now. Whether that is another thing than before.
     pub fn set_trouble(&mut self, account: &str, metric: &str, trouble: Option<Trouble>) -> bool {
         self.change(account, metric, |held| held.trouble = trouble)
@@ -164,22 +147,6 @@ mod tests {
         assert_eq!((read.tries("a", "n"), read.of("a").count()), (Tries::default(), 1));
         assert!(read.set_trouble("a", "m", None) && read.set_tries("a", "m", Tries::default()));
         assert_eq!(read, State::default());
-    }
-
-    #[test]
-    fn what_is_wrong_alike_is_told_once() {
-        let mut state = State::default();
-        let trouble = |code, text: &str| {
-            Some(Trouble::of((code, text.to_owned(), String::new()), None, UtcMillis(1), UtcMillis(2)))
-        };
-        for metric in ["a", "c", "d"] {
-            state.set_trouble("x", metric, trouble("key-refused", "no"));
-        }
-        state.set_trouble("x", "b", trouble("provider-down", "no"));
-        let told: Vec<(String, &str)> =
-            state.told("x").into_iter().map(|(what, why)| (what, why.code.as_str())).collect();
-        assert_eq!(told, [("3 metrics".to_owned(), "key-refused"), ("b".to_owned(), "provider-down")]);
-        assert!(state.told("y").is_empty());
     }
 
     #[test]

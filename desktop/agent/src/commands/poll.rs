@@ -8,13 +8,14 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::accounts::outcome::Outcome;
-use crate::accounts::polling::{How, Polling};
-use crate::accounts::{AccountError, Unheard, find};
+use crate::accounts::polling::{How, LOOK, Polling};
+use crate::accounts::{AccountError, Unheard, by_reason, find};
 use crate::cli::PollArgs;
 use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::render::json::pretty;
 use crate::render::number::count;
+use crate::render::text::visible;
 use crate::subscriptions::asking::{Came, Round, Rounds};
 use crate::{output, workspace};
 
@@ -55,11 +56,15 @@ pub async fn run(args: &PollArgs) -> Result<()> {
     let replica = Mutex::new(replica);
     let how = if args.force { How::Force } else { How::Due };
     let mut polling = Polling::new();
+    polling.says_waits(output::stderr_is_terminal());
     polling.load(&replica, &place).await?;
     let mut outcome = polling.round(&replica, &place, how, only.as_ref(), &|_, _| {}).await?;
     polling.recall_lost(&mut outcome, only.as_ref());
     let round = match only {
-        None => Rounds::default().round(&replica, &place).await?,
+        None => {
+            let mut rounds = Rounds::default();
+            waiting("subscriptions", rounds.round(&replica, &place)).await?
+        }
         Some(_) => Round::default(),
     };
     replica.into_inner().settle().await;
@@ -69,6 +74,16 @@ pub async fn run(args: &PollArgs) -> Result<()> {
         output::print(&told(&outcome, &round))?;
     }
     ended(&outcome, &round, args.json)
+}
+
+/// Waits for it, and says so after a while where somebody looks on.
+async fn waiting<T>(whom: &str, what: impl Future<Output = T>) -> T {
+    let mut what = std::pin::pin!(what);
+    tokio::select! {
+        done = &mut what => return done,
+        () = tokio::time::sleep(LOOK), if output::stderr_is_terminal() => output::note(&format!("waiting for {whom}")),
+    }
+    what.await
 }
 
 fn polled(outcome: &Outcome, round: &Round) -> Polled {
@@ -107,12 +122,15 @@ fn told(outcome: &Outcome, round: &Round) -> String {
     }
     let mut text = format!("{} answered; {} new.\n", count(answered, "question"), count(events, "answer"));
     for (source, why) in in_vain() {
-        text.push_str(&format!("{source} windows: {why} ({})\n", why.code()));
+        text.push_str(&visible(&format!("{source} windows: {why} ({})", why.code())));
+        text.push('\n');
     }
     for (account, all) in &outcome.failed {
-        for (metric, why) in all {
-            text.push_str(&format!("{account} {metric}: {why} ({})\n", why.code()));
-        }
+        // Of an account that has answered some of it, it is some of it that fails.
+        let has_answered = outcome.answered.get(account).is_some_and(|answered| *answered > 0);
+        let asked = if has_answered { usize::MAX } else { all.len() };
+        let wrong = all.iter().map(|(metric, why)| (metric, format!("{why} ({})", why.code())));
+        by_reason(account.name(), asked, wrong).iter().for_each(|line| text.push_str(&format!("{line}\n")));
     }
     text
 }

@@ -1,6 +1,9 @@
 //! What to do about an error.
 
+use std::path::Path;
+
 use super::Error;
+use crate::accounts::keys;
 
 impl Error {
     /// What to do about it.
@@ -16,6 +19,7 @@ impl Error {
             }
             Self::Phrase(_) => "type the 24 words as they were shown, in their order".to_owned(),
             Self::Unasked(_) => "run it on a terminal, or with --yes (its help says what that means)".to_owned(),
+            Self::Untyped { option, .. } => format!("run it on a terminal, or with {option}"),
             Self::Declined(_) => "run it again to go on after all".to_owned(),
             Self::Untaken(_) | Self::Late(_) => {
                 "a code is used once: `aimon pair` on the device that is in the workspace shows a new one".to_owned()
@@ -82,9 +86,7 @@ impl Error {
             Self::SecretStoreDiffers { used, .. } => {
                 format!("set AIMON_SECRET_STORE={used}, or leave it out; the choice is made once for each folder")
             }
-            Self::SecretReadable(path) => {
-                format!("if nobody has read it: chmod 600 '{}'; else leave the workspace and join again", path.display())
-            }
+            Self::SecretReadable(path) => readable(path),
             Self::SecretFile { .. } => "make the file readable and writable for you, or bring it back".to_owned(),
             Self::SecretDamaged(_) => {
                 "try again; if it stays, `aimon workspace leave --lose` and join again: logs that are still there are read again"
@@ -110,5 +112,17 @@ impl Error {
             Self::Output(_) => "check where the output goes: the disk may be full".to_owned(),
             Self::System { .. } => "try again; if it stays, report it with the text above".to_owned(),
         }
+    }
+}
+
+/// What to do where others may have read a secret: what it opens has to be opened by another one then.
+fn readable(path: &Path) -> String {
+    let shut = format!("`chmod 600 '{}'` if nobody has read it", path.display());
+    match keys::is_in(path) {
+        true => format!("{shut}; else revoke that key at its provider, and `aimon account rekey` takes a new one"),
+        false => format!(
+            "{shut}; else `aimon workspace leave` and join again: another device that is in the workspace lets this one in \
+             with new keys"
+        ),
     }
 }

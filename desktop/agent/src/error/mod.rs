@@ -50,6 +50,14 @@ pub enum Error {
     /// Somebody has to say yes, and nobody can be asked.
     #[error("{0}, and nobody can be asked: there is no terminal")]
     Unasked(&'static str),
+    /// Something has to be typed, and nobody is there to do it.
+    #[error("{what}, and nobody can be asked: there is no terminal")]
+    Untyped {
+        /// What.
+        what: &'static str,
+        /// The option that says where else it is.
+        option: &'static str,
+    },
     /// Somebody said no.
     #[error("{0}")]
     Declined(&'static str),

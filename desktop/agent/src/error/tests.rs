@@ -154,14 +154,15 @@ fn place(e: &Error) -> usize {
         Error::NotOptedIn(_) => 53,
         Error::NotMcp(_) => 54,
         Error::Passphrase(_) => 55,
+        Error::Untyped { .. } => 56,
         // These two are never shown.
-        Error::Ended(_) => 56,
-        Error::Pipe => 57,
+        Error::Ended(_) => 57,
+        Error::Pipe => 58,
     }
 }
 
 /// How many of them are shown.
-const SHOWN: usize = 56;
+const SHOWN: usize = 57;
 
 /// One of each that is shown, and of each of those that come from elsewhere.
 fn every() -> Vec<Error> {
@@ -218,6 +219,7 @@ fn every() -> Vec<Error> {
         Failure::Down { status: 500, retry_after_s: None },
         Failure::Unreachable(text()),
         Failure::TimedOut,
+        Failure::Unfinished { after_s: 120 },
         Failure::Refused { status: 400, text: text() },
         Failure::NotTheProvider(text()),
         Failure::Unreadable(Unreadable::Endless),
@@ -236,7 +238,14 @@ fn every() -> Vec<Error> {
         AccountError::NeedsUrl("LiteLLM"),
         AccountError::Demo,
         AccountError::BadPayer(text()),
+        AccountError::Itself(text()),
         AccountError::NeverOne { one: text(), other: text() },
+        AccountError::BadName(text()),
+        AccountError::UnknownSource(text()),
+        AccountError::BadOwner(""),
+        AccountError::UnknownOwner { given: text(), of: text(), known: vec![] },
+        AccountError::NotYet(aimon_core::time::UtcDay(0)),
+        AccountError::Unchecked { whom: text(), why: Failure::TimedOut },
         AccountError::UnknownSubscription(text()),
         AccountError::UnknownRoot { given: text(), of: text(), known: vec![text()] },
     ];
@@ -259,6 +268,7 @@ fn every() -> Vec<Error> {
         Error::Pairing(aimon_core::pairing::PairingError::Spent),
         Error::Phrase(aimon_core::crypto::PhraseError::Checksum),
         Error::Unasked(""),
+        Error::Untyped { what: "", option: "--key-stdin" },
         Error::Declined(""),
         Error::Untaken(""),
         Error::UnknownWorkspace(text()),
@@ -360,4 +370,18 @@ fn what_the_agent_says_ends_a_command_as_it_would_have_itself() {
         (told.code(), told.exit(), told.to_string(), told.help()),
         (e.code(), e.exit(), e.to_string(), e.help())
     );
+}
+
+#[test]
+fn who_has_read_a_key_that_others_may_read_is_told_whose_turn_it_is() {
+    let of = |name: &str| Error::SecretReadable(PathBuf::from(format!("/home/me/secrets/{name}"))).help();
+    assert!(of("key-0123").contains("aimon account rekey") && !of("key-0123").contains("workspace"));
+    assert!(of("device").contains("aimon workspace leave") && !of("device").contains("rekey"));
+}
+
+#[test]
+fn no_option_is_named_that_a_command_does_not_have() {
+    let of = |option| Error::Untyped { what: "", option }.help();
+    assert_eq!(of("--new-from FILE"), "run it on a terminal, or with --new-from FILE");
+    assert!(!of("--key-stdin").contains("--yes"));
 }

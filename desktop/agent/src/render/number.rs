@@ -1,5 +1,8 @@
 //! Numbers as text. Integers all the way: nothing is rounded twice.
 
+use std::collections::BTreeMap;
+
+use aimon_core::name::Name;
 use aimon_core::units::PicoUsd;
 
 /// `$1,234.56`; `<$0.01` for what is less than a cent and not nothing.
@@ -12,6 +15,42 @@ pub fn money(amount: PicoUsd) -> String {
     let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |t| ("-", t));
     let (whole, cents) = text.split_once('.').unwrap_or((text, "00"));
     format!("{sign}${}.{cents}", grouped(whole))
+}
+
+/// Amounts by currency, in 10⁻¹² of each, which are never added up: `-$1.75 + JPY 0`, `$3.00 - EUR 1.20`. Dollars come first.
+pub fn amounts(all: &BTreeMap<Name, i128>) -> String {
+    let mut text = String::new();
+    let is_dollars = |currency: &Name| currency.as_str() == "usd";
+    let dollars = all.iter().filter(|(currency, _)| is_dollars(currency));
+    for (currency, amount) in dollars.chain(all.iter().filter(|(currency, _)| !is_dollars(currency))) {
+        let one = if is_dollars(currency) { money(PicoUsd(*amount)) } else { foreign(currency, *amount) };
+        match one.strip_prefix('-') {
+            _ if text.is_empty() => text = one,
+            Some(less) => text.push_str(&format!(" - {less}")),
+            None => text.push_str(&format!(" + {one}")),
+        }
+    }
+    text
+}
+
+/// `EUR 1,234.56`, `-EUR 3.00`, `JPY 120`, `<JPY 1`: with as many digits as people pay in.
+fn foreign(currency: &str, amount: i128) -> String {
+    const WHOLE: [&str; 16] = [
+        "bif", "clp", "djf", "gnf", "isk", "jpy", "kmf", "krw", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    ];
+    let least = if WHOLE.contains(&currency) { PicoUsd::DOLLAR } else { PicoUsd::DOLLAR / 100 };
+    let name = currency.to_uppercase();
+    let is_whole = least == PicoUsd::DOLLAR;
+    if (1..least).contains(&amount) {
+        return format!("<{name} {}", if is_whole { "1" } else { "0.01" });
+    }
+    let units = (amount.unsigned_abs() + least.unsigned_abs() / 2) / least.unsigned_abs();
+    let sign = if amount < 0 && units > 0 { "-" } else { "" };
+    let digits = match is_whole {
+        true => grouped(&units.to_string()),
+        false => format!("{}.{:02}", grouped(&(units / 100).to_string()), units % 100),
+    };
+    format!("{sign}{name} {digits}")
 }
 
 /// `1,234,567`.
@@ -115,6 +154,20 @@ mod tests {
         assert_eq!(usd("-0.001"), "$0.00", "never -0");
         assert_eq!(usd("-12.5"), "-$12.50");
         assert_eq!(money(PicoUsd(1)), "<$0.01");
+    }
+
+    #[test]
+    fn several_currencies_read_well() {
+        let of = |all: &[(&str, &str)]| {
+            let pico = |text: &str| PicoUsd::parse_dollars(text).unwrap_or_default().0;
+            amounts(&all.iter().map(|(currency, text)| (Name::from(*currency), pico(text))).collect())
+        };
+        assert_eq!(of(&[]), "");
+        assert_eq!(of(&[("jpy", "0"), ("usd", "-1.75")]), "-$1.75 + JPY 0");
+        assert_eq!(of(&[("eur", "-1.2"), ("usd", "3")]), "$3.00 - EUR 1.20");
+        assert_eq!(of(&[("eur", "-1234.567"), ("jpy", "12345.5")]), "-EUR 1,234.57 + JPY 12,346");
+        assert_eq!(of(&[("jpy", "0.4"), ("eur", "0.001"), ("usd", "0.001")]), "<$0.01 + <EUR 0.01 + <JPY 1");
+        assert_eq!(of(&[("jpy", "-0.4")]), "JPY 0", "never -0");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::grid::{Grid, Weight, figures, fit, words};
 use super::json::FiguresJson;
 use super::labels::Labels;
-use super::number::{ago, count, countdown, percent, short};
-use super::table::{billed, cost, mark};
+use super::number::{ago, amounts, count, countdown, percent, short};
+use super::table::{cost, mark};
 use super::text::{name, names, visible_lines};
 use crate::paint;
 use crate::status::Status;
@@ -49,7 +49,9 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
         let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
         let mut cells = vec![format!("  {span}"), cost(f), tokens, count(f.sums.calls, "call")];
         let is_billed = !f.billed.is_empty();
-        cells.extend(has_billed.then(|| if is_billed { format!("billed {}", billed(f)) } else { String::new() }));
+        cells.extend(
+            has_billed.then(|| if is_billed { format!("billed {}", amounts(&f.billed)) } else { String::new() }),
+        );
         grid.row(Weight::Plain, cells);
     }
     text.push_str(&fit(width, [grid]));

@@ -9,7 +9,7 @@ use aimon_core::units::PicoUsd;
 
 use super::grid::{Grid, Head, Weight, figures, fit, words};
 use super::labels::Labels;
-use super::number::{exact, money, short};
+use super::number::{amounts, exact, money, short};
 use super::sessions::Sessions;
 use super::text::{name, names};
 use crate::filter::FAST;
@@ -78,7 +78,7 @@ impl Layout {
         let mut heads = heads.to_vec();
         heads.extend(has_billed.then(|| figures("Billed")));
         let with_billed = |mut cells: Vec<String>, f: &Figures| {
-            cells.extend(has_billed.then(|| billed(f)));
+            cells.extend(has_billed.then(|| amounts(&f.billed)));
             cells
         };
         let mut grid = Grid::new(&heads);
@@ -133,7 +133,7 @@ impl Layout {
             Self::Full | Self::Short => vec![
                 name,
                 models.to_owned(),
-                exact(f.sums.calls),
+                calls(f),
                 marked(t.input),
                 marked(t.output),
                 number(t.cache_write()),
@@ -163,13 +163,12 @@ pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
     }
 }
 
-/// What was billed, each currency by itself.
-pub(super) fn billed(f: &Figures) -> String {
-    let one = |(currency, amount): (&aimon_core::name::Name, &i128)| match currency.as_str() {
-        "usd" => money(PicoUsd(*amount)),
-        other => format!("{} {}", other.to_uppercase(), PicoUsd(*amount).to_cents()),
-    };
-    f.billed.iter().map(one).collect::<Vec<_>>().join(" + ")
+/// Calls; unknown where only those tell of it who count none: a bill, a balance, Anthropic's usage.
+fn calls(f: &Figures) -> String {
+    match f.sums.calls {
+        0 => "–".to_owned(),
+        calls => exact(calls),
+    }
 }
 
 /// The cost, with `≥` where not all of it is known.

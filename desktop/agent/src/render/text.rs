@@ -17,6 +17,27 @@ pub fn visible_lines(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
+/// A text with colours that was made here, and with foreign words in it: colours and line breaks stay, whatever else acts is seen.
+pub fn visible_painted(text: &str) -> Cow<'_, str> {
+    let colour_ends = |at: usize| {
+        let rest = text.get(at..)?.strip_prefix("\u{1b}[")?;
+        let length = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        rest.get(length..)?.starts_with('m').then_some(at + 2 + length)
+    };
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let (mut shown, mut is_colour_to) = (String::with_capacity(text.len()), 0);
+    for (at, c) in text.char_indices() {
+        if let Some(end) = Some(c).filter(|c| *c == '\u{1b}').and_then(|_| colour_ends(at)) {
+            is_colour_to = end;
+        }
+        let stays = c == '\n' || at < is_colour_to || !acts(c);
+        shown.push(if stays { c } else { '\u{fffd}' });
+    }
+    Cow::Owned(shown)
+}
+
 /// A foreign name, cut where it would make a table wider than any terminal.
 pub fn name(text: &str) -> String {
     cut(text, LONGEST)
@@ -29,6 +50,16 @@ pub fn cut(text: &str, longest: usize) -> String {
         None => text.into_owned(),
         // One of the characters is the sign that it was cut.
         Some(_) => text.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A foreign word as a shell takes it, for a command that people copy.
+pub fn quoted(text: &str) -> String {
+    let text = visible(text);
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.:,/@%+=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
@@ -83,11 +114,26 @@ mod tests {
     }
 
     #[test]
+    fn colours_stay_and_whatever_else_acts_is_seen() {
+        let painted = "\u{1b}[1;31mred\u{1b}[0m\n\u{1b}]0;title\u{7}\u{202e}\u{1b}[2J\u{1b}[31";
+        assert_eq!(visible_painted(painted), "\u{1b}[1;31mred\u{1b}[0m\n�]0;title���[2J�[31");
+        assert!(matches!(visible_painted("as it is"), Cow::Borrowed(_)));
+        assert_eq!(visible_painted("\u{1b}"), "�");
+    }
+
+    #[test]
     fn a_long_name_is_cut() {
         assert_eq!(name(&"x".repeat(40)), "x".repeat(40));
         assert_eq!(name(&"ü".repeat(300)), format!("{}…", "ü".repeat(39)));
         assert_eq!(names(["a", "b\n"]), "a, b�");
         assert_eq!((cut("model", 5), cut("model", 4)), ("model".to_owned(), "mod…".to_owned()));
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_wants_it() {
+        assert_eq!(quoted("root:9f0c-1"), "root:9f0c-1");
+        assert_eq!((quoted("two words"), quoted("")), ("'two words'".to_owned(), "''".to_owned()));
+        assert_eq!(quoted("it's $(x)"), r"'it'\''s $(x)'");
     }
 
     #[test]

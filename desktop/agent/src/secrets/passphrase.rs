@@ -163,7 +163,9 @@ pub fn ask_new(file: Option<&Path>) -> Result<SecretString> {
             }
             new
         }
-        None => return Err(crate::error::Error::Unasked("a new passphrase is needed")),
+        None => {
+            return Err(crate::error::Error::Untyped { what: "a new passphrase is needed", option: "--new-from FILE" });
+        }
     };
     if new.expose_secret().chars().count() < FEWEST {
         return Err(PassphraseError::Unfit("it is too short").into());

@@ -31,6 +31,12 @@ pub enum Failure {
     /// It took too long, or stopped in the middle.
     #[error("the provider did not answer in time")]
     TimedOut,
+    /// It goes on answering, page by page or byte by byte, and comes to no end.
+    #[error("the provider's answer had no end after {}", duration(*.after_s))]
+    Unfinished {
+        /// Seconds.
+        after_s: u64,
+    },
     /// 400, 404, …: it does not understand the question.
     #[error("the provider does not take the question (HTTP {status}){}", said(.text))]
     Refused {
@@ -40,7 +46,7 @@ pub enum Failure {
         text: String,
     },
     /// A page of a captive portal, or of a proxy.
-    #[error("something else than the provider answered ({0}): a login page of this network, perhaps")]
+    #[error("a login page or a proxy answered in the provider's place ({0})")]
     NotTheProvider(String),
     /// The reply is not as it was specified.
     #[error("the reply can't be read: {0}")]
@@ -85,7 +91,7 @@ impl Failure {
             Self::RateLimited { .. } => "provider-busy",
             Self::Down { .. } => "provider-down",
             Self::Unreachable(_) => "provider-unreachable",
-            Self::TimedOut => "provider-timeout",
+            Self::TimedOut | Self::Unfinished { .. } => "provider-timeout",
             Self::Refused { .. } => "provider-refused",
             Self::NotTheProvider(_) => "not-the-provider",
             Self::Unreadable(Unreadable::Absurd { .. }) => "figure-absurd",
@@ -111,7 +117,14 @@ impl Failure {
 
     /// Whether trying again soon may help.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Down { .. } | Self::Unreachable(_) | Self::TimedOut)
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Down { .. }
+                | Self::Unreachable(_)
+                | Self::TimedOut
+                | Self::Unfinished { .. }
+        )
     }
 }
 
@@ -120,7 +133,21 @@ fn said(text: &str) -> String {
 }
 
 fn pause(seconds: Option<u64>) -> String {
-    seconds.map(|s| format!(" of {s} s")).unwrap_or_default()
+    seconds.map(|s| format!(" of {}", duration(s))).unwrap_or_default()
+}
+
+/// How long something lasts, as people say it: never less than it is. Servers name any number of seconds.
+pub fn duration(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds.div_ceil(MINUTE)),
+        7_200..172_800 => format!("{} h", seconds.div_ceil(HOUR)),
+        172_800..2_592_000 => format!("{} days", seconds.div_ceil(DAY)),
+        _ => "more than a month".to_owned(),
+    }
 }
 
 /// A value as it may be shown: what a server writes may be long, and hold anything.
@@ -128,4 +155,28 @@ pub(crate) fn shortened(text: impl fmt::Display) -> String {
     let text = text.to_string();
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_reads_well_however_long_it_is() {
+        let said = |seconds| Failure::RateLimited { retry_after_s: seconds }.to_string();
+        assert_eq!(said(None), "the provider asks for a pause");
+        for (seconds, text) in [
+            (1, "1 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (3_601, "61 min"),
+            (10_800, "3 h"),
+            (86_401, "25 h"),
+            (172_800, "2 days"),
+            (2_592_000, "more than a month"),
+            (u64::MAX, "more than a month"),
+        ] {
+            assert_eq!(said(Some(seconds)), format!("the provider asks for a pause of {text}"));
+        }
+    }
 }

@@ -138,11 +138,12 @@ pub async fn fetch(
         body.extend_from_slice(&chunk);
     }
     let body = veil.bytes(body);
-    if !status.is_success() {
-        return Err(refused(status, &headers, &|| message(&body, &veil), date));
-    }
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().contains("json") {
+    let is_page = is_page(kind, &body);
+    if !status.is_success() {
+        return Err(refused(status, &headers, is_page, &|| message(&body, &veil), date));
+    }
+    if is_page || !kind.to_ascii_lowercase().contains("json") {
         return Err(Failure::NotTheProvider(shortened(if kind.is_empty() { "no content type" } else { kind })));
     }
     if veil.is_escaped_in(&body) {
@@ -172,7 +173,18 @@ fn failed(e: &reqwest::Error) -> Failure {
     }
 }
 
-fn refused(status: StatusCode, headers: &HeaderMap, message: &dyn Fn() -> String, date: Option<UtcMillis>) -> Failure {
+/// Whether it is a page for people: no provider sends one, whatever it refuses.
+fn is_page(kind: &str, body: &[u8]) -> bool {
+    kind.to_ascii_lowercase().contains("html") || body.trim_ascii_start().starts_with(b"<")
+}
+
+fn refused(
+    status: StatusCode,
+    headers: &HeaderMap,
+    is_page: bool,
+    message: &dyn Fn() -> String,
+    date: Option<UtcMillis>,
+) -> Failure {
     let retry_after_s = || {
         let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse() {
@@ -182,6 +194,9 @@ fn refused(status: StatusCode, headers: &HeaderMap, message: &dyn Fn() -> String
         u64::try_from((at.0 - now.0).max(0) / 1000).ok()
     };
     match status.as_u16() {
+        // The status of a proxy's or portal's page says nothing of the key, nor of the question.
+        status @ (407 | 511) => Failure::NotTheProvider(format!("HTTP {status}")),
+        status @ (400 | 401 | 403..=407 | 451) if is_page => Failure::NotTheProvider(format!("HTTP {status}")),
         401 => Failure::KeyRefused(message()),
         403 => Failure::Forbidden(message()),
         429 => Failure::RateLimited { retry_after_s: retry_after_s() },
@@ -210,4 +225,27 @@ fn message(body: &[u8], veil: &Veil<'_>) -> String {
 fn date_of(text: &str) -> Option<UtcMillis> {
     let at = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(UtcMillis(at.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_the_providers_place_says_nothing_of_the_key() {
+        let of = |status: u16, is_page: bool| {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            refused(status, &HeaderMap::new(), is_page, &String::new, None).code()
+        };
+        for status in [302, 400, 401, 403, 404, 407, 451, 511] {
+            assert_eq!(of(status, true), "not-the-provider", "{status}");
+        }
+        let json = [401, 403, 404, 407, 429, 503, 511].map(|status| of(status, false));
+        let expected = ["key-refused", "key-forbidden", "provider-refused", "not-the-provider", "provider-busy"];
+        assert_eq!(json, [&expected[..], &["provider-down", "not-the-provider"]].concat()[..]);
+        // In front of many providers stands a proxy that tells of their trouble by a page.
+        assert_eq!([of(429, true), of(502, true)], ["provider-busy", "provider-down"]);
+        assert!(is_page("text/html; charset=utf-8", b"") && is_page("application/json", b"\n <!DOCTYPE html>"));
+        assert!(!is_page("application/json", b" {}") && !is_page("", b""));
+    }
 }

@@ -1,6 +1,7 @@
 //! One question, page by page, to the end: only then is it an answer.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use aimon_core::event::{Answer, AnswerKey, Bucket, Clock, Row};
 use aimon_core::name::Name;
@@ -12,8 +13,11 @@ use super::failure::Unreadable;
 use super::http::{Asked, get};
 use super::{Failure, Identity};
 
-/// The most pages of one answer.
-const MOST_PAGES: usize = 10_000;
+/// How long a whole answer may take, however many pages it has: one that drips in holds up whoever waits for the others.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The most pages of one answer: LiteLLM has the most, a thousand rows on each of them, and half as many hold all rows that there may be.
+const MOST_PAGES: usize = 2 * MOST_ROWS / 1000;
 
 /// The most rows of all its pages, which are held until the last has come: a day of a large organization by the minute has some ten
 /// thousands.
@@ -31,8 +35,25 @@ pub struct Answered {
 /// Asks. `now` is this device's time, which counts where the provider says none.
 ///
 /// # Errors
-/// Whatever went wrong on any page: nothing of the others counts then.
+/// Whatever went wrong on any page, or that they came to no end: nothing of the others counts then.
 pub async fn ask(
+    client: &Client,
+    asked: &Asked<'_>,
+    account: &Name,
+    metric: &Metric,
+    ask: &Ask,
+    now: UtcMillis,
+) -> Result<Answered, Failure> {
+    in_time(pages(client, asked, account, metric, ask, now)).await
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let came = tokio::time::timeout(PATIENCE, answer).await;
+    came.unwrap_or(Err(Failure::Unfinished { after_s: PATIENCE.as_secs() }))
+}
+
+/// All pages of an answer.
+async fn pages(
     client: &Client,
     asked: &Asked<'_>,
     account: &Name,
@@ -170,6 +191,19 @@ mod tests {
         for date in [Some(UtcMillis(now.0 + 25 * hour)), Some(UtcMillis(i64::MAX)), None] {
             assert_eq!(observed_at(date, now), (Clock::Device, now), "{date:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_comes_to_no_end_is_a_state() {
+        let dripping = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(59)).await;
+            }
+        };
+        let failure = in_time::<()>(dripping).await.unwrap_err();
+        assert_eq!((failure.code(), failure.is_passing()), ("provider-timeout", true));
+        assert_eq!(failure.to_string(), "the provider's answer had no end after 2 min");
+        assert_eq!(in_time(async { Ok(7) }).await, Ok(7));
     }
 
     #[test]

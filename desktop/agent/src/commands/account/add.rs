@@ -6,14 +6,14 @@ use std::time::Duration;
 use aimon_core::accounts::{AccountId, Accounts, Path};
 use aimon_core::time::UtcMillis;
 use aimon_replica::Replica;
-use aimon_sources::provider::provider;
+use aimon_sources::provider::{Provider, provider};
 use tokio::sync::Mutex;
 
 use super::identify::{id_of, identify};
 use super::patience::Patience;
 use crate::accounts::outcome::Outcome;
 use crate::accounts::polling::{How, Polling, base};
-use crate::accounts::{AccountError, keys};
+use crate::accounts::{AccountError, by_reason, called, keys};
 use crate::cli::AddArgs;
 use crate::error::Result;
 use crate::place::Place;
@@ -31,6 +31,7 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     let given = args.base_url.as_deref().map(base).transpose()?;
     let given = given.as_ref().map(|url| url.as_str().trim_end_matches('/'));
     let url = given.or(provider.url()).ok_or(AccountError::NeedsUrl(provider.title()))?;
+    let label = args.label.as_deref().map(called).transpose()?.map(str::to_owned);
     let key = keys::ask(provider.title(), args.key_stdin)?;
     let patience = Patience::new();
     let identity = identify(provider, url, &key, &patience).await?;
@@ -42,7 +43,9 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     let known = Accounts::of(&settings);
     let before = known.get(&id);
     let mut entries = vec![(Path::Key(replica.device()).of(&id), Some(print.to_string()))];
-    let label = args.label.clone().or_else(|| identity.label.clone().filter(|_| before.is_none()));
+    // What the provider calls it is no reason to refuse it.
+    let theirs = identity.label.as_deref().and_then(|label| called(label).ok()).filter(|_| before.is_none());
+    let label = label.or_else(|| theirs.map(str::to_owned));
     entries.extend(label.map(|label| (Path::Label.of(&id), Some(label))));
     workspace::set(&mut replica, entries).await?;
     let shown = identity.label.map(|label| format!(" ({})", visible(&label))).unwrap_or_default();
@@ -52,7 +55,7 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     });
     let replica = Mutex::new(replica);
     let outcome = fill(&replica, &place, &id, (!args.no_backfill).then_some(&patience)).await?;
-    told(&replica, &place, &id, &outcome).await
+    told(&replica, &place, (&id, provider), &outcome).await
 }
 
 /// Asks for an account until nothing is due any more; for its past, too, with the patience to wait for what passes by itself.
@@ -60,6 +63,7 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
     let mut polling = Polling::new();
     polling.load(replica, place).await?;
     polling.backfills(backfill.is_some());
+    polling.says_waits(output::stderr_is_terminal());
     let last = AtomicI64::new(0);
     let tell = |polling: &Polling, now: UtcMillis| {
         let first = now.day().plus(-3650);
@@ -84,7 +88,12 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
     Ok(all)
 }
 
-async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: &Outcome) -> Result<()> {
+async fn told(
+    replica: &Mutex<Replica>,
+    place: &Place,
+    (id, provider): (&AccountId, &dyn Provider),
+    outcome: &Outcome,
+) -> Result<()> {
     let mut polling = Polling::new();
     polling.load(replica, place).await?;
     let (now, first) = (dates::now(), replica.lock().await.first_day());
@@ -96,8 +105,10 @@ async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: 
     if done < of {
         text.push_str("There is more to fetch: `aimon poll` or `aimon up` go on.\n");
     }
-    for (metric, trouble) in polling.state().of(id.name()) {
-        text.push_str(&format!("{metric}: {} ({})\n", trouble.text, trouble.code));
+    let wrong = polling.state().of(id.name());
+    let wrong = wrong.map(|(metric, trouble)| (metric, format!("{} ({})", trouble.text, trouble.code)));
+    for line in by_reason(id.name(), provider.metrics().len(), wrong) {
+        text.push_str(&format!("{line}\n"));
     }
     text.push_str("`aimon report --by account` shows it; `aimon up` asks for it each minute.\n");
     replica.lock().await.settle().await;

@@ -44,7 +44,7 @@ pub(super) async fn identify(
         let pause = Duration::from_secs(failure.retry_after_s().unwrap_or(1 << tries.min(LONGEST)).max(1));
         let why = format!("{}: {failure}", provider.title());
         if !failure.is_passing() || tries > most || !patience.wait(&why, pause).await {
-            return Err(AccountError::Unheard { whom: provider.title().to_owned(), why: failure.into() }.into());
+            return Err(AccountError::Unchecked { whom: provider.title().to_owned(), why: failure }.into());
         }
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use aimon_core::accounts::{Account, AccountId};
 use aimon_core::time::UtcMillis;
+use aimon_sources::provider::provider;
 use serde::Serialize;
 
 use super::look;
 use crate::accounts::address::Addresses;
+use crate::accounts::by_reason;
 use crate::accounts::state::{State, Trouble};
 use crate::cli::AccountListArgs;
 use crate::error::Result;
@@ -37,9 +39,6 @@ struct AccountJson {
     heard: Option<i64>,
     /// What is wrong here, by metric.
     trouble: BTreeMap<String, Trouble>,
-    /// The same for people.
-    #[serde(skip)]
-    told: Vec<(String, Trouble)>,
 }
 
 #[derive(Serialize)]
@@ -92,7 +91,6 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
                 keys: holders.collect(),
                 heard: heard.map(|at| at.0),
                 trouble: state.of(account.id.name()).map(|(metric, why)| (metric.clone(), why.clone())).collect(),
-                told: state.told(account.id.name()).into_iter().map(|(what, why)| (what, why.clone())).collect(),
                 ..shown(account)
             });
         }
@@ -119,7 +117,6 @@ fn shown(account: &Account) -> AccountJson {
         keys: Vec::new(),
         heard: None,
         trouble: BTreeMap::new(),
-        told: Vec::new(),
     }
 }
 
@@ -137,10 +134,11 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
         wide.row(Weight::Plain, vec![account.id.clone(), name.clone(), heard(account.heard), holders.join(", ")]);
         let called = if name.is_empty() { account.id.clone() } else { name };
         narrow.row(Weight::Plain, vec![called, heard(account.heard)]);
-        for (metric, why) in &account.told {
-            let since = ago(now.0.saturating_sub(why.since) / 1000);
-            notes.push_str(&format!("{} {metric}: {} ({}), since {since}\n", account.id, why.text, why.code));
-        }
+        let since = |why: &Trouble| ago(now.0.saturating_sub(why.since) / 1000);
+        let reason = |why: &Trouble| format!("{} ({}), since {}", why.text, why.code, since(why));
+        let metrics = provider(&account.provider).map_or(0, |one| one.metrics().len());
+        let wrong = account.trouble.iter().map(|(metric, why)| (metric, reason(why)));
+        by_reason(&account.id, metrics, wrong).iter().for_each(|line| notes.push_str(&format!("{line}\n")));
         if let Some(payer) = &account.shown_as {
             notes.push_str(&format!("{}: one with {payer}, and shown as that in reports\n", account.id));
         }

@@ -8,9 +8,9 @@ use super::look;
 use super::patience::Patience;
 use crate::accounts::address::Addresses;
 use crate::accounts::state::State;
-use crate::accounts::{AccountError, find, keys, provider_of};
+use crate::accounts::{AccountError, called, find, keys, provider_of};
 use crate::cli::{MergeAccountArgs, RekeyArgs, RemoveArgs, RenameAccountArgs};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::place::Place;
 use crate::secrets::{Secrets, Surroundings};
 use crate::{note, output, workspace};
@@ -50,10 +50,7 @@ pub(super) async fn rename(args: &RenameAccountArgs) -> Result<()> {
     let mut replica = place.borrow().await?;
     let settings = workspace::settings(&mut replica).await?;
     let id = find(&Accounts::of(&settings), &args.account)?.id.clone();
-    let name = args.name.trim();
-    if name.is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
-        return Err(Error::BadSetting("an account's name is one line of 1 to 200 bytes".to_owned()));
-    }
+    let name = called(&args.name)?;
     workspace::set(&mut replica, vec![(Path::Label.of(&id), Some(name.to_owned()))]).await?;
     replica.settle().await;
     output::print(&format!("{id} is called {name} now.\n"))
@@ -86,7 +83,10 @@ pub(super) async fn merge(args: &MergeAccountArgs) -> Result<()> {
     let accounts = Accounts::of(&workspace::settings(&mut replica).await?);
     let [one, other] = [&args.account, &args.other].map(|text| find(&accounts, text).map(|account| account.id.clone()));
     let (one, other) = (one?, other?);
-    if one == other || one.provider() != other.provider() {
+    if one == other {
+        return Err(AccountError::Itself(one.to_string()).into());
+    }
+    if one.provider() != other.provider() {
         return Err(AccountError::NeverOne { one: one.to_string(), other: other.to_string() }.into());
     }
     let (path, value) = Joined::entry(one.clone(), other.clone(), !args.apart);

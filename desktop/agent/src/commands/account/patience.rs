@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aimon_core::time::UtcMillis;
+use aimon_sources::provider::failure::duration;
 
 use crate::{dates, output};
 
@@ -26,11 +27,16 @@ impl Patience {
         }
         let ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let until = UtcMillis(dates::now().0.saturating_add(ms));
-        output::note(&format!("{why}; going on at {}, in {} s", clock(until), pause.as_millis().div_ceil(1000)));
+        output::note(&format!("{why}; going on at {}, in {}", clock(until), duration(whole(pause))));
         // A moment more: what ends then is over.
         tokio::time::sleep(pause + Duration::from_millis(1)).await;
         true
     }
+}
+
+/// Whole seconds.
+fn whole(pause: Duration) -> u64 {
+    u64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
 /// A time of day, as the clock on the wall shows it.

@@ -6,9 +6,11 @@ use aimon_core::accounts::Accounts;
 use aimon_core::history::{Period, Query};
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Health, Replica};
+use aimon_sources::provider::provider;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::accounts::by_reason;
 use crate::accounts::state::{State, Trouble};
 use crate::agent::client::Client;
 use crate::error::{Error, Result, exit};
@@ -156,9 +158,11 @@ impl Checkup {
             let state = note::read::<State>(replica).await?;
             for account in Accounts::of(&crate::workspace::settings(replica).await?).all() {
                 let name = account.id.name();
-                for (what, why) in state.told(name) {
-                    let line = format!("{} {what}: {} ({}): {}.", account.id, why.text, why.code, why.help);
-                    account_lines[usize::from(why.passes())].push(line);
+                let metrics = provider(account.id.provider()).map_or(usize::MAX, |provider| provider.metrics().len());
+                for (lines, passes) in account_lines.iter_mut().zip([false, true]) {
+                    let wrong = state.of(name).filter(|(_, why)| why.passes() == passes);
+                    let wrong = wrong.map(|(of, why)| (of, format!("{} ({}): {}.", why.text, why.code, why.help)));
+                    lines.extend(by_reason(name, metrics, wrong));
                 }
                 let all: BTreeMap<_, _> = state.of(name).map(|(metric, why)| (metric.clone(), why.clone())).collect();
                 accounts.extend((!all.is_empty()).then(|| (account.id.to_string(), all)));

@@ -13,7 +13,7 @@ use crate::paint;
 use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::Dollars;
 use crate::render::labels::Labels;
-use crate::render::number::{exact, money};
+use crate::render::number::{amounts, exact, money};
 use crate::render::text::{name, wrapped};
 
 /// Whether bills belong to what was asked for: they know no device, no session and no model.
@@ -34,14 +34,6 @@ pub(super) fn meant(bills: Vec<Bill>, range: &RangeArgs) -> Vec<Bill> {
 /// What was billed beyond what the tokens cost; in one currency alone can they be compared.
 fn difference(line: &BillLine) -> Option<PicoUsd> {
     Some(PicoUsd(line.billed.get("usd")? - line.derived?.0))
-}
-
-fn billed(billed: &BTreeMap<Name, i128>) -> String {
-    let one = |(currency, amount): (&Name, &i128)| match currency.as_str() {
-        "usd" => money(PicoUsd(*amount)),
-        other => format!("{} {}", PicoUsd(*amount).to_dollars(), other.to_uppercase()),
-    };
-    billed.iter().map(one).collect::<Vec<_>>().join(" + ")
 }
 
 /// Tables, one for each account.
@@ -73,11 +65,11 @@ pub(super) fn text(bills: &[Bill], labels: &Labels, width: usize) -> String {
                 None => String::new(),
             };
             let difference = difference(line).map(signed).unwrap_or_default();
-            row(Weight::Plain, name(&line.text), line.tokens, billed(&line.billed), derived, difference);
+            row(Weight::Plain, name(&line.text), line.tokens, amounts(&line.billed), derived, difference);
         }
         let (sum, derived) = bill.sums();
         let difference = sum.get("usd").map(|usd| signed(PicoUsd(usd - derived.0))).unwrap_or_default();
-        row(Weight::Sum, "Sum".to_owned(), 0, billed(&sum), money(derived), difference);
+        row(Weight::Sum, "Sum".to_owned(), 0, amounts(&sum), money(derived), difference);
         text.push_str(&grid::fit(width, [wide, narrow]));
     }
     text

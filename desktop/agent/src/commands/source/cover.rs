@@ -4,61 +4,55 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use aimon_core::accounts::{Accounts, Coverage, Covered, Payer};
+use aimon_core::history::Detail;
+use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
+use aimon_replica::Replica;
 use aimon_sources::collector::{Collector, Env};
 use aimon_sources::scan::Owners;
 
-use super::{BEGINNING, UNSTATED, in_words};
+use super::{BEGINNING, NOBODY, UNSTATED, in_words};
 use crate::accounts::{AccountError, find};
 use crate::cli::CoverArgs;
 use crate::dates::Today;
 use crate::error::{Error, Result};
 use crate::place::Place;
+use crate::render::labels::Labels;
 use crate::scan::roots::{self, Roots};
 use crate::{note, output, workspace};
 
-/// Takes back what was said of who pays.
-const NOBODY: &str = "nobody";
-
 pub(super) async fn run(args: &CoverArgs) -> Result<()> {
-    let source = source(&args.source)?;
     let place = Place::here()?;
     let mut replica = place.borrow().await?;
     let settings = workspace::settings(&mut replica).await?;
     let (accounts, labels) = (Accounts::of(&settings), place.labels(Some(replica.device()), &settings));
-    let payer = match args.by.as_str() {
-        NOBODY => None,
-        "subscription" => Some(Payer::Subscription),
-        text => match find(&accounts, text) {
-            Ok(account) => Some(Payer::Account(account.id.clone())),
-            Err(Error::Account(AccountError::Unknown(text))) => return Err(AccountError::BadPayer(text).into()),
-            Err(e) => return Err(e),
-        },
-    };
-    let mut covered = Covered {
-        device: match &args.device {
-            Some(given) => {
-                Some(workspace::devices::find(&workspace::devices::all(&mut replica).await?, given, &labels)?)
-            }
-            None => None,
-        },
-        owner: args.owner.as_deref().map(owner).transpose()?,
-        ..Covered::all_of(&args.source)
-    };
-    if let Some(given) = &args.root {
-        if place.is_demo() {
-            return Err(AccountError::Demo.into());
-        }
-        let root = root(source, given, &Env::of_process())?;
-        covered.owner = Some(match payer {
-            Some(_) => roots::know(&mut replica, source.kind(), &root).await?,
-            None => Owners::name(replica.device(), source.kind(), &root),
-        });
-    }
-    let known: Roots = note::read(&mut replica).await?;
+    let payer = payer(&accounts, &args.by)?;
     let today = Today::of(None, place.now, &jiff::tz::TimeZone::UTC);
     let from = args.from.map_or(BEGINNING, |day| UtcDay::of(day.resolve(today.local)));
+    // Tomorrow is today in some zone.
+    if from > place.now.day().plus(1) {
+        return Err(AccountError::NotYet(from).into());
+    }
+    let said = match &payer {
+        Some(_) => None,
+        None => said(args, &mut replica, accounts.coverage()).await?,
+    };
+    let covered = match said {
+        Some(covered) => covered,
+        None => {
+            let covered = meant(args, &place, &mut replica, &labels).await?;
+            if let Some(given) = covered.owner.as_ref().filter(|_| args.root.is_none()) {
+                check_owner(&mut replica, &args.source, given, accounts.coverage(), place.now.day()).await?;
+            }
+            covered
+        }
+    };
+    if let (Some(_), Some(given)) = (&payer, &args.root) {
+        let root = root(source(&args.source)?, given, &Env::of_process())?;
+        roots::know(&mut replica, &args.source, &root).await?;
+    }
+    let known: Roots = note::read(&mut replica).await?;
     let entries: Vec<(Name, Option<String>)> = match &payer {
         // All that was ever said of it is taken back.
         None if args.from.is_none() => {
@@ -84,14 +78,93 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
     })
 }
 
+/// Who pays; `None` where that is not to be said any more.
+fn payer(accounts: &Accounts, by: &str) -> Result<Option<Payer>> {
+    match by {
+        NOBODY => Ok(None),
+        "subscription" => Ok(Some(Payer::Subscription)),
+        text => match find(accounts, text) {
+            Ok(account) => Ok(Some(Payer::Account(account.id.clone()))),
+            Err(Error::Account(AccountError::Unknown(text))) => Err(AccountError::BadPayer(text).into()),
+            Err(e) => Err(e),
+        },
+    }
+}
+
+/// Which calls are meant, of a source, a device and a folder that there are.
+async fn meant(args: &CoverArgs, place: &Place, replica: &mut Replica, labels: &Labels) -> Result<Covered> {
+    let source = source(&args.source)?;
+    let mut covered = Covered::all_of(&args.source);
+    if let Some(given) = &args.device {
+        let devices = workspace::devices::all(replica).await?;
+        covered.device = Some(workspace::devices::find(&devices, given, labels)?);
+    }
+    covered.owner = args.owner.as_deref().map(owner).transpose()?;
+    if let Some(given) = &args.root {
+        if place.is_demo() {
+            return Err(AccountError::Demo.into());
+        }
+        let root = root(source, given, &Env::of_process())?;
+        covered.owner = Some(Owners::name(replica.device(), source.kind(), &root));
+    }
+    Ok(covered)
+}
+
+/// What was said of exactly that, in the words in which `source list` says it: it can be taken back, whether the source, the device or the
+/// folder is still there or not.
+async fn said(args: &CoverArgs, replica: &mut Replica, coverage: &Coverage) -> Result<Option<Covered>> {
+    let roots: Roots = note::read(replica).await?;
+    let root = args.root.as_ref().map(|root| root.display().to_string());
+    let device = args.device.as_deref().map(DeviceId::parse);
+    let is_it = |covered: &&Covered| {
+        let owner = covered.owner.as_ref();
+        let is_owner = match (&args.owner, &root) {
+            (Some(given), _) => {
+                owner.is_some_and(|owner| **owner == **given || (owner.is_empty() && given == UNSTATED))
+            }
+            (None, Some(root)) => owner.is_some_and(|owner| roots.path(owner) == Some(root)),
+            (None, None) => owner.is_none(),
+        };
+        *covered.source == *args.source && covered.device == device.flatten() && is_owner
+    };
+    // A name that is given for a device is looked up among those that there are.
+    let is_named = device.is_some_and(|device| device.is_none());
+    Ok(coverage.all().map(|(covered, ..)| covered).find(is_it).filter(|_| !is_named).cloned())
+}
+
+/// Whether somebody has such calls, or somebody has said so: nobody is meant by a slip of the keyboard.
+async fn check_owner(
+    replica: &mut Replica,
+    source: &str,
+    given: &Name,
+    coverage: &Coverage,
+    today: UtcDay,
+) -> Result<()> {
+    let days = replica.history((UtcDay(i32::MIN), UtcDay(i32::MAX)), today, Detail::Hours).await?;
+    let calls = days.iter().flat_map(|day| &day.cells).map(|(key, _)| key).filter(|key| key.source.as_str() == source);
+    let mut known: BTreeSet<Name> = calls.filter_map(|key| key.payer.clone()).collect();
+    known.extend(
+        coverage
+            .all()
+            .filter(|(which, ..)| which.source.as_str() == source)
+            .filter_map(|(which, ..)| which.owner.clone()),
+    );
+    match given.is_empty() || known.contains(given) {
+        true => Ok(()),
+        false => Err(AccountError::UnknownOwner {
+            given: given.to_string(),
+            of: source.to_owned(),
+            known: known.iter().filter(|owner| !owner.is_empty()).map(ToString::to_string).collect(),
+        }
+        .into()),
+    }
+}
+
 /// The collector of a source.
 fn source(given: &str) -> Result<&'static dyn Collector> {
     let known = aimon_sources::collectors();
-    known.iter().find(|one| one.kind() == given).copied().ok_or_else(|| {
-        let known: BTreeSet<&str> = known.iter().map(|one| one.kind()).collect();
-        let known: Vec<&str> = known.into_iter().collect();
-        Error::BadSetting(format!("`{given}` is no source; there are {}", known.join(", ")))
-    })
+    let found = known.iter().find(|one| one.kind() == given).copied();
+    Ok(found.ok_or_else(|| AccountError::UnknownSource(given.to_owned()))?)
 }
 
 /// The root that a person means: by its own path, or by that of a folder that holds this root and no other.
@@ -116,11 +189,12 @@ fn root(source: &dyn Collector, given: &Path, env: &Env) -> Result<PathBuf> {
 fn owner(given: &str) -> Result<Name> {
     match given {
         UNSTATED => Ok(Name::default()),
-        "" => Err(Error::BadSetting(
-            "an owner is not empty; `-` stands for calls of whom the log says nothing".to_owned(),
-        )),
+        "" => {
+            Err(AccountError::BadOwner("an owner is not empty; `-` stands for calls of whom the log says nothing")
+                .into())
+        }
         given if given.len() > 200 || given.chars().any(char::is_control) => {
-            Err(Error::BadSetting("an owner is as `aimon source list` shows it".to_owned()))
+            Err(AccountError::BadOwner("an owner is one line of at most 200 bytes").into())
         }
         given => Ok(given.into()),
     }

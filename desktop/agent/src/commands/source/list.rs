@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aimon_core::accounts::{Coverage, Covered};
+use aimon_core::accounts::{Coverage, Covered, stated};
 use aimon_core::history::{Detail, Overlap};
+use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use serde::Serialize;
 
-use super::{BEGINNING, UNSTATED, ask, in_words};
+use super::{BEGINNING, UNSTATED, ask, in_words, to_take_back};
 use crate::accounts::to_cover;
 use crate::cli::SourceListArgs;
 use crate::error::Result;
@@ -17,7 +18,7 @@ use crate::place::Place;
 use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::pretty;
 use crate::render::labels::Labels;
-use crate::render::number::exact;
+use crate::render::number::{count, exact};
 use crate::render::text::wrapped;
 use crate::scan::roots::Roots;
 use crate::view::Held;
@@ -52,6 +53,17 @@ struct SourceJson {
     last_day: String,
     /// Who pays by now, as far as anybody has said.
     paid_by: Option<String>,
+}
+
+impl SourceJson {
+    /// Whether it has calls for which somebody was said to pay. Calls of a root are calls of whom the log says nothing, too.
+    fn is_of(&self, cover: &CoverJson) -> bool {
+        let owner = self.owner.as_ref().map(|owner| Name::from(owner.as_str()));
+        let is_owner = |of: &str| owner.as_deref() == Some(of) || (of.is_empty() && stated(owner.as_ref()).is_none());
+        self.source == cover.source
+            && cover.owner.as_deref().is_none_or(is_owner)
+            && cover.device.as_ref().is_none_or(|device| self.devices.contains(device))
+    }
 }
 
 /// Who pays for a source, from a day on.
@@ -151,6 +163,10 @@ async fn look(replica: &mut Replica, today: UtcDay, labels: &Labels, roots: &Roo
     })
 }
 
+fn covered(source: &str, device: Option<&str>, owner: Option<&str>) -> Covered {
+    Covered { source: source.into(), device: device.and_then(DeviceId::parse), owner: owner.map(Name::from) }
+}
+
 fn text(all: &ListJson, labels: &Labels, roots: &Roots, width: usize) -> String {
     if all.sources.is_empty() && all.coverage.is_empty() {
         return "No agent's log was read within 30 days: `aimon doctor` says where it looked.\n".to_owned();
@@ -164,7 +180,8 @@ fn text(all: &ListJson, labels: &Labels, roots: &Roots, width: usize) -> String 
         words("Last"),
         words("Paid by"),
     ]);
-    let mut narrow = Grid::new(&[words("Source"), figures("Calls"), words("Paid by")]);
+    let mut narrow = Grid::new(&[words("Source"), words("Owner"), figures("Calls"), words("Paid by")]);
+    let mut lines = String::new();
     for one in &all.sources {
         let devices: Vec<String> = one.devices.iter().map(|id| labels.device(id)).collect();
         let owner = one.root.as_ref().or(one.owner.as_ref()).cloned().unwrap_or_else(|| UNSTATED.to_owned());
@@ -173,7 +190,7 @@ fn text(all: &ListJson, labels: &Labels, roots: &Roots, width: usize) -> String 
             Weight::Plain,
             vec![
                 one.source.clone(),
-                owner,
+                owner.clone(),
                 devices.join(", "),
                 exact(one.calls),
                 exact(one.total_tokens),
@@ -181,18 +198,25 @@ fn text(all: &ListJson, labels: &Labels, roots: &Roots, width: usize) -> String 
                 paid.clone(),
             ],
         );
-        narrow.row(Weight::Plain, vec![one.source.clone(), exact(one.calls), paid]);
+        let what = in_words(&covered(&one.source, None, one.owner.as_deref()), labels, roots);
+        lines.push_str(&wrapped(&what, 0, width));
+        let figures =
+            format!("{}, {} tokens, last on {}", count(one.calls, "call"), exact(one.total_tokens), one.last_day);
+        lines.push_str(&wrapped(&format!("{figures}; paid by: {paid}"), 2, width));
+        narrow.row(Weight::Plain, vec![one.source.clone(), owner, exact(one.calls), paid]);
     }
-    let mut text = if all.sources.is_empty() { String::new() } else { grid::fit(width, [wide, narrow]) };
+    // Whose calls they are is what one looks for here: where no table has room for it, there is none.
+    let table = grid::within(width, &wide).or_else(|| grid::within(width, &narrow)).unwrap_or(lines);
+    let mut text = if all.sources.is_empty() { String::new() } else { table };
     let mut notes = String::new();
     for one in &all.coverage {
-        let covered = Covered {
-            source: one.source.as_str().into(),
-            device: one.device.as_deref().and_then(aimon_core::ids::DeviceId::parse),
-            owner: one.owner.as_deref().map(Name::from),
-        };
+        let covered = covered(&one.source, one.device.as_deref(), one.owner.as_deref());
         let from = one.from.as_ref().map(|day| format!(" from {day} on")).unwrap_or_default();
-        notes.push_str(&format!("{}: {}{from}\n", in_words(&covered, labels, roots), one.by));
+        let unused = match all.sources.iter().any(|source| source.is_of(one)) {
+            true => String::new(),
+            false => format!(", which had no call within {LOOKED_AT} days; {} takes it back", to_take_back(&covered)),
+        };
+        notes.push_str(&format!("{}: {}{from}{unused}\n", in_words(&covered, labels, roots), one.by));
     }
     for one in &all.proposed {
         notes.push_str(&format!(
