@@ -17,28 +17,33 @@ fn clock() -> UtcMillis {
     UtcMillis(now())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_could_not_be_recorded_is_asked_for_again() {
+#[test]
+fn what_could_not_be_recorded_is_asked_for_again() {
     let (world, device) = (World::new(Provider::OpenAi, 41), device());
     world.add(&device, 1, &["--no-backfill"]);
     world.server.forget();
     let home = device.rig.aimon_home();
-    let replica = Replica::open(&home, &Options { now: clock(), retention_days: None }).await.unwrap();
-    let (replica, place) = (Mutex::new(replica), Place::at(home.clone()).unwrap());
-
-    let mut polling = Polling::by(clock);
     let database = sqlite::databases(&home).remove(0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = Options { now: clock(), retention_days: None };
+    let replica = Mutex::new(runtime.block_on(Replica::open(&home, &options)).unwrap());
+    let place = Place::at(home).unwrap();
+    let mut polling = Polling::by(clock);
+    let mut round = |how| {
+        runtime.block_on(async {
+            polling.load(&replica, &place).await.unwrap();
+            polling.round(&replica, &place, how, None, &|_, _| {}).await
+        })
+    };
+
     sqlite::ask(&database, BROKEN).unwrap();
     for _ in 0..2 {
-        polling.load(&replica, &place).await.unwrap();
-        assert!(polling.round(&replica, &place, How::Due, None, &|_, _| {}).await.is_err());
+        assert!(round(How::Due).is_err());
     }
     assert!(!world.server.requests().is_empty(), "it has asked, and was answered");
     sqlite::ask(&database, "DROP TRIGGER broken").unwrap();
-    polling.load(&replica, &place).await.unwrap();
-    let outcome = polling.round(&replica, &place, How::Force, None, &|_, _| {}).await.unwrap();
+    let outcome = round(How::Force).unwrap();
     assert!(outcome.failed.is_empty() && outcome.events > 0, "{outcome:?}");
-    replica.into_inner().settle().await;
-    drop(polling);
+    runtime.block_on(replica.into_inner().settle());
     assert_eq!(report(&device, "model", "UTC"), world.truth(Axis::Model));
 }

@@ -103,7 +103,7 @@ fn a_key_is_written_nowhere_but_into_its_store() {
         let up = Up::telling(&device.rig, std::fs::File::create(&log).unwrap().into());
         wait_until("it has asked", || world.server.requests().len() >= 2);
         wait_until("it has told of it", || std::fs::read_to_string(&log).unwrap().contains("asked in vain"));
-        for path in ["/v1/status", "/v1/report/daily"] {
+        for path in ["/v1/status", "/v1/report", "/v1/windows"] {
             said += &up.ask("GET", path).to_string();
         }
         up.kill();

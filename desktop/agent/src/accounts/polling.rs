@@ -528,16 +528,17 @@ impl Polling {
         Some((until, why.map(|why| why.text.clone()).unwrap_or_default()))
     }
 
-    /// Adds to an outcome the accounts of which nothing is well, and which are left alone for now.
+    /// Adds to an outcome the accounts of which nothing is well, which are left alone for now, and for which waiting does not help.
     pub fn recall_lost(&self, outcome: &mut Outcome, only: Option<&AccountId>) {
         let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
         for (Account { id, .. }, _) in self.of.accounts.iter().filter(|(account, _)| is_meant(&account.id)) {
-            let mut troubles = self.state.of(id.name()).peekable();
-            if troubles.peek().is_none() || self.has_well(id) || outcome.failed.contains_key(id) {
+            let lasting = self.state.of(id.name()).filter(|(_, trouble)| !trouble.passes());
+            let lasting: BTreeMap<String, Unheard> =
+                lasting.map(|(metric, trouble)| (metric.clone(), Unheard::Before(trouble.clone()))).collect();
+            if lasting.is_empty() || self.has_well(id) || outcome.failed.contains_key(id) {
                 continue;
             }
-            let before = |(metric, trouble): (&String, &Trouble)| (metric.clone(), Unheard::Before(trouble.clone()));
-            outcome.failed.insert(id.clone(), troubles.map(before).collect());
+            outcome.failed.insert(id.clone(), lasting);
             outcome.lost.push(id.clone());
         }
     }

@@ -191,7 +191,7 @@ fn what_is_understated_is_marked_everywhere() {
     let table = machine.run(&["report", "--as-of", "2026-11-24"]).fine().out;
     assert!(table.contains("≥ at least: 1 call"), "{table}");
     let csv = machine.run(&["report", "--csv", "--as-of", "2026-11-24"]).fine().out;
-    assert!(csv.contains("2026-11-22,10,400,0,1000,5000,6410,0.00651,,1,0,understated,\r\n"), "{csv}");
+    assert!(csv.contains("2026-11-22,10,400,0,1000,5000,6410,0.00651,,1,0,understated,,\r\n"), "{csv}");
 }
 
 #[test]
