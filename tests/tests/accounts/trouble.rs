@@ -91,23 +91,27 @@ fn a_revoked_key_is_a_state_until_there_is_another() {
 /// No key in anything that is written: the data folder, but for the store, and all that was said; by commands, and by an agent that runs.
 #[test]
 fn a_key_is_written_nowhere_but_into_its_store() {
-    for provider in [Provider::OpenAi, Provider::Anthropic, Provider::OpenRouter, Provider::LiteLlm] {
+    for (provider, path) in [
+        (Provider::OpenAi, "/v1/organization/usage/completions"),
+        (Provider::Anthropic, "/v1/organizations/usage_report/messages"),
+        (Provider::OpenRouter, "/api/v1/activity"),
+        (Provider::LiteLlm, "/user/daily/activity"),
+    ] {
         let (world, device) = (World::new(provider, 2), device());
+        // A gateway that repeats the key in whatever it says. What has failed is tried again soon.
+        world.server.fault_always(path, Fault::EchoedKey(503));
         let mut said = format!("{:?}", world.add(&device, 1, &["--no-backfill"]));
         device.rig.env("AIMON_LOG", "trace");
-        // A gateway that repeats the key in whatever it says.
-        let echoes = |status| world.server.faults_among(1, 1000, vec![Fault::EchoedKey(status)]);
-        echoes(503);
-        world.server.forget();
         let log = device.rig.path("log");
         let up = Up::telling(&device.rig, std::fs::File::create(&log).unwrap().into());
-        wait_until("it has asked", || world.server.requests().len() >= 2);
         wait_until("it has told of it", || std::fs::read_to_string(&log).unwrap().contains("asked in vain"));
         for path in ["/v1/status", "/v1/report", "/v1/windows"] {
             said += &up.ask("GET", path).to_string();
         }
         up.kill();
         said += &std::fs::read_to_string(&log).unwrap();
+        world.server.mend();
+        let echoes = |status| world.server.faults_among(1, 1000, vec![Fault::EchoedKey(status)]);
         for status in [400, 401, 403, 404, 422] {
             echoes(status);
             let echoed = world.add(&device, 1, &[]);

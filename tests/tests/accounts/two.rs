@@ -55,7 +55,9 @@ fn three_devices_that_were_apart_agree() {
     assert_eq!(other_world.add(third, 1, &[]).code, Some(0));
     relay.again();
     for _ in 0..2 {
-        devices.iter().for_each(|device| drop(device.sync()));
+        for device in &devices {
+            device.sync();
+        }
     }
     let mut truth = world.truth(Axis::Model);
     truth.extend(other_world.truth(Axis::Model));
