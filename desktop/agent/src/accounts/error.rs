@@ -162,7 +162,8 @@ impl Unheard {
         match self {
             Self::Failed(failure) => help_of(failure),
             Self::NoKey(why) => why.help.clone(),
-            Self::Before(trouble) => format!("{}; `aimon poll --force` asks at once", trouble.help),
+            Self::Before(trouble) if trouble.help.is_empty() => "`aimon poll --force` asks again".to_owned(),
+            Self::Before(trouble) => trouble.help.clone(),
         }
     }
 

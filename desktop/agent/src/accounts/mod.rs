@@ -26,7 +26,7 @@ use aimon_core::ids::DeviceId;
 use aimon_sources::provider::{Provider, provider};
 
 pub use error::{AccountError, NoKey, Unheard, help_of};
-pub use reasons::by_reason;
+pub use reasons::{by_reason, metrics_of};
 
 use crate::error::Result;
 use crate::render::text::{quoted, visible};

@@ -532,14 +532,17 @@ impl Polling {
     pub fn recall_lost(&self, outcome: &mut Outcome, only: Option<&AccountId>) {
         let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
         for (Account { id, .. }, _) in self.of.accounts.iter().filter(|(account, _)| is_meant(&account.id)) {
-            let lasting = self.state.of(id.name()).filter(|(_, trouble)| !trouble.passes());
-            let lasting: BTreeMap<String, Unheard> =
-                lasting.map(|(metric, trouble)| (metric.clone(), Unheard::Before(trouble.clone()))).collect();
-            if lasting.is_empty() || self.has_well(id) || outcome.failed.contains_key(id) {
-                continue;
+            let units = self.units.iter().filter(|unit| unit.endpoint.account == *id);
+            let lasting = units.map(|unit| {
+                let trouble = self.state.trouble(id.name(), unit.metric().name).filter(|trouble| !trouble.passes())?;
+                Some((unit.metric().name.to_owned(), Unheard::Before(trouble.clone())))
+            });
+            // What passes, or was not asked yet, is a reason to wait.
+            let Some(lasting) = lasting.collect::<Option<BTreeMap<String, Unheard>>>() else { continue };
+            if !lasting.is_empty() && !outcome.failed.contains_key(id) {
+                outcome.failed.insert(id.clone(), lasting);
+                outcome.lost.push(id.clone());
             }
-            outcome.failed.insert(id.clone(), lasting);
-            outcome.lost.push(id.clone());
         }
     }
 

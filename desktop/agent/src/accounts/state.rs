@@ -45,7 +45,12 @@ impl Trouble {
 
     /// Whether waiting helps.
     pub fn passes(&self) -> bool {
-        PASSING.contains(&self.code.as_str())
+        Self::has_passing(&self.code)
+    }
+
+    /// Whether a code is of what passes by itself.
+    pub fn has_passing(code: &str) -> bool {
+        PASSING.contains(&code)
     }
 }
 

@@ -129,8 +129,10 @@ fn told(outcome: &Outcome, round: &Round) -> String {
         // Of an account that has answered some of it, it is some of it that fails.
         let has_answered = outcome.answered.get(account).is_some_and(|answered| *answered > 0);
         let asked = if has_answered { usize::MAX } else { all.len() };
-        let wrong = all.iter().map(|(metric, why)| (metric, format!("{why} ({})", why.code())));
-        by_reason(account.name(), asked, wrong).iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        let wrong = all.iter().map(|(metric, why)| (metric, why.into()));
+        for reason in by_reason(account.name(), asked, wrong) {
+            text.push_str(&format!("{}\n", reason.line()));
+        }
     }
     text
 }

@@ -42,19 +42,21 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     let spans = spans.into_iter().filter(|(days, ..)| keeps(*days));
     // Only who pays by the call is billed for it.
     let has_billed = !status.month.billed.is_empty();
-    let mut heads = vec![words(""), figures(""), figures(""), figures("")];
-    heads.extend(has_billed.then(|| words("")));
-    let mut grid = Grid::new(&heads);
+    let heads = [words(""), figures(""), figures(""), figures(""), words("")];
+    let mut wide = Grid::new(if has_billed { &heads } else { &heads[..4] });
+    let mut narrow = Grid::new(&[words(""), figures(""), words("")]);
     for (_, span, f) in spans {
         let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
-        let mut cells = vec![format!("  {span}"), cost(f), tokens, count(f.sums.calls, "call")];
-        let is_billed = !f.billed.is_empty();
-        cells.extend(
-            has_billed.then(|| if is_billed { format!("billed {}", amounts(&f.billed)) } else { String::new() }),
-        );
-        grid.row(Weight::Plain, cells);
+        // Some providers count none.
+        let is_uncounted = f.sums.calls == 0 && f.tokens().total() > 0;
+        let calls = if is_uncounted { "–".to_owned() } else { count(f.sums.calls, "call") };
+        let billed = if f.billed.is_empty() { String::new() } else { format!("billed {}", amounts(&f.billed)) };
+        narrow.row(Weight::Plain, vec![format!("  {span}"), cost(f), billed.clone()]);
+        let mut cells = vec![format!("  {span}"), cost(f), tokens, calls];
+        cells.extend(has_billed.then_some(billed));
+        wide.row(Weight::Plain, cells);
     }
-    text.push_str(&fit(width, [grid]));
+    text.push_str(&if has_billed { fit(width, [wide, narrow]) } else { fit(width, [wide]) });
     if !status.windows.is_empty() {
         text.push('\n');
         text.push_str(&fit(width, [bars(status, true), bars(status, false)]));

@@ -17,7 +17,7 @@ pub fn visible_lines(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
-/// A text with colours that was made here, and with foreign words in it: colours and line breaks stay, whatever else acts is seen.
+/// A text with colours that was made here, and with foreign words in it: colours, tabs and line breaks stay, whatever else acts is seen.
 pub fn visible_painted(text: &str) -> Cow<'_, str> {
     let colour_ends = |at: usize| {
         let rest = text.get(at..)?.strip_prefix("\u{1b}[")?;
@@ -32,7 +32,7 @@ pub fn visible_painted(text: &str) -> Cow<'_, str> {
         if let Some(end) = Some(c).filter(|c| *c == '\u{1b}').and_then(|_| colour_ends(at)) {
             is_colour_to = end;
         }
-        let stays = c == '\n' || at < is_colour_to || !acts(c);
+        let stays = matches!(c, '\n' | '\t') || at < is_colour_to || !acts(c);
         shown.push(if stays { c } else { '\u{fffd}' });
     }
     Cow::Owned(shown)
@@ -118,7 +118,7 @@ mod tests {
         let painted = "\u{1b}[1;31mred\u{1b}[0m\n\u{1b}]0;title\u{7}\u{202e}\u{1b}[2J\u{1b}[31";
         assert_eq!(visible_painted(painted), "\u{1b}[1;31mred\u{1b}[0m\n�]0;title���[2J�[31");
         assert!(matches!(visible_painted("as it is"), Cow::Borrowed(_)));
-        assert_eq!(visible_painted("\u{1b}"), "�");
+        assert_eq!((visible_painted("\u{1b}"), visible_painted("a\tb")), ("�".into(), "a\tb".into()));
     }
 
     #[test]

@@ -20,18 +20,19 @@ const CLOCK: u64 = 5;
 
 /// Appends batches, joined; `None` if one holds what this version does not understand, or could not be told apart again.
 pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) -> Option<()> {
-    let mut group = Group::default();
+    let (mut group, mut full) = (Group::default(), 0);
     for bytes in batches {
         let (batch, names) = Batch::read(bytes).ok()?;
         if !batch.is_understood() {
             return None;
         }
-        if let Some(full) = group.add(batch, names)? {
-            full.write(out);
+        if let Some(before) = group.add(batch, names)? {
+            before.write(out);
+            full += 1;
         }
     }
     group.write(out);
-    Some(())
+    (full < MOST_GROUPS).then_some(())
 }
 
 /// The batches in joined ones, as they were.
@@ -39,10 +40,9 @@ pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) 
 /// # Errors
 /// Why the bytes are none.
 pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
-    let (mut r, mut batches) = (Reader::new(joined), Vec::new());
-    while !r.is_empty() {
-        let index = read_index(&mut r)?;
-        let all = Batch::decode(read_batch(&mut r)?)?;
+    let mut batches = Vec::new();
+    for (index, bytes) in groups(joined)? {
+        let all = Batch::decode(bytes)?;
         if !all.is_understood() {
             // Whoever joined it knew whose it is; it would be lost here.
             return Err(BatchError::Malformed("something that only a newer version can take apart"));
@@ -76,12 +76,23 @@ pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
 /// # Errors
 /// As [`part`], as far as is looked.
 pub fn gathered(joined: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
-    let (mut r, mut batches) = (Reader::new(joined), Vec::new());
+    Ok(groups(joined)?.into_iter().map(|(_, batch)| batch).collect())
+}
+
+/// The most groups: each but the last is full, and a part of a segment fills far fewer. Runs cost nothing a row, so without a limit a few
+/// thousand bytes would be billions of rows.
+const MOST_GROUPS: usize = 64;
+
+/// Each group's index and batch.
+fn groups(joined: &[u8]) -> Result<Vec<(Vec<IndexRow>, &[u8])>, BatchError> {
+    let (mut r, mut groups) = (Reader::new(joined), Vec::new());
     while !r.is_empty() {
-        read_index(&mut r)?;
-        batches.push(read_batch(&mut r)?);
+        if groups.len() == MOST_GROUPS {
+            return Err(BatchError::Malformed("too many groups"));
+        }
+        groups.push((read_index(&mut r)?, read_batch(&mut r)?));
     }
-    Ok(batches)
+    Ok(groups)
 }
 
 /// A column of at least so many bytes is compressed by itself.

@@ -86,6 +86,9 @@ fn what_does_not_fit_together_is_an_error() {
         let bytes = of_body(&body(changes_said));
         assert!(batches(&bytes).is_err() && changes(&bytes).is_err(), "{changes_said} of two");
     }
+    let many = |groups: u8| [&[1][..], &[7; 8], &[groups], &group(1).repeat(usize::from(groups))].concat();
+    assert!(gathered(&of_body(&many(64))).is_ok() && batches(&of_body(&many(64))).is_ok());
+    assert!(gathered(&of_body(&many(65))).is_err() && batches(&of_body(&many(65))).is_err(), "billions of rows");
     // An index that counts one event less, or one more, than there are.
     for counted in [0, 2] {
         let mut group = group(1);

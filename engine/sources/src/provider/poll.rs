@@ -8,12 +8,14 @@ use aimon_core::name::Name;
 use aimon_core::polling::{Ask, Metric, fits};
 use aimon_core::time::UtcMillis;
 use reqwest::Client;
+use tokio::time::Instant;
 
 use super::failure::Unreadable;
 use super::http::{Asked, get};
 use super::{Failure, Identity};
 
-/// How long a whole answer may take, however many pages it has: one that drips in holds up whoever waits for the others.
+/// How long the next page may take that says something. A whole answer takes as long as it goes on: of a slow gateway that tells of half a
+/// year, some minutes. One that only drips in holds up whoever waits for the others.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The most pages of one answer: LiteLLM has the most, a thousand rows on each of them, and half as many hold all rows that there may be.
@@ -44,31 +46,18 @@ pub async fn ask(
     ask: &Ask,
     now: UtcMillis,
 ) -> Result<Answered, Failure> {
-    in_time(pages(client, asked, account, metric, ask, now)).await
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let came = tokio::time::timeout(PATIENCE, answer).await;
-    came.unwrap_or(Err(Failure::Unfinished { after_s: PATIENCE.as_secs() }))
-}
-
-/// All pages of an answer.
-async fn pages(
-    client: &Client,
-    asked: &Asked<'_>,
-    account: &Name,
-    metric: &Metric,
-    ask: &Ask,
-    now: UtcMillis,
-) -> Result<Answered, Failure> {
     let (mut page, mut seen) = (None::<String>, HashSet::new());
     let mut rows = Rows::of(ask);
     let mut observed = None;
+    let mut patience = Patience::new();
     loop {
         let request = asked.provider.request(metric, ask, page.as_deref());
-        let reply = get(client, asked, &request).await?;
+        let reply = patience.wait(get(client, asked, &request)).await?;
         observed.get_or_insert_with(|| observed_at(reply.date, now));
         let read = asked.provider.read(metric, ask, &reply.body)?;
+        if !read.rows.is_empty() {
+            patience = Patience::new();
+        }
         rows.add(read.rows)?;
         let Some(next) = read.next else { break };
         if seen.len() >= MOST_PAGES || !seen.insert(next.clone()) {
@@ -82,6 +71,20 @@ async fn pages(
     match answers.iter().all(fits) {
         true => Ok(Answered { answers, observed }),
         false => Err(Failure::TooLarge),
+    }
+}
+
+/// Until when it is waited for a page that says something.
+struct Patience(Instant);
+
+impl Patience {
+    fn new() -> Self {
+        Self(Instant::now() + PATIENCE)
+    }
+
+    async fn wait<T>(&self, page: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let came = tokio::time::timeout_at(self.0, page).await;
+        came.unwrap_or(Err(Failure::Unfinished { after_s: PATIENCE.as_secs() }))
     }
 }
 
@@ -200,10 +203,12 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(59)).await;
             }
         };
-        let failure = in_time::<()>(dripping).await.unwrap_err();
+        let patience = Patience::new();
+        let failure = patience.wait::<()>(dripping).await.unwrap_err();
         assert_eq!((failure.code(), failure.is_passing()), ("provider-timeout", true));
         assert_eq!(failure.to_string(), "the provider's answer had no end after 2 min");
-        assert_eq!(in_time(async { Ok(7) }).await, Ok(7));
+        assert_eq!(patience.wait(async { std::future::pending::<Result<u8, Failure>>().await }).await, Err(failure));
+        assert_eq!(Patience::new().wait(async { Ok(7) }).await, Ok(7));
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::time::Duration;
 use aimon_core::accounts::{AccountId, Accounts, Path};
 use aimon_core::time::UtcMillis;
 use aimon_replica::Replica;
-use aimon_sources::provider::{Provider, provider};
+use aimon_sources::provider::provider;
 use tokio::sync::Mutex;
 
 use super::identify::{id_of, identify};
 use super::patience::Patience;
 use crate::accounts::outcome::Outcome;
 use crate::accounts::polling::{How, Polling, base};
-use crate::accounts::{AccountError, by_reason, called, keys};
+use crate::accounts::{AccountError, by_reason, called, keys, metrics_of};
 use crate::cli::AddArgs;
 use crate::error::Result;
 use crate::place::Place;
@@ -55,7 +55,7 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     });
     let replica = Mutex::new(replica);
     let outcome = fill(&replica, &place, &id, (!args.no_backfill).then_some(&patience)).await?;
-    told(&replica, &place, (&id, provider), &outcome).await
+    told(&replica, &place, &id, &outcome).await
 }
 
 /// Asks for an account until nothing is due any more; for its past, too, with the patience to wait for what passes by itself.
@@ -88,12 +88,7 @@ async fn fill(replica: &Mutex<Replica>, place: &Place, id: &AccountId, backfill:
     Ok(all)
 }
 
-async fn told(
-    replica: &Mutex<Replica>,
-    place: &Place,
-    (id, provider): (&AccountId, &dyn Provider),
-    outcome: &Outcome,
-) -> Result<()> {
+async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: &Outcome) -> Result<()> {
     let mut polling = Polling::new();
     polling.load(replica, place).await?;
     let (now, first) = (dates::now(), replica.lock().await.first_day());
@@ -106,9 +101,9 @@ async fn told(
         text.push_str("There is more to fetch: `aimon poll` or `aimon up` go on.\n");
     }
     let wrong = polling.state().of(id.name());
-    let wrong = wrong.map(|(metric, trouble)| (metric, format!("{} ({})", trouble.text, trouble.code)));
-    for line in by_reason(id.name(), provider.metrics().len(), wrong) {
-        text.push_str(&format!("{line}\n"));
+    let wrong = wrong.map(|(metric, trouble)| (metric, trouble.into()));
+    for reason in by_reason(id.name(), metrics_of(id), wrong) {
+        text.push_str(&format!("{}\n", reason.line()));
     }
     text.push_str("`aimon report --by account` shows it; `aimon up` asks for it each minute.\n");
     replica.lock().await.settle().await;

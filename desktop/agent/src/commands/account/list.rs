@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use aimon_core::accounts::{Account, AccountId};
 use aimon_core::time::UtcMillis;
-use aimon_sources::provider::provider;
 use serde::Serialize;
 
 use super::look;
 use crate::accounts::address::Addresses;
-use crate::accounts::by_reason;
 use crate::accounts::state::{State, Trouble};
+use crate::accounts::{by_reason, metrics_of};
 use crate::cli::AccountListArgs;
 use crate::error::Result;
 use crate::place::Place;
@@ -134,11 +133,12 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
         wide.row(Weight::Plain, vec![account.id.clone(), name.clone(), heard(account.heard), holders.join(", ")]);
         let called = if name.is_empty() { account.id.clone() } else { name };
         narrow.row(Weight::Plain, vec![called, heard(account.heard)]);
-        let since = |why: &Trouble| ago(now.0.saturating_sub(why.since) / 1000);
-        let reason = |why: &Trouble| format!("{} ({}), since {}", why.text, why.code, since(why));
-        let metrics = provider(&account.provider).map_or(0, |one| one.metrics().len());
-        let wrong = account.trouble.iter().map(|(metric, why)| (metric, reason(why)));
-        by_reason(&account.id, metrics, wrong).iter().for_each(|line| notes.push_str(&format!("{line}\n")));
+        let metrics = AccountId::parse(&account.id).map_or(usize::MAX, |id| metrics_of(&id));
+        let wrong = account.trouble.iter().map(|(metric, why)| (metric, why.into()));
+        for reason in by_reason(&account.id, metrics, wrong) {
+            let since = reason.since().map_or(0, |since| now.0.saturating_sub(since) / 1000);
+            notes.push_str(&format!("{}, since {}\n", reason.line(), ago(since)));
+        }
         if let Some(payer) = &account.shown_as {
             notes.push_str(&format!("{}: one with {payer}, and shown as that in reports\n", account.id));
         }

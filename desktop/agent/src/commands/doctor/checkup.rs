@@ -6,12 +6,11 @@ use aimon_core::accounts::Accounts;
 use aimon_core::history::{Period, Query};
 use aimon_core::time::UtcMillis;
 use aimon_replica::{Health, Replica};
-use aimon_sources::provider::provider;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::accounts::by_reason;
 use crate::accounts::state::{State, Trouble};
+use crate::accounts::{by_reason, metrics_of};
 use crate::agent::client::Client;
 use crate::error::{Error, Result, exit};
 use crate::place::Place;
@@ -158,11 +157,14 @@ impl Checkup {
             let state = note::read::<State>(replica).await?;
             for account in Accounts::of(&crate::workspace::settings(replica).await?).all() {
                 let name = account.id.name();
-                let metrics = provider(account.id.provider()).map_or(usize::MAX, |provider| provider.metrics().len());
                 for (lines, passes) in account_lines.iter_mut().zip([false, true]) {
                     let wrong = state.of(name).filter(|(_, why)| why.passes() == passes);
-                    let wrong = wrong.map(|(of, why)| (of, format!("{} ({}): {}.", why.text, why.code, why.help)));
-                    lines.extend(by_reason(name, metrics, wrong));
+                    let wrong = wrong.map(|(metric, why)| (metric, why.into()));
+                    for reason in by_reason(name, metrics_of(&account.id), wrong) {
+                        let help =
+                            if reason.help().is_empty() { "`aimon poll --force` asks again" } else { reason.help() };
+                        lines.push(format!("{}. To do: {help}.", reason.line()));
+                    }
                 }
                 let all: BTreeMap<_, _> = state.of(name).map(|(metric, why)| (metric.clone(), why.clone())).collect();
                 accounts.extend((!all.is_empty()).then(|| (account.id.to_string(), all)));
