@@ -46,6 +46,14 @@ impl Up {
     /// # Panics
     /// When it is no success.
     pub fn ask(&self, method: &str, path: &str) -> Value {
+        serde_json::from_str(&self.text(method, path)).unwrap()
+    }
+
+    /// The same, as it is.
+    ///
+    /// # Panics
+    /// When it is no success.
+    pub fn text(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let (port, token) = (self.port, &self.token);
         let head = format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nContent-Length: 0");
@@ -54,7 +62,7 @@ impl Up {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert_eq!(head.split(' ').nth(1), Some("200"), "{path}: {answer}");
-        serde_json::from_str(body).unwrap()
+        body.to_owned()
     }
 
     /// `kill -9`, which is gone when this returns.

@@ -28,6 +28,9 @@ fn no_other_device_says_where_a_key_goes() {
     world.add(&one, 1, &[]).fine();
     one.sync();
     other.sync();
+    // Not to the provider's own address either, where nobody has said here which one it is.
+    let said = other.tell(&["account", "rekey", "openai", "--key-stdin"], World::key_of(Provider::OpenAi, 2));
+    assert!(said.err.contains("error[address-missing]") && said.err.contains("--base-url"), "{said:?}");
     elsewhere.add(&other, 2, &[]).fine();
     for _ in 0..2 {
         other.sync();

@@ -1,6 +1,7 @@
 //! Calls that an agent's log and their account both tell of, while the account's figures can still change: each counts once.
 
 use aimon_providers::{Call, DAY, HOUR, Provider, Tokens, Truth};
+use aimon_tests::up::Up;
 use aimon_tests::{Device, files};
 use serde_json::Value;
 
@@ -85,6 +86,16 @@ fn counts_once(provider: Provider) {
     for (day, tokens) in days(&[]) {
         assert_eq!(days(&["--since", &day, "--until", &day]), [(day.clone(), tokens)], "{provider:?}");
     }
+    // What is divided adds up, for whoever sums it up elsewhere.
+    let up = Up::start(&device.rig);
+    let metrics = up.text("GET", "/metrics");
+    let sum = |name: &str| -> f64 {
+        let samples = metrics.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    };
+    let (parts, whole) = (sum("aimon_cost_usd_total"), sum("aimon_today_cost_usd"));
+    assert!(whole > 0.0 && (parts - whole).abs() < 1e-9, "{provider:?}: {parts} of {whole}");
+    up.kill();
     // An hour later the provider tells no more of it.
     world.clock.set(now + HOUR);
     device.run(&["poll", "--force"]);

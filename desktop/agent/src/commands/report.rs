@@ -154,6 +154,7 @@ impl Asked {
             devices: self.range.device.clone(),
             by,
             mode: mode(self.range.mode),
+            is_part: false,
         }
     }
 }

@@ -92,6 +92,9 @@ pub struct Query {
     pub by: Option<Dimension>,
     /// Where costs come from.
     pub mode: CostMode,
+    /// Whether sources and devices are cut out of the whole, so that all parts add up to it: a call for which an account stands in
+    /// the whole counts in no part. Else who asks for an agent alone is told of all its calls.
+    pub is_part: bool,
 }
 
 impl Query {
@@ -107,6 +110,7 @@ impl Query {
             devices: Vec::new(),
             by: None,
             mode: CostMode::default(),
+            is_part: false,
         }
     }
 
@@ -178,12 +182,12 @@ impl Query {
 
     /// Whether what accounts said is in the report: it is of no session, and of no device.
     fn shows_accounts(&self) -> bool {
-        self.period != Period::Session && self.devices.is_empty()
+        self.period != Period::Session && (self.is_part || self.devices.is_empty())
     }
 
     /// Whether what an account said is in the report: where it is not, the calls that explain it count, and not both are missing.
     pub fn shows(&self, account: &AccountId) -> bool {
-        self.shows_accounts() && self.takes_source(account.provider())
+        self.shows_accounts() && (self.is_part || self.takes_source(account.provider()))
     }
 
     fn takes_source(&self, source: &str) -> bool {
@@ -276,7 +280,8 @@ impl Report {
                 |key: &CellKey| metered.explains(day.day, key).filter(|account| covers && query.shows(account));
             if covers && query.shows_accounts() {
                 // Of whole days, whatever days are asked for: a day's figure is the same in every report.
-                for (key, sums) in day.cells.iter().filter(|(key, _)| query.takes_source(&key.source)) {
+                let is_meant = |key: &CellKey| query.is_part || query.takes_source(&key.source);
+                for (key, sums) in day.cells.iter().filter(|(key, _)| is_meant(key)) {
                     let payer = metered.told_payer(day.day, key).filter(|account| query.shows(account));
                     if let Some(account) = payer.filter(|_| explaining(key).is_none()) {
                         by_log.add(account.name(), day.day, key, sums);

@@ -55,7 +55,7 @@ pub struct Usage {
 /// The days that are looked at.
 pub fn query(zone: &TimeZone, today: Today) -> Query {
     let first = today.local.checked_sub((KNOWN_DAYS - 1).days()).unwrap_or(Date::MIN);
-    Query { since: Some(first), until: Some(today.local), ..Query::daily(zone.clone()) }
+    Query { since: Some(first), until: Some(today.local), is_part: true, ..Query::daily(zone.clone()) }
 }
 
 impl Usage {

@@ -24,7 +24,8 @@ pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
         None => Addresses::default(),
     };
     let provider = provider_of(&account.id)?;
-    let url = addresses.of(&account.id, provider).or(provider.url());
+    // A gateway's key is not the provider's: where it goes was said when the account was added here.
+    let url = addresses.of(&account.id, provider);
     let url = url.ok_or_else(|| AccountError::AddressMissing(account.id.to_string()))?;
     let key = keys::ask(provider.title(), args.key_stdin)?;
     let identity = identify(provider, url, &key, &Patience::new()).await?;

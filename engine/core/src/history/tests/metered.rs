@@ -200,7 +200,18 @@ fn calls_count_where_their_accounts_figures_can_not_be() {
     assert_eq!([total(of_source("codex")), total(of_source("openai"))], [(100, 0), (90, 0)]);
     assert_eq!(total(Query { sources: vec!["codex".into(), "openai".into()], ..all.clone() }), (90, 100));
     assert_eq!(total(Query { period: crate::history::Period::Session, ..all.clone() }), (100, 0));
-    assert_eq!(total(Query { devices: vec![DeviceId([1; 16]).to_string()], ..all }), (100, 0));
+    assert_eq!(total(Query { devices: vec![DeviceId([1; 16]).to_string()], ..all.clone() }), (100, 0));
+
+    // As parts of the whole they add up to it.
+    let part = |query: Query| total(Query { is_part: true, ..query });
+    assert_eq!([part(of_source("codex")), part(of_source("openai"))], [(0, 100), (90, 0)]);
+    assert_eq!(part(Query { devices: vec![DeviceId([1; 16]).to_string()], ..all.clone() }), (0, 100));
+    let unsettled = [answer("usage.completions", (0, 60), 61, &[MODEL], &[("input_tokens", 130)])];
+    let part = |source: &str| {
+        let query = Query { is_part: true, ..of_source(source) };
+        cut(&query, &[codex(5, 100)], &unsettled, &covered).total.sums.tokens.input
+    };
+    assert_eq!([part("codex"), part("openai")], [100, 30], "before it has settled, too");
 }
 
 #[test]
