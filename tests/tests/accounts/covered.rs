@@ -52,6 +52,12 @@ fn log(device: &Device, calls: &[Call]) -> u64 {
     calls.iter().enumerate().filter(|(n, _)| is_logged(*n)).map(|(_, call)| tokens(call)).sum()
 }
 
+/// Dollars as exact decimal digits, in pico-dollars.
+fn pico(dollars: &str) -> i128 {
+    let (whole, part) = dollars.split_once('.').unwrap_or((dollars, ""));
+    format!("{whole}{part:0<12}").parse().unwrap()
+}
+
 fn counts_once(provider: Provider) {
     let now = now();
     let calls = calls(now);
@@ -89,12 +95,12 @@ fn counts_once(provider: Provider) {
     // What is divided adds up, for whoever sums it up elsewhere.
     let up = Up::start(&device.rig);
     let metrics = up.text("GET", "/metrics");
-    let sum = |name: &str| -> f64 {
+    let sum = |name: &str| -> i128 {
         let samples = metrics.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
-        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        samples.map(|line| pico(line.rsplit(' ').next().unwrap())).sum()
     };
     let (parts, whole) = (sum("aimon_cost_usd_total"), sum("aimon_today_cost_usd"));
-    assert!(whole > 0.0 && (parts - whole).abs() < 1e-9, "{provider:?}: {parts} of {whole}");
+    assert!(whole > 0 && parts == whole, "{provider:?}: {parts} of {whole}");
     up.kill();
     // An hour later the provider tells no more of it.
     world.clock.set(now + HOUR);

@@ -41,8 +41,8 @@ pub fn join<'b>(batches: impl IntoIterator<Item = &'b [u8]>, out: &mut Vec<u8>) 
 /// Why the bytes are none.
 pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
     let mut batches = Vec::new();
-    for (index, bytes) in groups(joined)? {
-        let all = Batch::decode(bytes)?;
+    for Written { index, batch } in groups(joined)? {
+        let all = Batch::decode(batch)?;
         if !all.is_understood() {
             // Whoever joined it knew whose it is; it would be lost here.
             return Err(BatchError::Malformed("something that only a newer version can take apart"));
@@ -76,21 +76,27 @@ pub fn part(joined: &[u8]) -> Result<Vec<Vec<u8>>, BatchError> {
 /// # Errors
 /// As [`part`], as far as is looked.
 pub fn gathered(joined: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
-    Ok(groups(joined)?.into_iter().map(|(_, batch)| batch).collect())
+    Ok(groups(joined)?.into_iter().map(|group| group.batch).collect())
 }
 
 /// The most groups: each but the last is full, and a part of a segment fills far fewer. Runs cost nothing a row, so without a limit a few
 /// thousand bytes would be billions of rows.
 const MOST_GROUPS: usize = 64;
 
-/// Each group's index and batch.
-fn groups(joined: &[u8]) -> Result<Vec<(Vec<IndexRow>, &[u8])>, BatchError> {
+/// A group as it lies in joined batches.
+struct Written<'a> {
+    index: Vec<IndexRow>,
+    batch: &'a [u8],
+}
+
+/// The groups, one behind the other.
+fn groups(joined: &[u8]) -> Result<Vec<Written<'_>>, BatchError> {
     let (mut r, mut groups) = (Reader::new(joined), Vec::new());
     while !r.is_empty() {
         if groups.len() == MOST_GROUPS {
             return Err(BatchError::Malformed("too many groups"));
         }
-        groups.push((read_index(&mut r)?, read_batch(&mut r)?));
+        groups.push(Written { index: read_index(&mut r)?, batch: read_batch(&mut r)? });
     }
     Ok(groups)
 }
