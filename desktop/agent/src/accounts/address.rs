@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use aimon_core::accounts::{AccountId, KeyPrint};
-use aimon_sources::provider::Provider;
+use aimon_sources::provider::{Provider, http};
 use serde::{Deserialize, Serialize};
 
+use super::AccountError;
+use crate::error::Result;
 use crate::note::Noted;
 
 /// Where one account is asked.
@@ -57,6 +59,29 @@ impl Addresses {
     }
 }
 
+/// A base address.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn base(text: &str) -> Result<reqwest::Url> {
+    http::base(text).map_err(|why| AccountError::BadUrl { text: harmless(text), why: why.to_string() }.into())
+}
+
+/// An address without what may be a secret in it: a name and password, a query. It need not be one that can be read, and a password may
+/// hold whatever it should not.
+fn harmless(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let (login, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let rest = match rest.find(['?', '#']) {
+        Some(at) => format!("{}***", rest.get(..=at).unwrap_or_default()),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}{login}{rest}")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -83,5 +108,22 @@ mod tests {
         assert_eq!(serde_json::from_slice::<Addresses>(&noted).unwrap(), all);
         all.forget(&account);
         assert_eq!(all, Addresses::default());
+    }
+
+    #[test]
+    fn an_address_that_is_refused_is_repeated_without_its_secrets() {
+        let said = |text: &str| base(text).map_err(|e| e.to_string()).map(|url| url.to_string()).unwrap_or_else(|e| e);
+        for (given, shown) in [
+            ("https://me:secret@gateway.example/v1", "`https://***@gateway.example/v1`"),
+            ("https://secret@gateway.example", "`https://***@gateway.example`"),
+            ("http://me:se/cr?e@t@host", "`http://***@host`"),
+            ("me:secret@gateway.example", "`***@gateway.example`"),
+            ("https://gateway.example/v1?key=secret", "`https://gateway.example/v1?***`"),
+            ("https://gateway.example/#secret", "`https://gateway.example/#***`"),
+            ("ftp://gateway.example", "`ftp://gateway.example`"),
+        ] {
+            let said = said(given);
+            assert!(said.contains(shown) && !said.contains("secret"), "{given}: {said}");
+        }
     }
 }

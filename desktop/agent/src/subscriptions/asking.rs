@@ -17,8 +17,8 @@ use tokio::sync::Mutex;
 
 use super::note::{Held, Note};
 use super::{help, logins};
+use crate::accounts::address::base;
 use crate::accounts::http::Clients;
-use crate::accounts::polling::base;
 use crate::accounts::share;
 use crate::accounts::state::Trouble;
 use crate::error::Result;

@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 
 use super::identify::{id_of, identify};
 use super::patience::Patience;
+use crate::accounts::address::base;
 use crate::accounts::outcome::Outcome;
-use crate::accounts::polling::{How, Polling, base};
+use crate::accounts::polling::{How, Polling};
 use crate::accounts::{AccountError, by_reason, called, keys, metrics_of};
 use crate::cli::AddArgs;
 use crate::error::Result;

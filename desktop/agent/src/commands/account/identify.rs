@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::patience::Patience;
 use crate::accounts::AccountError;
+use crate::accounts::address::base;
 use crate::accounts::http::Clients;
-use crate::accounts::polling::base;
 use crate::error::Result;
 
 /// How often it is tried again where nothing answers at an address: it may be no provider's at all.
