@@ -34,6 +34,8 @@ pub enum Schema {
     NumbersAsText,
     /// `has_more` is missing.
     NoHasMore,
+    /// What comes first in its data comes last as well.
+    Repeated,
 }
 
 /// Figures that nobody can have used or paid.

@@ -29,6 +29,7 @@ fn a_bad_reply_is_a_state_and_takes_nothing_away() {
         (Fault::BrokenJson, "reply-unreadable"),
         (Fault::Schema(Schema::Renamed), "reply-unreadable"),
         (Fault::Schema(Schema::NoHasMore), "reply-unreadable"),
+        (Fault::Schema(Schema::Repeated), "reply-unreadable"),
         (Fault::LostNextPage, "reply-unreadable"),
         (Fault::EndlessPages, "reply-unreadable"),
         (Fault::Figures(Absurd::Negative), "figure-absurd"),
@@ -57,6 +58,23 @@ fn a_bad_reply_is_a_state_and_takes_nothing_away() {
     device.run(&["poll", "--force"]);
     assert_eq!(trouble(&device, "usage.completions"), None);
     assert_eq!(report(&device, "model", "UTC"), world.truth(Axis::Model));
+}
+
+/// What is billed counts once, as what is used does: a bucket that comes twice is no answer.
+#[test]
+fn a_bill_that_comes_twice_does_not_count_twice() {
+    for (provider, path) in
+        [(Provider::OpenAi, "/v1/organization/costs"), (Provider::Anthropic, "/v1/organizations/cost_report")]
+    {
+        let (world, device) = (World::new(provider, 35), device());
+        world.server.fault_always(path, Fault::Schema(Schema::Repeated));
+        let said = world.add(&device, 1, &["--no-backfill"]);
+        assert!(said.out.contains("comes twice (reply-unreadable)"), "{said:?}");
+        assert_eq!(billed(&device), 0);
+        world.server.mend();
+        device.run(&["poll", "--force"]);
+        assert_eq!(billed(&device), world.billed(), "{provider:?}");
+    }
 }
 
 /// What is billed in another currency is kept as it is, shown apart, and never added to dollars.

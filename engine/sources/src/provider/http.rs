@@ -196,7 +196,7 @@ fn refused(
     match status.as_u16() {
         // The status of a proxy's or portal's page says nothing of the key, nor of the question.
         status @ (407 | 511) => Failure::NotTheProvider(format!("HTTP {status}")),
-        status @ (400 | 401 | 403..=407 | 451) if is_page => Failure::NotTheProvider(format!("HTTP {status}")),
+        status @ (400 | 401 | 403..=406 | 451) if is_page => Failure::NotTheProvider(format!("HTTP {status}")),
         401 => Failure::KeyRefused(message()),
         403 => Failure::Forbidden(message()),
         429 => Failure::RateLimited { retry_after_s: retry_after_s() },

@@ -59,6 +59,8 @@ impl Request {
 pub struct Page {
     /// Rows, and the bucket that each is in. A gauge's have the default bucket.
     pub rows: Vec<(Bucket, Row)>,
+    /// Buckets of which it says all there is, of a provider that divides none between its pages: one that comes again is no more of it.
+    pub whole: Vec<Bucket>,
     /// What asks for the next page.
     pub next: Option<String>,
 }

@@ -59,6 +59,7 @@ pub async fn ask(
             patience = Patience::new();
         }
         rows.add(read.rows)?;
+        rows.close(read.whole)?;
         let Some(next) = read.next else { break };
         if seen.len() >= MOST_PAGES || !seen.insert(next.clone()) {
             return Err(Unreadable::Endless.into());
@@ -116,10 +117,13 @@ pub async fn whoami(client: &Client, asked: &Asked<'_>) -> Result<Identity, Fail
 /// Measures by the values of the dimensions.
 type Sums = BTreeMap<Vec<Name>, BTreeMap<Name, i128>>;
 
-/// Rows by bucket, of each that was asked for and no other; and how many there are.
+/// Rows by bucket, of each that was asked for and no other.
 struct Rows {
     buckets: BTreeMap<Bucket, Sums>,
+    /// How many there are.
     count: usize,
+    /// Buckets of which everything has been said.
+    whole: HashSet<Bucket>,
 }
 
 impl Rows {
@@ -129,7 +133,7 @@ impl Rows {
             0 => [empty(UtcMillis(0))].into(),
             _ => ask.starts().map(empty).collect(),
         };
-        Self { buckets, count: 0 }
+        Self { buckets, count: 0, whole: HashSet::new() }
     }
 
     /// The same values again are more of the same: a provider may divide a bucket between pages.
@@ -151,6 +155,14 @@ impl Rows {
             }
         }
         Ok(())
+    }
+
+    /// Of these everything has been said: pages that overlap, or a list that has a bucket twice, can't be told from more of the same.
+    fn close(&mut self, whole: Vec<Bucket>) -> Result<(), Failure> {
+        match whole.into_iter().find(|bucket| !self.whole.insert(*bucket)) {
+            Some(bucket) => Err(Unreadable::Shape(format!("a bucket of {} comes twice", bucket.start.day())).into()),
+            None => Ok(()),
+        }
     }
 
     fn answers(self, account: &Name, metric: &Metric, ask: &Ask, (clock, observed): (Clock, UtcMillis)) -> Vec<Answer> {
@@ -209,6 +221,17 @@ mod tests {
         assert_eq!(failure.to_string(), "the provider's answer had no end after 2 min");
         assert_eq!(patience.wait(async { std::future::pending::<Result<u8, Failure>>().await }).await, Err(failure));
         assert_eq!(Patience::new().wait(async { Ok(7) }).await, Ok(7));
+    }
+
+    #[test]
+    fn a_bucket_that_comes_twice_is_no_answer() {
+        let ask = ask(86_400, 0, 2);
+        let mut rows = Rows::of(&ask);
+        let bucket = |n: usize| Bucket { start: ask.starts().nth(n).unwrap(), width: ask.width };
+        assert_eq!(rows.close(vec![bucket(0), bucket(1)]), Ok(()));
+        let failure = rows.close(vec![bucket(1)]).unwrap_err();
+        assert_eq!(failure.code(), "reply-unreadable");
+        assert_eq!(failure.to_string(), "the reply can't be read: a bucket of 2024-10-05 comes twice");
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub(super) fn spoil(answer: &mut Answer, fault: &Fault) {
             }
         }),
         Fault::Schema(Schema::NoHasMore) => remove(body, "has_more"),
+        Fault::Schema(Schema::Repeated) => each(body, &mut |name, value| {
+            if let ("data", Json::List(items)) = (name.as_str(), value) {
+                items.extend(items.first().cloned());
+            }
+        }),
         Fault::Figures(absurd) => figures(body, *absurd),
         Fault::Currency(currency) => each(body, &mut |name, value| {
             if name == "currency" {

@@ -111,6 +111,11 @@ fn shapes_can_change() {
         let (right, wrong) = with(provider, Fault::Schema(Schema::NoHasMore));
         assert!(right.text().contains("has_more") && !wrong.text().contains("has_more"));
     }
+    for provider in [Provider::OpenAi, Provider::Anthropic] {
+        let (right, wrong) = with(provider, Fault::Schema(Schema::Repeated));
+        let buckets = |reply: &Reply| reply.json().get("data").map_or(0, |data| data.items().len());
+        assert_eq!(buckets(&wrong), buckets(&right) + 1);
+    }
 }
 
 fn has_number(json: &Json) -> bool {

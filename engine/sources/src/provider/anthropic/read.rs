@@ -40,18 +40,19 @@ pub(super) fn identity(body: &[u8]) -> Result<Identity, Unreadable> {
 
 pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
     let reply: Reply<'_> = serde_json::from_slice(body)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut whole) = (Vec::new(), Vec::with_capacity(reply.data.len()));
     for spell in &reply.data {
         let (start, end) = (spell.starting_at.as_millisecond(), spell.ending_at.as_millisecond());
         if !(0..=i64::from(ask.width) * 1000).contains(&end.saturating_sub(start)) {
             return Err(shape("ending_at", "a bucket of another width"));
         }
         let bucket = Bucket { start: UtcMillis(start), width: ask.width };
+        whole.push(bucket);
         for fields in &spell.results {
             rows.push((bucket, row(metric, fields)?));
         }
     }
-    Ok(Page { rows, next: next(reply.has_more, reply.next_page)? })
+    Ok(Page { rows, whole, next: next(reply.has_more, reply.next_page)? })
 }
 
 fn row(metric: &Metric, fields: &Fields<'_>) -> Result<Row, Unreadable> {

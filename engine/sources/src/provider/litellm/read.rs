@@ -86,7 +86,8 @@ pub(super) fn page(ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
     }
     let page = |page: u64| page.checked_add(1).ok_or_else(|| shape("page", "no page has such a number"));
     let next = reply.metadata.has_more.then(|| page(reply.metadata.page)).transpose()?;
-    Ok(Page { rows, next: next.map(|page| page.to_string()) })
+    // A day may be divided between pages.
+    Ok(Page { rows, next: next.map(|page| page.to_string()), ..Page::default() })
 }
 
 fn row(key: &str, model: &str, metrics: &Fields<'_>) -> Result<Row, Unreadable> {

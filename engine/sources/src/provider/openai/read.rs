@@ -39,7 +39,7 @@ pub(super) fn identity(body: &[u8]) -> Result<Identity, Unreadable> {
 
 pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
     let reply: Reply<'_> = serde_json::from_slice(body)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut whole) = (Vec::new(), Vec::with_capacity(reply.data.len()));
     for spell in &reply.data {
         let start = UtcMillis(spell.start_time.saturating_mul(1000));
         // The present one ends now.
@@ -47,11 +47,12 @@ pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unre
             return Err(shape("end_time", "a bucket of another width"));
         }
         let bucket = Bucket { start, width: ask.width };
+        whole.push(bucket);
         for fields in &spell.results {
             rows.push((bucket, row(metric, fields)?));
         }
     }
-    Ok(Page { rows, next: next(reply.has_more, reply.next_page)? })
+    Ok(Page { rows, whole, next: next(reply.has_more, reply.next_page)? })
 }
 
 fn row(metric: &Metric, fields: &Fields<'_>) -> Result<Row, Unreadable> {

@@ -65,7 +65,7 @@ pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unre
     }
     Ok(Page {
         rows: vec![(Bucket { start: aimon_core::time::UtcMillis(0), width: 0 }, Row { values: vec![], measures })],
-        next: None,
+        ..Page::default()
     })
 }
 
@@ -94,5 +94,5 @@ fn activity(ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
         measure("byok_cost_pusd", fields.dollars("byok_usage_inference")?.unwrap_or_default().0);
         rows.push((Bucket { start, width: ask.width }, Row { values, measures }));
     }
-    Ok(Page { rows, next: None })
+    Ok(Page { rows, ..Page::default() })
 }
