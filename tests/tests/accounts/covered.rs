@@ -120,6 +120,38 @@ fn what_a_gateway_tells_of_an_agents_calls_counts_once_from_their_first_minute_o
     counts_once(Provider::LiteLlm);
 }
 
+/// What is said last holds from its day on, whatever was said before of later days.
+#[test]
+fn what_is_said_last_holds() {
+    let now = now();
+    let calls = calls(now);
+    let (world, device) = (World::over(Provider::Anthropic, Truth::of(calls.clone()), now), device());
+    log(&device, &calls);
+    world.add(&device, 1, &[]).fine();
+    let cover =
+        |by: &str, from: &[&str]| device.run(&[&["source", "cover", "claude-code", "--by", by], from].concat()).out;
+    let said = |device: &Device| -> Vec<(String, String)> {
+        let list: Value = serde_json::from_str(&device.run(&["source", "list", "--json"]).out).unwrap();
+        let text = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+        let all = list["coverage"].as_array().unwrap();
+        all.iter().map(|one| (text(&one["from"]), text(&one["by"]))).collect()
+    };
+    let (today, yesterday) = (crate::rig::date(now), crate::rig::date(now - DAY));
+    cover("subscription", &["--from", "yesterday"]);
+    cover(world.name(), &["--from", "today"]);
+    assert_eq!(said(&device).len(), 2);
+    let told = cover("subscription", &[]);
+    assert!(told.contains(&format!("from {today} on is taken back")), "{told}");
+    assert!(!told.contains(&yesterday), "the same was said of it: {told}");
+    assert_eq!(said(&device), [("–".to_owned(), "subscription".to_owned())]);
+    cover("nobody", &["--from", "today"]);
+    assert_eq!(said(&device).len(), 2);
+    cover("nobody", &[]);
+    assert_eq!(said(&device), []);
+    cover("nobody", &["--from", "today"]);
+    assert_eq!(said(&device), [], "nobody had said anything");
+}
+
 /// From a day on nobody says who pays: what was before stays.
 #[test]
 fn coverage_ends_on_a_day() {

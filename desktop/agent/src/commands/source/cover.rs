@@ -53,29 +53,55 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
         roots::know(&mut replica, &args.source, &root).await?;
     }
     let known: Roots = note::read(&mut replica).await?;
-    let entries: Vec<(Name, Option<String>)> = match &payer {
-        // All that was ever said of it is taken back.
-        None if args.from.is_none() => {
-            let all = accounts.coverage().all().filter(|(which, ..)| **which == covered);
-            all.map(|(which, from, _)| (Coverage::path(which, from), None)).collect()
-        }
-        payer => vec![(Coverage::path(&covered, from), Some(Coverage::value(payer.as_ref()).to_owned()))],
-    };
+    let (entries, later) = said_anew(accounts.coverage(), &covered, from, payer.as_ref());
     workspace::set(&mut replica, entries).await?;
     replica.settle().await;
     let what = in_words(&covered, &labels, &known);
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
     // Which folder a call was read in is not known of those that were read before.
     let again = if args.root.is_some() { "Its logs are read again by the next scan or report.\n" } else { "" };
+    // What was said of later days was said before, and by somebody who knew less.
+    let instead = match later[..] {
+        [] => String::new(),
+        ref days => format!(
+            "What was said from {} on is taken back.\n",
+            days.iter().map(UtcDay::to_string).collect::<Vec<_>>().join(" and from ")
+        ),
+    };
     output::print(&match payer {
-        None => format!("Who pays for {what} is not said any more{since}.\n"),
+        None => format!("Who pays for {what} is not said any more{since}.\n{instead}"),
         Some(Payer::Subscription) => {
-            format!("A subscription pays for {what}{since}: its calls count by the logs.\n{again}")
+            format!("A subscription pays for {what}{since}: its calls count by the logs.\n{instead}{again}")
         }
         Some(Payer::Account(id)) => format!(
-            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n{again}"
+            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n{instead}{again}"
         ),
     })
+}
+
+/// What is to be put into the settings where it is said from a day on who pays, and the later days of which something else was said: that
+/// is taken back, for what is said last holds from its day on.
+fn said_anew(
+    coverage: &Coverage,
+    covered: &Covered,
+    from: UtcDay,
+    payer: Option<&Payer>,
+) -> (Vec<(Name, Option<String>)>, Vec<UtcDay>) {
+    let value = Coverage::value(payer).to_owned();
+    let later = coverage.all().filter(|(which, day, _)| *which == covered && *day >= from);
+    let (mut entries, mut days): (Vec<_>, Vec<UtcDay>) = (Vec::new(), Vec::new());
+    for (which, day, before) in later {
+        entries.push((Coverage::path(which, day), None));
+        days.extend((day > from && before != payer).then_some(day));
+    }
+    // That nobody says it needs to be said only where somebody has, before.
+    let is_said = coverage.all().any(|(which, day, _)| which == covered && day < from);
+    if payer.is_some() || is_said {
+        let path = Coverage::path(covered, from);
+        entries.retain(|(held, _)| *held != path);
+        entries.push((path, Some(value)));
+    }
+    (entries, days)
 }
 
 /// Who pays; `None` where that is not to be said any more.
