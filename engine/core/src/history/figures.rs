@@ -19,6 +19,8 @@ pub struct Figures {
     pub unpriced_calls: u64,
     /// Calls by quality. Providers that count no calls are there with none.
     pub qualities: BTreeMap<Quality, u64>,
+    /// Whether some of it is told by a provider that counts no calls: there are more than these.
+    pub has_uncounted: bool,
     /// What was billed, by currency (`usd`), in 10⁻¹² of it. Currencies are never added up.
     pub billed: BTreeMap<Name, i128>,
     /// What calls that are not in the sums say of the same usage: an account's own figures stand for them.
@@ -55,6 +57,7 @@ impl Figures {
         self.cost += cost.known;
         self.unpriced_calls += cost.unpriced_calls;
         *self.qualities.entry(quality).or_default() += sums.calls;
+        self.has_uncounted |= sums.calls == 0 && !sums.tokens.is_zero();
         self.has_priced |= cost.has_priced;
         self.has_unpriced |= cost.has_unpriced;
     }
@@ -78,6 +81,7 @@ impl Figures {
         self.sums += other.sums;
         self.cost += other.cost;
         self.unpriced_calls = self.unpriced_calls.saturating_add(other.unpriced_calls);
+        self.has_uncounted |= other.has_uncounted;
         for (quality, calls) in &other.qualities {
             *self.qualities.entry(*quality).or_default() += calls;
         }
@@ -91,6 +95,11 @@ impl Figures {
         self.grain.hours |= other.grain.hours;
         self.has_priced |= other.has_priced;
         self.has_unpriced |= other.has_unpriced;
+    }
+
+    /// Whether there is nothing at all.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The cost, if the price of at least something is known.

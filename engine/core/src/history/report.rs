@@ -252,6 +252,8 @@ struct Part<'a> {
     groups: Groups<'a>,
     sums: Sums,
     cost: Cost,
+    /// Whether an account's own figures stand for it.
+    is_explained: bool,
 }
 
 /// What a part belongs to, beside what its key says.
@@ -292,9 +294,14 @@ impl Report {
                 let cost = cost(query.mode, key, day.day, &sums, price);
                 let payer = metered.payer_named(day.day, key);
                 let groups = Groups { payer, ..Groups::default() };
-                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
-                    figures.add(&part.sums, part.key.quality, part.cost);
-                });
+                report.take(
+                    query,
+                    &mut rows,
+                    &Part { date, key, groups, sums, cost, is_explained: false },
+                    &|figures, part| {
+                        figures.add(&part.sums, part.key.quality, part.cost);
+                    },
+                );
             }
             if !covers {
                 continue;
@@ -303,9 +310,14 @@ impl Report {
                 let cost = cost(query.mode, key, day.day, &sums, price);
                 let payer = explaining(key).map(|account| account.name().as_str());
                 let groups = Groups { payer, ..Groups::default() };
-                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
-                    figures.add_explained(&part.sums, part.cost);
-                });
+                report.take(
+                    query,
+                    &mut rows,
+                    &Part { date, key, groups, sums, cost, is_explained: true },
+                    &|figures, part| {
+                        figures.add_explained(&part.sums, part.cost);
+                    },
+                );
             }
         }
         let mut lines = if query.shows_accounts() { metered.lines(&query.zone) } else { Vec::new() };
@@ -320,6 +332,10 @@ impl Report {
             }
             let cost = match line.sums.tokens.is_zero() {
                 true => Cost::NOTHING,
+                // A provider states what it bills, and nothing of tokens.
+                false if query.mode == CostMode::Display => {
+                    cost(CostMode::Display, &line.key, line.day, &line.sums, price)
+                }
                 false => cost(CostMode::Calculate, &line.key, line.day, &line.sums, price),
             };
             let groups = Groups {
@@ -327,7 +343,7 @@ impl Report {
                 api_key: line.api_key.as_deref(),
                 project: line.project.as_deref(),
             };
-            let part = Part { date: line.date, key: &line.key, groups, sums: line.sums, cost };
+            let part = Part { date: line.date, key: &line.key, groups, sums: line.sums, cost, is_explained: false };
             report.take(query, &mut rows, &part, &|figures, part| {
                 figures.add_billed(&line);
                 if part.sums != Sums::default() {
@@ -351,7 +367,7 @@ impl Report {
     ) {
         let (date, key) = (part.date, part.key);
         let model = shown_model(key);
-        if part.cost.has_unpriced {
+        if part.cost.has_unpriced && !part.is_explained {
             self.unpriced_models.insert(model.clone());
         }
         let row = rows.entry(period_of(query.period, date, key)).or_default();
