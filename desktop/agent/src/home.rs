@@ -93,15 +93,20 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
         _ => {}
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part).map_err(failed)?;
+    let mut file = new_private(&part).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     drop(file);
     std::fs::rename(&part, path).map_err(failed)?;
     path.parent().map_or(Ok(()), sync_folder).map_err(failed)
+}
+
+/// Makes a file that only its owner may read, where there is none.
+pub fn new_private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Makes durable which files a folder holds.

@@ -1,6 +1,7 @@
 //! Export: plain Automerge documents that any Automerge opens.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use aimon_core::segment;
@@ -32,10 +33,19 @@ impl Replica {
             for ((device, part), rows) in segments {
                 let document = segment::whole(rows).map_err(|e| Error::Events(e.to_string()))?;
                 let path = dir.join(format!("{day}_{device}_{part}.automerge"));
-                std::fs::write(&path, document).map_err(|source| Error::Home { path: path.clone(), source })?;
+                write(&path, &document).map_err(|source| Error::Home { path: path.clone(), source })?;
                 files += 1;
             }
         }
         Ok(files)
     }
+}
+
+/// Only for its owner to read: whoever wants to show it to others copies it.
+fn write(path: &Path, document: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(document)
 }

@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::render::json::Dollars;
 use crate::render::number::count;
 use crate::render::text::visible;
-use crate::{dates, output};
+use crate::{dates, home, output};
 
 /// Writes the history to a folder.
 pub async fn run(args: &ExportArgs) -> Result<()> {
@@ -76,7 +76,8 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn create(dir: &'a Path, name: &'static str) -> Result<Self> {
         let path = dir.join(name);
-        let file = File::create_new(&path).map_err(|source| Error::Write { path, source })?;
+        // Whoever wants to show it to others copies it.
+        let file = home::new_private(&path).map_err(|source| Error::Write { path, source })?;
         Ok(Self { dir, name, file: BufWriter::new(file), written: 0 })
     }
 

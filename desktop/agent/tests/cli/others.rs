@@ -160,6 +160,11 @@ fn an_export_is_a_folder_of_its_own() {
     machine.run(&["export", "--format", "automerge", documents.to_str().unwrap()]).fine();
     let names = files(&documents);
     assert!(names.iter().all(|f| f.extension().is_some_and(|e| e == "automerge")) && names.len() == 3, "{names:?}");
+    #[cfg(unix)]
+    for file in names.iter().chain(&files(&lines)) {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
     machine.run(&["export", "--format", "automerge", documents.to_str().unwrap()]).failed(1, "export-not-empty");
     std::fs::write(machine.path("file"), "").unwrap();
     let in_file = machine.path("file/x");
