@@ -28,12 +28,31 @@ const LEARNT: i32 = 3;
 pub struct Limits {
     /// Quota windows.
     pub windows: Vec<Used>,
+    /// Balances, and what keys may spend.
+    pub money: Money,
+    /// The devices from which calls may still come, and when each was last heard.
+    pub heard: Heard,
+}
+
+/// What providers say of accounts in money.
+#[derive(Clone, Debug, Default)]
+pub struct Money {
     /// Balances of accounts.
     pub balances: Vec<Amounts>,
     /// What keys may spend.
     pub keys: Vec<Amounts>,
-    /// The devices from which calls may still come, and when each was last heard.
-    pub heard: Heard,
+}
+
+impl Money {
+    /// What stands of it.
+    pub fn of(gauges: &[Standing]) -> Self {
+        Self { balances: amounts(gauges, "credits"), keys: amounts(gauges, "key") }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.balances.is_empty() && self.keys.is_empty()
+    }
 }
 
 /// A window, and who used it.
@@ -72,8 +91,7 @@ impl Limits {
         let windows = windows::of(&gauges, now);
         let running = windows.iter().filter(|w| !w.is_anew(now)).filter_map(Window::sight);
         let first = running.map(|s| UtcMillis((s.resets_at - s.length) * 1000).day()).min();
-        let mut limits =
-            Self { balances: amounts(&gauges, "credits"), keys: amounts(&gauges, "key"), ..Self::default() };
+        let mut limits = Self { money: Money::of(&gauges), ..Self::default() };
         let Some(first) = first else {
             limits.windows = windows.into_iter().map(|window| Used { window, movement: None }).collect();
             return Ok(limits);

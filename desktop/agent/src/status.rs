@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use aimon_core::accounts::Accounts;
 use aimon_core::history::{Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
@@ -10,8 +11,10 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::accounts::shown::AccountStateJson;
 use crate::dates::{self, Today};
 use crate::error::Result;
+use crate::limits::Money;
 use crate::pricing::Pricing;
 use crate::render::labels::Labels;
 use crate::subscriptions::shown::{self, AskingJson};
@@ -19,6 +22,7 @@ use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
 use crate::workspace::concerns::Concerns;
 use crate::workspace::waiting::Waiting;
+use crate::{accounts, workspace};
 
 /// Figures of three spans that end today, and the windows as they were last seen.
 #[derive(Clone, Debug)]
@@ -39,6 +43,10 @@ pub struct Status {
     pub waiting: Option<Waiting>,
     /// What keeps them from being everybody's.
     pub concerns: Concerns,
+    /// What is left of what accounts have bought, and what their keys may spend.
+    pub money: Money,
+    /// How accounts are doing.
+    pub accounts: Vec<AccountStateJson>,
     /// The subscriptions whose windows this device asks for.
     pub asking: Vec<AskingJson>,
     /// The day that is today.
@@ -103,15 +111,19 @@ impl Status {
         }
         status.month = cut.total;
         status.unpriced_models = cut.unpriced_models;
-        status.windows = windows::of(&replica.gauges().await?, now);
+        let gauges = replica.gauges().await?;
+        (status.windows, status.money) = (windows::of(&gauges, now), Money::of(&gauges));
         // Behind the reading, which finds what is damaged.
         status.quarantined = replica.quarantined().await?;
         status.waiting = Waiting::of(replica).await?;
         status.concerns = Concerns::of(replica).await?;
+        let accounts = Accounts::of(&workspace::settings(replica).await?);
+        status.accounts = accounts::shown::of(replica, &accounts, now).await?;
         status.asking = shown::of(replica).await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0
             && status.windows.is_empty()
+            && status.money.is_empty()
             && replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await?.is_empty();
         Ok(status)
     }
@@ -127,6 +139,8 @@ impl Status {
             quarantined: 0,
             waiting: None,
             concerns: Concerns::default(),
+            money: Money::default(),
+            accounts: Vec::new(),
             asking: Vec::new(),
             date: today.local,
             zone: zone.clone(),

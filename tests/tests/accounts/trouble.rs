@@ -88,6 +88,54 @@ fn a_revoked_key_is_a_state_until_there_is_another() {
     assert!(!device.run(&["account", "list"]).out.contains("key-refused"));
 }
 
+/// A key that one question is refused with is none any more, also while the others are not due yet; and one that answers again is one.
+#[test]
+fn a_key_is_lost_with_the_first_question_that_is_refused() {
+    let (world, device) = (World::new(Provider::OpenAi, 10), device());
+    let path = "/v1/organization/usage/embeddings";
+    world.add(&device, 1, &[]).fine();
+    world.server.fault_always(path, Fault::Status(401));
+    device.run(&["poll", "--force"]);
+    assert_eq!(device.tell(&["poll"], "").code, Some(0), "it may not ask for that, and is answered elsewhere");
+    assert!(!device.run(&["status"]).out.contains("key-refused"));
+    let doctor = device.run(&["doctor", "--json"]).out;
+    let doctor: serde_json::Value = serde_json::from_str(&doctor).unwrap();
+    let said =
+        |of: &str| doctor[of].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains("key-refused"));
+    assert!(said("remarks") && !said("problems"), "{doctor}");
+    world.server.mend();
+    device.run(&["poll", "--force"]);
+    // Two minutes later nothing is answered any more: what is due is refused, and costs are not due.
+    let later = world.clock.now() + 120_000;
+    world.clock.set(later);
+    device.rig.env("AIMON_TEST_NOW", &jiff::Timestamp::from_millisecond(later).unwrap().to_string());
+    world.server.set_kind(World::key_of(Provider::OpenAi, 1), aimon_providers::KeyKind::Revoked);
+    assert_eq!(device.tell(&["poll"], "").code, Some(1));
+    let said = device.tell(&["poll"], "");
+    assert!(said.err.contains("error[key-refused]") && said.code == Some(1), "{said:?}");
+    let status = device.run(&["status"]).out;
+    assert!(status.contains("(key-refused)") && status.contains("aimon account rekey"), "{status}");
+    assert!(!device.run(&["account", "list"]).out.contains("costs"), "not all were asked");
+}
+
+/// A key that may say what it has spent, and nothing of the account, is enough for that.
+#[test]
+fn a_plain_key_of_openrouter_shows_what_it_spends() {
+    let (world, device) = (World::new(Provider::OpenRouter, 12), device());
+    let said = world.add(&device, 3, &[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("`aimon windows` shows") && said.out.contains("key-forbidden"), "{said:?}");
+    for wrong in ["begins", "more to fetch", "report"] {
+        assert!(!said.out.contains(wrong), "{said:?}");
+    }
+    let asked = world.server.requests().len();
+    assert!(asked <= 4, "nothing is asked twice: {asked}");
+    let status = device.run(&["status"]).out;
+    assert!(status.contains("key: ") && status.contains(" in all") && !status.contains("$0.00  "), "{status}");
+    let doctor = device.tell(&["doctor"], "");
+    assert!(doctor.out.contains("key-forbidden") && doctor.code == Some(0), "{doctor:?}");
+}
+
 /// No key in anything that is written: the data folder, but for the store, and all that was said; by commands, and by an agent that runs.
 #[test]
 fn a_key_is_written_nowhere_but_into_its_store() {

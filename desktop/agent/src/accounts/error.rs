@@ -144,7 +144,7 @@ pub enum Unheard {
     NoKey(#[from] NoKey),
     /// It was in vain before, and it is too early to ask again.
     #[error("{}", .0.text)]
-    Before(Trouble),
+    Before(Box<Trouble>),
 }
 
 impl Unheard {

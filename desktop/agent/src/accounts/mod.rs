@@ -7,6 +7,7 @@
 //! * [`polling`]: all of them side by side.
 //! * [`outcome`]: what a round of it came to.
 //! * `reasons`: what is wrong with an account, each reason once.
+//! * [`shown`]: how accounts are doing, for whoever looks.
 //! * [`stay`]: going on with it beside everything else, as `aimon up` does.
 //! * [`state`]: what became of the last tries, over a restart and for whoever looks.
 
@@ -17,6 +18,7 @@ pub mod keys;
 pub mod outcome;
 pub mod polling;
 mod reasons;
+pub mod shown;
 pub mod state;
 pub mod stay;
 pub mod unit;

@@ -9,7 +9,7 @@ use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint};
 use aimon_core::event::{Bucket, Clock, Event};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::polling::{Ask, Intervals, Tries};
+use aimon_core::polling::{Ask, Intervals, Kind, Tries};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
@@ -101,6 +101,8 @@ pub struct Polling {
     /// By what it was made: made anew when that changes.
     of: Of,
     keys: Keys,
+    /// When each account has last answered.
+    answered: BTreeMap<AccountId, UtcMillis>,
     /// Accounts that can't be asked, and why.
     keyless: BTreeMap<AccountId, NoKey>,
     /// When that was found.
@@ -137,6 +139,7 @@ impl Polling {
             clients: None,
             of: Of::default(),
             keys: Keys::default(),
+            answered: BTreeMap::new(),
             keyless: BTreeMap::new(),
             made: UtcMillis(0),
             days: 0,
@@ -340,8 +343,12 @@ impl Polling {
         busy.map(|unit| unit.endpoint.account.name().as_str()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Whether something of an account was heard, and nothing is wrong with that.
+    /// Whether something of an account was heard, and nothing is wrong with that. With a key that is none any more nothing is well: what
+    /// was not asked for since would be refused, too.
     fn has_well(&self, account: &AccountId) -> bool {
+        if self.state.of(account.name()).any(|(_, trouble)| trouble.is_lost_key()) {
+            return false;
+        }
         let is_well = |unit: &Unit| {
             self.state.trouble(account.name(), unit.metric().name).is_none() && unit.track().newest().is_some()
         };
@@ -446,6 +453,7 @@ impl Polling {
                     vouched = vouched.max(Some(date).filter(|_| is_witness));
                     events.extend(unit.answered(&came.ask, answered, now));
                     *outcome.answered.entry(account.clone()).or_default() += 1;
+                    self.answered.insert(account.clone(), now);
                     has_changed |= self.state.set_trouble(account.name(), metric, None);
                 }
                 Err(failure) => {
@@ -467,6 +475,9 @@ impl Polling {
             units.for_each(|unit| unit.pause(now, until));
             self.slow.insert(account);
         }
+        let before = self.state.clone();
+        self.note_working_keys(now);
+        has_changed |= self.state != before;
         for unit in &self.units {
             has_changed |= noted(&mut self.state, unit);
         }
@@ -489,6 +500,18 @@ impl Polling {
         Ok(())
     }
 
+    /// Of accounts that have just answered, the key is one: what was refused before is asked for again now, once.
+    fn note_working_keys(&mut self, now: UtcMillis) {
+        // What was asked side by side comes one after the other.
+        let moment = UtcMillis(now.0.saturating_sub(i64::try_from(LOOK.as_millis()).unwrap_or(i64::MAX)));
+        for account in self.answered.iter().filter(|(_, at)| (moment..=now).contains(at)).map(|(account, _)| account) {
+            for metric in self.state.key_works(account.name(), moment) {
+                let is_it = |unit: &&mut Unit| unit.endpoint.account == *account && unit.metric().name == metric;
+                self.units.iter_mut().filter(is_it).for_each(Unit::hurry);
+            }
+        }
+    }
+
     /// Whether the past is asked for, too.
     pub fn backfills(&mut self, does: bool) {
         self.backfills = does;
@@ -499,18 +522,30 @@ impl Polling {
         self.says_waits = does;
     }
 
+    /// The metrics of an account of which something can be heard, or will be.
+    fn heard_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = &'a Unit> {
+        let lasts = |unit: &&Unit| {
+            self.state.trouble(account.name(), unit.metric().name).is_some_and(|trouble| !trouble.passes())
+        };
+        self.units.iter().filter(|unit| unit.endpoint.account == *account).filter(move |unit| !lasts(unit))
+    }
+
+    /// Whether something of an account that goes into reports can be heard, or will be; else it has balances and limits at most.
+    pub fn has_usage(&self, account: &AccountId) -> bool {
+        self.heard_of(account).any(|unit| unit.metric().kind != Kind::Gauge)
+    }
+
     /// Since when an account's history has no hole, as far as its metrics have a past.
     pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
         let first = self.first(now, first);
-        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
+        let units = self.heard_of(account);
         units.filter_map(|unit| unit.track().begins(now, first)).max()
     }
 
     /// How much of the past has been heard of, and how much there is, in milliseconds.
     pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
         let first = self.first(now, first);
-        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account);
-        let all = units.map(|unit| unit.track().progress(now, first));
+        let all = self.heard_of(account).map(|unit| unit.track().progress(now, first));
         all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
     }
 
@@ -518,11 +553,9 @@ impl Polling {
     /// for what passes by itself. `None` where there is none: what lasts is not waited for.
     pub fn waits(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<(UtcMillis, String)> {
         let first = self.first(now, first);
-        let lasts = |unit: &&Unit| {
-            self.state.trouble(account.name(), unit.metric().name).is_some_and(|trouble| !trouble.passes())
-        };
-        let units = self.units.iter().filter(|unit| unit.endpoint.account == *account && !lasts(unit));
-        let waiting = units.filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
+        let waiting = self
+            .heard_of(account)
+            .filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
         let until = waiting.filter_map(|unit| unit.track().rests_until(now)).min()?;
         let why = self.state.of(account.name()).map(|(_, trouble)| trouble).find(|trouble| trouble.passes());
         Some((until, why.map(|why| why.text.clone()).unwrap_or_default()))
@@ -533,14 +566,15 @@ impl Polling {
         let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
         for (Account { id, .. }, _) in self.of.accounts.iter().filter(|(account, _)| is_meant(&account.id)) {
             let units = self.units.iter().filter(|unit| unit.endpoint.account == *id);
-            let lasting = units.map(|unit| {
-                let trouble = self.state.trouble(id.name(), unit.metric().name).filter(|trouble| !trouble.passes())?;
-                Some((unit.metric().name.to_owned(), Unheard::Before(trouble.clone())))
-            });
-            // What passes, or was not asked yet, is a reason to wait.
-            let Some(lasting) = lasting.collect::<Option<BTreeMap<String, Unheard>>>() else { continue };
-            if !lasting.is_empty() && !outcome.failed.contains_key(id) {
-                outcome.failed.insert(id.clone(), lasting);
+            let troubles: Vec<Option<&Trouble>> =
+                units.map(|unit| self.state.trouble(id.name(), unit.metric().name)).collect();
+            // What passes, or was not asked yet, is a reason to wait; not so with a key that is none any more.
+            let is_lost = troubles.iter().flatten().any(|trouble| trouble.is_lost_key())
+                || !troubles.is_empty() && troubles.iter().all(|trouble| trouble.is_some_and(|it| !it.passes()));
+            if is_lost && !outcome.failed.contains_key(id) {
+                let wrong = self.state.of(id.name()).filter(|(_, trouble)| !trouble.passes());
+                let wrong = wrong.map(|(metric, trouble)| (metric.clone(), Unheard::Before(Box::new(trouble.clone()))));
+                outcome.failed.insert(id.clone(), wrong.collect());
                 outcome.lost.push(id.clone());
             }
         }

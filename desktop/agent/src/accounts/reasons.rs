@@ -13,33 +13,60 @@ pub struct Wrong {
     code: String,
     text: String,
     help: String,
-    since: Option<i64>,
+    /// Since when, and when it is tried next.
+    times: Option<(i64, i64)>,
 }
 
 impl From<&Unheard> for Wrong {
     fn from(why: &Unheard) -> Self {
         let (code, text, help) = why.told();
-        Self { code: code.to_owned(), text, help, since: None }
+        Self { code: code.to_owned(), text, help, times: None }
     }
 }
 
 impl From<&Trouble> for Wrong {
     fn from(why: &Trouble) -> Self {
-        Self { code: why.code.clone(), text: why.text.clone(), help: why.help.clone(), since: Some(why.since) }
+        Self {
+            code: why.code.clone(),
+            text: why.text.clone(),
+            help: why.help.clone(),
+            times: Some((why.since, why.next)),
+        }
     }
 }
 
 /// A reason, and what it is the reason of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason {
-    of: String,
+    account: String,
+    /// None of them where all have it.
+    metrics: Vec<String>,
     wrong: Wrong,
 }
 
 impl Reason {
     /// In a line: the words and the code.
     pub fn line(&self) -> String {
-        visible(&format!("{}: {} ({})", self.of, self.wrong.text, self.wrong.code)).into_owned()
+        let of = match self.metrics.is_empty() {
+            true => self.account.clone(),
+            false => format!("{} {}", self.account, self.metrics.join(", ")),
+        };
+        visible(&format!("{of}: {} ({})", self.wrong.text, self.wrong.code)).into_owned()
+    }
+
+    /// The metrics that have it; none where all of the account's do.
+    pub fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        &self.wrong.code
+    }
+
+    /// In words.
+    pub fn text(&self) -> &str {
+        &self.wrong.text
     }
 
     /// What to do about it; nothing where an older version has noted it.
@@ -47,9 +74,9 @@ impl Reason {
         &self.wrong.help
     }
 
-    /// Since when the first of its metrics is so, in milliseconds since 1970.
-    pub fn since(&self) -> Option<i64> {
-        self.wrong.since
+    /// Since when the first of its metrics is so, and when one is tried next, in milliseconds since 1970.
+    pub fn times(&self) -> Option<(i64, i64)> {
+        self.wrong.times
     }
 }
 
@@ -71,15 +98,17 @@ pub fn by_reason<'a>(
             |held: &Wrong| held.code == why.code && (held.text == why.text || Trouble::has_passing(&why.code));
         match reasons.iter_mut().find(|(held, _)| is_same(held)) {
             Some((held, of)) => {
-                held.since = held.since.min(why.since);
+                let earlier = |a: (i64, i64), b: (i64, i64)| (a.0.min(b.0), a.1.min(b.1));
+                held.times = held.times.zip(why.times).map(|(held, why)| earlier(held, why));
                 of.push(metric);
             }
             None => reasons.push((why, vec![metric])),
         }
     }
-    let reason = |(wrong, of): (Wrong, Vec<&str>)| match of.len() > 1 && of.len() >= metrics {
-        true => Reason { of: account.to_owned(), wrong },
-        false => Reason { of: format!("{account} {}", of.join(", ")), wrong },
+    let reason = |(wrong, of): (Wrong, Vec<&str>)| {
+        let are_all = of.len() > 1 && of.len() >= metrics;
+        let of = of.into_iter().filter(|_| !are_all).map(str::to_owned);
+        Reason { account: account.to_owned(), metrics: of.collect(), wrong }
     };
     reasons.into_iter().map(reason).collect()
 }
@@ -95,13 +124,13 @@ mod tests {
             code: (*code).to_owned(),
             text: (*text).to_owned(),
             help: String::new(),
-            since: Some(*since),
+            times: Some((*since, since + 60)),
         };
-        let said = |why: &[(&str, &str, i64)]| -> Vec<(String, Option<i64>)> {
+        let said = |why: &[(&str, &str, i64)]| -> Vec<(String, Option<(i64, i64)>)> {
             let all = by_reason("openai/o", 3, names.iter().zip(why.iter().map(wrong)));
-            all.iter().map(|reason| (reason.line(), reason.since())).collect()
+            all.iter().map(|reason| (reason.line(), reason.times())).collect()
         };
-        let line = |text: &str, since| (text.to_owned(), Some(since));
+        let line = |text: &str, since| (text.to_owned(), Some((since, since + 60)));
         let refused = |since| ("key-refused", "no key", since);
         // They were not asked at the same moment.
         assert_eq!(said(&[refused(9), refused(3), refused(7)]), [line("openai/o: no key (key-refused)", 3)]);

@@ -12,6 +12,12 @@ use crate::note::Noted;
 /// The codes of what passes by itself, and soon.
 const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
 
+/// The codes of what is about the key.
+const ABOUT_KEY: [&str; 2] = [REFUSED, "key-forbidden"];
+
+/// The code of a key that is no key any more.
+const REFUSED: &str = "key-refused";
+
 /// What is wrong with one metric.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Trouble {
@@ -28,6 +34,10 @@ pub struct Trouble {
     pub tried: i64,
     /// The next one.
     pub next: i64,
+    /// Whether it is about the key, and something else is answered by the same: then it is this that the key may not ask for, and
+    /// nobody has to mend it.
+    #[serde(default)]
+    pub key_works: bool,
 }
 
 impl Trouble {
@@ -40,7 +50,18 @@ impl Trouble {
     ) -> Self {
         let same = before.filter(|before| before.code == code);
         let since = same.map_or(tried.0, |before| before.since);
-        Self { code: code.to_owned(), text, help, since, tried: tried.0, next: next.0 }
+        let key_works = same.is_some_and(|before| before.key_works);
+        Self { code: code.to_owned(), text, help, since, tried: tried.0, next: next.0, key_works }
+    }
+
+    /// Whether it says that the key is none any more.
+    pub fn is_lost_key(&self) -> bool {
+        self.code == REFUSED && !self.key_works
+    }
+
+    /// Whether somebody has to do something about it: waiting does not help.
+    pub fn wants_somebody(&self) -> bool {
+        !self.passes() && !self.key_works
     }
 
     /// Whether waiting helps.
@@ -128,6 +149,20 @@ impl State {
         has_changed
     }
 
+    /// An account has answered: whatever else was said of its key, it is one. What was refused before `since` may be asked for at once.
+    pub fn key_works(&mut self, account: &str, since: UtcMillis) -> Vec<String> {
+        let mut again = Vec::new();
+        for (metric, held) in self.0.get_mut(account).into_iter().flatten() {
+            let Some(trouble) = held.trouble.as_mut().filter(|it| ABOUT_KEY.contains(&it.code.as_str())) else {
+                continue;
+            };
+            if !std::mem::replace(&mut trouble.key_works, true) && trouble.tried < since.0 {
+                again.push(metric.clone());
+            }
+        }
+        again
+    }
+
     /// Forgets an account.
     pub fn forget(&mut self, account: &str) {
         self.0.remove(account);
@@ -152,6 +187,23 @@ mod tests {
         assert_eq!((read.tries("a", "n"), read.of("a").count()), (Tries::default(), 1));
         assert!(read.set_trouble("a", "m", None) && read.set_tries("a", "m", Tries::default()));
         assert_eq!(read, State::default());
+    }
+
+    #[test]
+    fn a_key_that_answers_elsewhere_is_not_lost() {
+        let refused =
+            |before, at| Trouble::of((REFUSED, String::new(), String::new()), before, UtcMillis(at), UtcMillis(at + 9));
+        let mut state = State::default();
+        state.set_trouble("a", "m", Some(refused(None, 1)));
+        state.set_trouble("a", "n", Some(refused(None, 5)));
+        assert!(state.of("a").all(|(_, it)| it.is_lost_key() && it.wants_somebody()));
+        assert_eq!(state.key_works("b", UtcMillis(3)), [""; 0]);
+        assert_eq!(state.key_works("a", UtcMillis(3)), ["m"], "what was refused a moment ago is no news");
+        assert_eq!(state.key_works("a", UtcMillis(9)), [""; 0]);
+        assert!(state.of("a").all(|(_, it)| !it.is_lost_key() && !it.wants_somebody()));
+        let again = refused(state.trouble("a", "m"), 10);
+        assert!(again.key_works && again.since == 1, "it is refused still");
+        assert!(refused(None, 10).is_lost_key());
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct SourcesJson {
     /// Present, and true, where the figures are made up.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     demo: bool,
-    /// By source, over all machines and all days that are kept.
+    /// By source, over all machines and all days that are kept. They add up: calls for which an account's own figures stand are not in the
+    /// agent's.
     sources: Vec<SourceJson>,
     /// The folders on this machine in which logs are looked for; null where none were looked at now.
     roots: Option<Vec<RootScanned>>,
@@ -96,7 +97,8 @@ pub async fn read(asked: SourcesAsked, given: Given) -> Result<SourcesJson> {
     }
     let mut sources = Vec::new();
     for (source, (first_day, last_day)) in known {
-        let query = Query { by: Some(Dimension::Device), sources: vec![source.clone()], ..by_source.clone() };
+        let query =
+            Query { by: Some(Dimension::Device), sources: vec![source.clone()], is_part: true, ..by_source.clone() };
         let report = view.report(&query, today, &pricing).await?;
         let mut last: BTreeMap<&str, &str> = BTreeMap::new();
         for row in &report.rows {

@@ -93,6 +93,9 @@ pub struct FiguresJson {
     pub stated_cost: Option<Dollars>,
     /// Model calls.
     pub calls: u64,
+    /// Present, and true, where a provider that counts no calls tells of some of it: there are more than these.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_uncounted: bool,
     /// Calls whose price is not known, and which are not in the cost.
     pub unpriced_calls: u64,
     /// The least trusted quality among the calls: billed, metered, log, understated, estimated;
@@ -203,6 +206,9 @@ pub struct GroupJson {
     pub total_tokens: u64,
     /// Model calls.
     pub requests: u64,
+    /// Present, and true, where a provider that counts no calls tells of some of it: there are more than these.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_uncounted: bool,
     /// As in the row.
     #[schema(value_type = Option<f64>)]
     pub total_cost: Option<Dollars>,
@@ -302,6 +308,7 @@ impl FiguresJson {
             total_cost: f.known_cost().map(Dollars),
             stated_cost: (f.sums.stated_calls > 0).then_some(Dollars(f.sums.stated_cost)),
             calls: f.sums.calls,
+            has_uncounted: f.has_uncounted,
             unpriced_calls: f.unpriced_calls,
             quality: f.quality().map(|q| q.word()),
             billed_cost: f.billed_usd().map(Dollars),
@@ -350,6 +357,7 @@ impl GroupJson {
             cache_read_tokens: t.cache_read,
             total_tokens: t.total(),
             requests: f.sums.calls,
+            has_uncounted: f.has_uncounted,
             total_cost: f.known_cost().map(Dollars),
             billed_cost: f.billed_usd().map(Dollars),
             explained: ExplainedJson::of(&f.explained),

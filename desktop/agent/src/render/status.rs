@@ -13,8 +13,10 @@ use super::grid::{Grid, Weight, figures, fit, words};
 use super::json::FiguresJson;
 use super::labels::Labels;
 use super::number::{ago, amounts, count, countdown, percent, short};
-use super::table::{cost, mark};
-use super::text::{name, names, visible_lines};
+use super::table::{calls, cost, mark};
+use super::text::{name, names, wrapped};
+use super::windows::{BalanceJson, KeyLimitJson, money_lines};
+use crate::accounts::shown::AccountStateJson;
 use crate::paint;
 use crate::status::Status;
 use crate::subscriptions::shown::AskingJson;
@@ -30,14 +32,40 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     let mut text = format!("{}\n\n", paint::bold(&title));
     // A longer span than what is kept would say the same as the shorter one.
     let keeps = |days| status.kept_days.is_none_or(|kept| days <= kept);
-    let waits = status.waiting.as_ref().and_then(|waiting| waits(waiting, status.now));
+    let waits = status.waiting.as_ref().and_then(|waiting| waits(waiting, status.now, width));
+    let month = if keeps(30) { EMPTY_MONTH } else { "" };
     if status.is_empty {
-        let month = if keeps(30) { EMPTY_MONTH } else { "" };
         text.push_str(&format!("{EMPTY}{month}{NEXT}"));
         text.extend(waits);
-        text.extend(unasked(status));
+        text.extend(unasked(status, width));
         return text;
     }
+    if status.month.is_nothing() {
+        // What is known is no usage: nobody has said that it cost nothing.
+        text.push_str(&format!("{EMPTY}{month}"));
+    } else {
+        text.push_str(&spans(status, keeps, width));
+    }
+    if !status.windows.is_empty() {
+        text.push('\n');
+        text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
+    }
+    if !status.money.is_empty() {
+        let money = money_lines(&status.money, labels, status.now, width.saturating_sub(2));
+        text.push('\n');
+        money.lines().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
+    text.extend(waits);
+    text.extend(unasked(status, width));
+    if !status.unpriced_models.is_empty() {
+        let note = format!("Not in the cost, because their price is unknown: {}", names(&status.unpriced_models));
+        text.push_str(&format!("\n{}\n", paint::dim(wrapped(&note, 0, width).trim_end())));
+    }
+    text
+}
+
+/// The figures of the spans, as wide as there is room.
+fn spans(status: &Status, keeps: impl Fn(u32) -> bool, width: usize) -> String {
     let spans = [(1, "Today", &status.today), (7, "7 days", &status.week), (30, "30 days", &status.month)];
     let spans = spans.into_iter().filter(|(days, ..)| keeps(*days));
     // Only who pays by the call is billed for it.
@@ -48,30 +76,21 @@ pub fn show(status: &Status, labels: &Labels, width: usize) -> String {
     for (_, span, f) in spans {
         let tokens = format!("{}{} tokens", mark(f), short(f.tokens().total()));
         // Some providers count none.
-        let is_uncounted = f.sums.calls == 0 && f.tokens().total() > 0;
-        let calls = if is_uncounted { "–".to_owned() } else { count(f.sums.calls, "call") };
+        let calls = match f.has_uncounted {
+            true => format!("{} call{}", calls(f), if f.sums.calls == 1 { "" } else { "s" }),
+            false => count(f.sums.calls, "call"),
+        };
         let billed = if f.billed.is_empty() { String::new() } else { format!("billed {}", amounts(&f.billed)) };
         narrow.row(Weight::Plain, vec![format!("  {span}"), cost(f), billed.clone()]);
         let mut cells = vec![format!("  {span}"), cost(f), tokens, calls];
         cells.extend(has_billed.then_some(billed));
         wide.row(Weight::Plain, cells);
     }
-    text.push_str(&if has_billed { fit(width, [wide, narrow]) } else { fit(width, [wide]) });
-    if !status.windows.is_empty() {
-        text.push('\n');
-        text.push_str(&fit(width, [bars(status, true), bars(status, false)]));
-    }
-    text.extend(waits);
-    text.extend(unasked(status));
-    if !status.unpriced_models.is_empty() {
-        let note = format!("Not in the cost, because their price is unknown: {}", names(&status.unpriced_models));
-        text.push_str(&format!("\n{}\n", paint::dim(&note)));
-    }
-    text
+    if has_billed { fit(width, [wide, narrow]) } else { fit(width, [wide]) }
 }
 
 /// What waits for the relay, since when and why; nothing where nothing does.
-fn waits(waiting: &Waiting, now: UtcMillis) -> Option<String> {
+fn waits(waiting: &Waiting, now: UtcMillis, width: usize) -> Option<String> {
     if waiting.chunks == 0 {
         return None;
     }
@@ -79,13 +98,15 @@ fn waits(waiting: &Waiting, now: UtcMillis) -> Option<String> {
         waiting.since.map_or_else(String::new, |at| format!(", since {}", ago(now.0.saturating_sub(at.0) / 1000)));
     let why = waiting.reason.as_deref().unwrap_or("not sent yet: `aimon sync`");
     let note = format!("{} waiting for the relay{since}: {}", count(waiting.chunks, "chunk"), name(why));
-    Some(format!("\n{}\n", paint::warn(&note)))
+    Some(format!("\n{}\n", paint::warn(wrapped(&note, 0, width).trim_end())))
 }
 
-/// The subscriptions that are to be asked, and can't be now.
-fn unasked(status: &Status) -> Option<String> {
-    let lines: Vec<String> = status.asking.iter().filter_map(|one| one.problem(status.now)).collect();
-    (!lines.is_empty()).then(|| format!("\n{}\n", paint::warn(&visible_lines(&lines.join("\n")))))
+/// The accounts of which nothing is heard now, and the subscriptions that are to be asked and can't be.
+fn unasked(status: &Status, width: usize) -> Option<String> {
+    let accounts = status.accounts.iter().flat_map(|one| one.problems(status.now));
+    let lines: Vec<String> = accounts.chain(status.asking.iter().filter_map(|one| one.problem(status.now))).collect();
+    let lines: String = lines.iter().map(|line| wrapped(line, 0, width)).collect();
+    (!lines.is_empty()).then(|| format!("\n{}\n", paint::warn(lines.trim_end())))
 }
 
 /// What somebody sees who has nothing yet: the same lines, and the one next step.
@@ -191,6 +212,12 @@ pub struct StatusJson {
     pub quarantined: u64,
     /// What no relay has taken yet; null without a workspace.
     pub waiting: Option<WaitingJson>,
+    /// What is left of what accounts have bought.
+    pub balances: Vec<BalanceJson>,
+    /// What accounts' keys may spend.
+    pub keys: Vec<KeyLimitJson>,
+    /// How accounts are doing.
+    pub accounts: Vec<AccountStateJson>,
     /// The subscriptions whose windows this device asks for, with an agent's own login.
     pub asking: Vec<AskingJson>,
     /// What is withheld, by device: nobody who is in touch gives it. Null where that can't be known: without a workspace, without
@@ -297,6 +324,9 @@ impl StatusJson {
             windows: status.windows.iter().map(|w| WindowJson::of(w, status.now)).collect(),
             quarantined: status.quarantined,
             waiting: status.waiting.as_ref().map(WaitingJson::of),
+            balances: status.money.balances.iter().map(|b| BalanceJson::of(b, labels)).collect(),
+            keys: status.money.keys.iter().map(|k| KeyLimitJson::of(k, labels)).collect(),
+            accounts: status.accounts.clone(),
             asking: status.asking.clone(),
             withheld: status.concerns.withheld.as_ref().map(|withheld| WithheldJson::all(withheld, labels)),
         }

@@ -163,11 +163,12 @@ pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
     }
 }
 
-/// Calls; unknown where only those tell of it who count none: a bill, a balance, Anthropic's usage.
-fn calls(f: &Figures) -> String {
-    match f.sums.calls {
-        0 => "–".to_owned(),
-        calls => exact(calls),
+/// Calls; unknown where only those tell of it who count none: a bill, a balance, Anthropic's usage. `≥` where those tell of some of it.
+pub fn calls(f: &Figures) -> String {
+    match (f.sums.calls, f.has_uncounted) {
+        (0, _) => "–".to_owned(),
+        (calls, true) => format!("≥{}", exact(calls)),
+        (calls, false) => exact(calls),
     }
 }
 
@@ -206,6 +207,9 @@ pub fn legend(report: &Report) -> String {
     if of(Quality::Estimated) > 0 {
         let calls = super::number::count(of(Quality::Estimated), "call");
         lines.push(format!("~ about: {calls} where the log leaves something out, such as the model"));
+    }
+    if report.total.has_uncounted && report.total.sums.calls > 0 {
+        lines.push("≥ at least so many calls: some providers tell of tokens, and count no calls".to_owned());
     }
     if !report.unpriced_models.is_empty() {
         let models = names(&report.unpriced_models);

@@ -3,7 +3,7 @@
 use aimon_core::history::Figures;
 
 use super::number::{ago, countdown, exact, percent, short};
-use super::table::{cost, mark};
+use super::table::{calls, cost, mark};
 use super::text::name;
 use crate::error::{Error, Result};
 use crate::status::Status;
@@ -95,6 +95,7 @@ fn figure(f: &Figures, what: &str) -> Option<String> {
         "reasoning" => short(t.reasoning),
         "cache_write" => short(t.cache_write()),
         "cache_read" => short(t.cache_read),
+        "calls" if f.has_uncounted => calls(f),
         "calls" => exact(f.sums.calls),
         _ => return None,
     })
@@ -166,6 +167,8 @@ mod tests {
             quarantined: 0,
             waiting: None,
             asking: Vec::new(),
+            money: crate::limits::Money::default(),
+            accounts: Vec::new(),
             concerns: crate::workspace::concerns::Concerns::default(),
             kept_days: None,
             is_empty: false,

@@ -16,7 +16,7 @@ use super::number::{ago, countdown, money, percent};
 use super::sessions::Sessions;
 use super::status::{Percent, WindowJson, account};
 use super::text::{cut, name, names, wrapped};
-use crate::limits::{Amounts, Limits, Used};
+use crate::limits::{Amounts, Limits, Money, Used};
 use crate::paint;
 use crate::windows::{Pace, Window};
 
@@ -27,7 +27,7 @@ line, `aimon statusline`. `aimon account add openrouter` asks for a balance.";
 
 /// All of it for people; by session, or by device alone.
 pub fn show(limits: &Limits, labels: &Labels, now: UtcMillis, by_session: bool, width: usize) -> String {
-    if limits.windows.is_empty() && limits.balances.is_empty() && limits.keys.is_empty() {
+    if limits.windows.is_empty() && limits.money.is_empty() {
         return wrapped(&labels.title(&EMPTY.replace('\n', " ")), 0, width);
     }
     let mut text = String::new();
@@ -39,13 +39,20 @@ pub fn show(limits: &Limits, labels: &Labels, now: UtcMillis, by_session: bool, 
             text.push_str(&shares(movement, limits, labels, now, by_session, width));
         }
     }
-    let amounts = limits.balances.iter().map(|b| (b, balance_words(b)));
-    for (of, mut said) in amounts.chain(limits.keys.iter().map(|k| (k, key_words(k)))) {
+    text.push_str(&money_lines(&limits.money, labels, now, width));
+    labels.title(&text)
+}
+
+/// What is left of what accounts have bought, and what their keys may spend.
+pub fn money_lines(money: &Money, labels: &Labels, now: UtcMillis, width: usize) -> String {
+    let mut text = String::new();
+    let amounts = money.balances.iter().map(|b| (b, balance_words(b)));
+    for (of, mut said) in amounts.chain(money.keys.iter().map(|k| (k, key_words(k)))) {
         said.push(seen(of.seen, now));
         let whose = labels.stable(Dimension::Account, &of.account);
         text.push_str(&lines(&name(&whose), &said, width));
     }
-    labels.title(&text)
+    text
 }
 
 /// A head, and what is said of it: on one line, or broken between its parts.
@@ -317,38 +324,45 @@ fn time(at: UtcMillis) -> String {
 impl WindowsJson {
     /// Puts limits in this shape.
     pub fn of(limits: &Limits, labels: &Labels, now: UtcMillis) -> Self {
-        let named = |account: &str| labels.accounts.get(account).cloned();
-        let balance = |b: &Amounts| {
-            let amount = |name: &str| b.amounts.get(name).copied().map(Dollars);
-            BalanceJson {
-                account: b.account.to_string(),
-                name: named(&b.account),
-                balance: amount("balance"),
-                bought: amount("bought"),
-                used: amount("used"),
-                seen_at: time(b.seen),
-            }
-        };
-        let key = |k: &Amounts| {
-            let amount = |name: &str| k.amounts.get(name).copied().map(Dollars);
-            KeyLimitJson {
-                account: k.account.to_string(),
-                name: named(&k.account),
-                limit: amount("limit"),
-                left: amount("left"),
-                used: amount("used"),
-                used_today: amount("used_today"),
-                used_this_week: amount("used_this_week"),
-                used_this_month: amount("used_this_month"),
-                seen_at: time(k.seen),
-            }
-        };
         Self {
             demo: labels.demo,
             at: time(now),
             windows: limits.windows.iter().map(|used| UsedJson::of(used, limits, labels, now)).collect(),
-            balances: limits.balances.iter().map(balance).collect(),
-            keys: limits.keys.iter().map(key).collect(),
+            balances: limits.money.balances.iter().map(|b| BalanceJson::of(b, labels)).collect(),
+            keys: limits.money.keys.iter().map(|k| KeyLimitJson::of(k, labels)).collect(),
+        }
+    }
+}
+
+impl BalanceJson {
+    /// Puts a balance in this shape.
+    pub fn of(balance: &Amounts, labels: &Labels) -> Self {
+        let amount = |name: &str| balance.amounts.get(name).copied().map(Dollars);
+        Self {
+            account: balance.account.to_string(),
+            name: labels.accounts.get(&*balance.account).cloned(),
+            balance: amount("balance"),
+            bought: amount("bought"),
+            used: amount("used"),
+            seen_at: time(balance.seen),
+        }
+    }
+}
+
+impl KeyLimitJson {
+    /// Puts what a key may spend in this shape.
+    pub fn of(key: &Amounts, labels: &Labels) -> Self {
+        let amount = |name: &str| key.amounts.get(name).copied().map(Dollars);
+        Self {
+            account: key.account.to_string(),
+            name: labels.accounts.get(&*key.account).cloned(),
+            limit: amount("limit"),
+            left: amount("left"),
+            used: amount("used"),
+            used_today: amount("used_today"),
+            used_this_week: amount("used_this_week"),
+            used_this_month: amount("used_this_month"),
+            seen_at: time(key.seen),
         }
     }
 }
@@ -441,8 +455,10 @@ mod tests {
         };
         let limits = Limits {
             windows: vec![Used { window, movement: Some(movement) }],
-            balances: vec![amounts(&[("balance", 74), ("bought", 100), ("used", 26)])],
-            keys: vec![amounts(&[("limit", 50), ("left", 24), ("used", 26), ("used_today", 1)])],
+            money: Money {
+                balances: vec![amounts(&[("balance", 74), ("bought", 100), ("used", 26)])],
+                keys: vec![amounts(&[("limit", 50), ("left", 24), ("used", 26), ("used_today", 1)])],
+            },
             heard: [(tablet, Some(UtcMillis(NOW.0 - 3 * 3_600_000)))].into(),
         };
         let names = [(desk.to_string(), "desk".to_owned()), (tablet.to_string(), "tablet".to_owned())];

@@ -51,10 +51,11 @@ fn used(m: &Metrics, out: &mut Exposition) {
             (labels, PicoUsd(*amount).to_dollars())
         })
     };
+    // A credit is less than nothing, and a bill is corrected: no counter does that.
     let help = format!("What providers billed, in US dollars, {TODAY} (most bill by UTC day)");
-    out.family("aimon_billed_usd_total", Counter, &help, billed(true));
+    out.family("aimon_billed_usd", Gauge, &help, billed(true));
     let help = format!("What providers billed in other currencies, {TODAY}");
-    out.family("aimon_billed_other_total", Counter, &help, billed(false));
+    out.family("aimon_billed_other", Gauge, &help, billed(false));
 }
 
 fn labels(series: &Series) -> Labels {
@@ -200,8 +201,8 @@ mod tests {
         let text = out.text();
         let of = "{gen_ai_provider_name=\"openai\",aimon_account=\"openai/org-1\"";
         for line in [
-            format!("aimon_billed_usd_total{of}}} 123456789.000000000001\n"),
-            format!("aimon_billed_other_total{of},currency=\"EUR\"}} -0.5\n"),
+            format!("aimon_billed_usd{of}}} 123456789.000000000001\n"),
+            format!("aimon_billed_other{of},currency=\"EUR\"}} -0.5\n"),
             format!("aimon_account_last_answer_timestamp_seconds{of}}} 1700000000.001\n"),
             format!("aimon_account_trouble{of},metric=\"costs\",code=\"provider-busy\"}} 1\n"),
             "\naimon_relay_queue_chunks 3\n".to_owned(),

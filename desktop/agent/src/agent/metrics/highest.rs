@@ -15,7 +15,6 @@ use super::usage::{Series, Usage, Used};
 pub struct Highest {
     day: Date,
     used: BTreeMap<Series, Used>,
-    billed: BTreeMap<(String, String), i128>,
 }
 
 impl Highest {
@@ -28,12 +27,7 @@ impl Highest {
             let now = usage.used.entry(series.clone()).or_default();
             *now = higher(before, now);
         }
-        for (account, before) in &self.billed {
-            let now = usage.billed.entry(account.clone()).or_default();
-            *now = (*now).max(*before);
-        }
         self.used.clone_from(&usage.used);
-        self.billed.clone_from(&usage.billed);
     }
 }
 
@@ -59,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    fn usage(calls: u64, cost: Option<i128>, billed: i128) -> Usage {
+    fn usage(calls: u64, cost: Option<i128>) -> Usage {
         let series = |model: &str| Series {
             provider: String::new(),
             model: model.to_owned(),
@@ -67,10 +61,7 @@ mod tests {
             device: String::new(),
         };
         let used = Used { tokens: Tokens { input: calls * 10, ..Tokens::default() }, calls, cost: cost.map(PicoUsd) };
-        Usage {
-            used: [(series("m"), used)].into(),
-            billed: [(("openai/org".to_owned(), "usd".to_owned()), billed)].into(),
-        }
+        Usage { used: [(series("m"), used)].into(), ..Usage::default() }
     }
 
     #[test]
@@ -80,11 +71,11 @@ mod tests {
             highest.raise(day, &mut now);
             now
         };
-        assert_eq!(show(day, usage(5, Some(50), 7)), usage(5, Some(50), 7));
-        assert_eq!(show(day, usage(3, None, 2)), usage(5, Some(50), 7), "it stays");
-        assert_eq!(show(day, usage(6, Some(40), 8)), usage(6, Some(50), 8), "each by itself");
-        assert_eq!(show(day, Usage::default()), usage(6, Some(50), 8), "what has gone stays, too");
+        assert_eq!(show(day, usage(5, Some(50))), usage(5, Some(50)));
+        assert_eq!(show(day, usage(3, None)), usage(5, Some(50)), "it stays");
+        assert_eq!(show(day, usage(6, Some(40))), usage(6, Some(50)), "each by itself");
+        assert_eq!(show(day, Usage::default()), usage(6, Some(50)), "what has gone stays, too");
         let next = Date::constant(2026, 11, 29);
-        assert_eq!(show(next, usage(0, Some(0), 0)), usage(0, Some(0), 0));
+        assert_eq!(show(next, usage(0, Some(0))), usage(0, Some(0)));
     }
 }

@@ -106,7 +106,11 @@ async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: 
     for reason in by_reason(id.name(), metrics_of(id), wrong) {
         text.push_str(&format!("{}\n", reason.line()));
     }
-    text.push_str("`aimon report --by account` shows it; `aimon up` asks for it each minute.\n");
+    text.push_str(match polling.has_usage(id) {
+        true => "`aimon report --by account` shows it; `aimon up` asks for it each minute.\n",
+        // Such a key is enough for balances and limits.
+        false => "`aimon windows` shows what this key may ask for; `aimon up` asks for it each minute.\n",
+    });
     replica.lock().await.settle().await;
     output::print(&text)?;
     match outcome.loss() {

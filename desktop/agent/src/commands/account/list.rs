@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::look;
 use crate::accounts::address::Addresses;
+use crate::accounts::shown::heard;
 use crate::accounts::state::{State, Trouble};
 use crate::accounts::{by_reason, metrics_of};
 use crate::cli::AccountListArgs;
@@ -69,14 +70,12 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
         let twins = view::twins(&mut replica, &accounts, now.day()).await?;
         for account in accounts.all() {
             let payer = accounts.joined().payer(&account.id);
-            let heard = readings.iter().flat_map(|day| &day.heard).filter(|one| one.account == *payer.name());
             let other = |(one, other): &(AccountId, AccountId)| match () {
                 () if one == payer => Some(other.to_string()),
                 () if other == payer => Some(one.to_string()),
                 () => None,
             };
-            let seen = gauges.iter().filter(|one| one.answer.key.account == *account.id.name()).map(|one| one.seen.1);
-            let heard = heard.map(|one| one.newest).chain(seen).max();
+            let heard = heard(&accounts, &account.id, &readings, &gauges);
             let holders = account.keys.keys().map(|device| HolderJson {
                 device: device.to_string(),
                 name: labels.device(&device.to_string()).to_string(),
@@ -136,7 +135,7 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
         let metrics = AccountId::parse(&account.id).map_or(usize::MAX, |id| metrics_of(&id));
         let wrong = account.trouble.iter().map(|(metric, why)| (metric, why.into()));
         for reason in by_reason(&account.id, metrics, wrong) {
-            let since = reason.since().map_or(0, |since| now.0.saturating_sub(since) / 1000);
+            let since = reason.times().map_or(0, |(since, _)| now.0.saturating_sub(since) / 1000);
             notes.push_str(&format!("{}, since {}\n", reason.line(), ago(since)));
         }
         if let Some(payer) = &account.shown_as {

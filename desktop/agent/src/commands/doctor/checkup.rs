@@ -9,8 +9,8 @@ use aimon_replica::{Health, Replica};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::accounts::shown::troubles;
 use crate::accounts::state::{State, Trouble};
-use crate::accounts::{by_reason, metrics_of};
 use crate::agent::client::Client;
 use crate::error::{Error, Result, exit};
 use crate::place::Place;
@@ -47,7 +47,7 @@ pub struct Checkup {
     workspace: Option<Workspace>,
     /// What is wrong with the accounts that this device asks for, by account and metric.
     accounts: BTreeMap<String, BTreeMap<String, Trouble>>,
-    /// The same in words: what needs somebody to do something, and what passes by itself.
+    /// The same in words: what wants somebody to do something, and what does not.
     #[serde(skip)]
     account_lines: [Vec<String>; 2],
     /// The subscriptions whose windows this device asks for.
@@ -157,14 +157,8 @@ impl Checkup {
             let state = note::read::<State>(replica).await?;
             for account in Accounts::of(&crate::workspace::settings(replica).await?).all() {
                 let name = account.id.name();
-                for (lines, passes) in account_lines.iter_mut().zip([false, true]) {
-                    let wrong = state.of(name).filter(|(_, why)| why.passes() == passes);
-                    let wrong = wrong.map(|(metric, why)| (metric, why.into()));
-                    for reason in by_reason(name, metrics_of(&account.id), wrong) {
-                        let help =
-                            if reason.help().is_empty() { "`aimon poll --force` asks again" } else { reason.help() };
-                        lines.push(format!("{}. To do: {help}.", reason.line()));
-                    }
+                for trouble in troubles(&state, &account.id) {
+                    account_lines[usize::from(!trouble.wants_somebody)].push(trouble.line());
                 }
                 let all: BTreeMap<_, _> = state.of(name).map(|(metric, why)| (metric.clone(), why.clone())).collect();
                 accounts.extend((!all.is_empty()).then(|| (account.id.to_string(), all)));
