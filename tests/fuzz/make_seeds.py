@@ -107,7 +107,7 @@ def main():
             seed("batch", "".join(c if c.isalnum() else "-" for c in vector["name"])[:40], bytes.fromhex(vector["hex"]))
     with open(os.path.join(HERE, "../../schema/vectors/segment.json"), encoding="utf-8") as vectors:
         vectors = json.load(vectors)
-        for name in ("first_change", "second_change"):
+        for name in ("first_change", "second_change", "joined", "joined_differences"):
             seed("segment", name, bytes.fromhex(vectors[name]))
     # Damage that once went unseen, or worse.
     second = bytearray.fromhex(vectors["second_change"])
