@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use aimon_core::accounts::Accounts;
 use aimon_core::history::{Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
@@ -11,6 +10,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::accounts;
 use crate::accounts::shown::AccountStateJson;
 use crate::dates::{self, Today};
 use crate::error::Result;
@@ -22,7 +22,6 @@ use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
 use crate::workspace::concerns::Concerns;
 use crate::workspace::waiting::Waiting;
-use crate::{accounts, workspace};
 
 /// Figures of three spans that end today, and the windows as they were last seen.
 #[derive(Clone, Debug)]
@@ -117,8 +116,7 @@ impl Status {
         status.quarantined = replica.quarantined().await?;
         status.waiting = Waiting::of(replica).await?;
         status.concerns = Concerns::of(replica).await?;
-        let accounts = Accounts::of(&workspace::settings(replica).await?);
-        status.accounts = accounts::shown::of(replica, &accounts, now).await?;
+        status.accounts = accounts::shown::of(replica, now).await?;
         status.asking = shown::of(replica).await?;
         status.kept_days = Some(replica.retention_days());
         status.is_empty = status.month.sums.calls == 0

@@ -115,7 +115,21 @@ fn a_key_is_lost_with_the_first_question_that_is_refused() {
     assert!(said.err.contains("error[key-refused]") && said.code == Some(1), "{said:?}");
     let status = device.run(&["status"]).out;
     assert!(status.contains("(key-refused)") && status.contains("aimon account rekey"), "{status}");
-    assert!(!device.run(&["account", "list"]).out.contains("costs"), "not all were asked");
+    let list: serde_json::Value = serde_json::from_str(&device.run(&["account", "list", "--json"]).out).unwrap();
+    let trouble = &list[0]["trouble"];
+    assert!(
+        trouble["usage.completions"]["code"] == "key-refused" && trouble["costs"].is_null(),
+        "not all were asked: {list}"
+    );
+    // Another key takes the place of the lost one by `add` as well as by `rekey`, and all is asked for again at once.
+    let said = world.add(&device, 2, &[]);
+    assert!(said.code == Some(0) && !said.out.contains("key-refused"), "{said:?}");
+    assert!(!device.run(&["status"]).out.contains("key-refused"));
+    // What nobody asks for any more nobody misses.
+    device.run(&["account", "remove", "openai"]);
+    device.rig.env("AIMON_TEST_NOW", &jiff::Timestamp::from_millisecond(later + 4 * 86_400_000).unwrap().to_string());
+    let status = device.run(&["status"]).out;
+    assert!(!status.contains("openai/"), "{status}");
 }
 
 /// A key that may say what it has spent, and nothing of the account, is enough for that.

@@ -9,7 +9,7 @@ use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint};
 use aimon_core::event::{Bucket, Clock, Event};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::polling::{Ask, Intervals, Kind, Tries};
+use aimon_core::polling::{Ask, Intervals, Tries};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
@@ -30,6 +30,8 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::{dates, note, output, workspace};
 
+mod told;
+
 /// The longest pause before it is looked again whether something is due.
 pub(crate) const REST: Duration = Duration::from_secs(60);
 
@@ -45,10 +47,11 @@ const RECENT: i32 = 4;
 /// What came of one question.
 struct Came {
     unit: usize,
-    /// Whose: accounts may come and go while it is on its way.
-    account: AccountId,
+    /// Who was asked: accounts and keys may come and go while it is on its way.
+    endpoint: Arc<Endpoint>,
     metric: &'static str,
     ask: Ask,
+    sent: UtcMillis,
     done: std::result::Result<Answered, Failure>,
 }
 
@@ -101,8 +104,8 @@ pub struct Polling {
     /// By what it was made: made anew when that changes.
     of: Of,
     keys: Keys,
-    /// When each account has last answered.
-    answered: BTreeMap<AccountId, UtcMillis>,
+    /// When the metrics of each account have last been answered.
+    answered: BTreeMap<AccountId, BTreeMap<&'static str, UtcMillis>>,
     /// Accounts that can't be asked, and why.
     keyless: BTreeMap<AccountId, NoKey>,
     /// When that was found.
@@ -266,7 +269,24 @@ impl Polling {
             Some(_) if !unit.track().is_resting(now) => now,
             _ => unit.due_at(now),
         };
-        self.units.iter().filter(|unit| !unit.is_busy()).map(due).min()
+        // Who is asked as much as may be is not asked for anything else meanwhile.
+        let busy = self.busy();
+        let is_full = |unit: &&Unit| busy.get(&unit.endpoint.account).is_some_and(|n| *n >= self.most_at_once(unit));
+        self.units.iter().filter(|unit| !unit.is_busy() && !is_full(unit)).map(due).min()
+    }
+
+    /// How many questions about each account are on their way.
+    fn busy(&self) -> BTreeMap<AccountId, usize> {
+        let mut busy: BTreeMap<AccountId, usize> = BTreeMap::new();
+        for unit in self.units.iter().filter(|unit| unit.is_busy()) {
+            *busy.entry(unit.endpoint.account.clone()).or_default() += 1;
+        }
+        busy
+    }
+
+    /// How many questions about an account may be: providers count them, and ask for pauses.
+    fn most_at_once(&self, unit: &Unit) -> usize {
+        if self.slow.contains(&unit.endpoint.account) { 1 } else { unit.endpoint.provider.at_once() }
     }
 
     /// Asks for all that is due, and records it, until nothing is. With an account only that one's.
@@ -323,7 +343,11 @@ impl Polling {
         for (account, why) in self.keyless.iter().filter(|(account, _)| is_meant(account)) {
             outcome.failed.entry(account.clone()).or_default().insert(KEY.to_owned(), why.clone().into());
         }
-        outcome.lost = outcome.failed.keys().filter(|account| !self.has_well(account)).cloned().collect();
+        outcome.lost = outcome
+            .failed
+            .iter()
+            .filter_map(|(account, failed)| Some((account.clone(), self.loss(account, Some(failed))?)))
+            .collect();
         Ok(outcome)
     }
 
@@ -341,18 +365,6 @@ impl Polling {
     fn awaited(&self) -> Vec<&str> {
         let busy = self.units.iter().filter(|unit| unit.is_busy());
         busy.map(|unit| unit.endpoint.account.name().as_str()).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Whether something of an account was heard, and nothing is wrong with that. With a key that is none any more nothing is well: what
-    /// was not asked for since would be refused, too.
-    fn has_well(&self, account: &AccountId) -> bool {
-        if self.state.of(account.name()).any(|(_, trouble)| trouble.is_lost_key()) {
-            return false;
-        }
-        let is_well = |unit: &Unit| {
-            self.state.trouble(account.name(), unit.metric().name).is_none() && unit.track().newest().is_some()
-        };
-        self.units.iter().any(|unit| unit.endpoint.account == *account && is_well(unit))
     }
 
     /// Has everything asked at once that nobody has asked to leave alone.
@@ -375,20 +387,16 @@ impl Polling {
     fn begin(&mut self, asked: &mut JoinSet<Came>, first: UtcDay, is_meant: &dyn Fn(&AccountId) -> bool) {
         let now = (self.clock)();
         let first = self.first(now, first);
-        // An account is asked a few questions at once at most: providers count them, and ask for pauses.
-        let mut busy: BTreeMap<AccountId, usize> = BTreeMap::new();
-        for unit in self.units.iter().filter(|unit| unit.is_busy()) {
-            *busy.entry(unit.endpoint.account.clone()).or_default() += 1;
-        }
+        let mut busy = self.busy();
+        let most: Vec<usize> = self.units.iter().map(|unit| self.most_at_once(unit)).collect();
         for about_the_past in [false, true] {
-            for (n, unit) in self.units.iter_mut().enumerate() {
+            for (n, (unit, most)) in self.units.iter_mut().zip(&most).enumerate() {
                 let account = &unit.endpoint.account;
                 if !is_meant(account) {
                     continue;
                 }
-                let most = if self.slow.contains(account) { 1 } else { unit.endpoint.provider.at_once() };
                 let busy = busy.entry(account.clone()).or_default();
-                if *busy >= most {
+                if *busy >= *most {
                     continue;
                 }
                 let Some(ask) = unit.next(now, first, about_the_past && self.backfills) else { continue };
@@ -399,7 +407,7 @@ impl Polling {
                     let done = AssertUnwindSafe(endpoint.ask(&metric, &ask, now)).catch_unwind().await;
                     let done =
                         done.unwrap_or_else(|_| Err(Unreadable::Shape("aimon stumbled over it".to_owned()).into()));
-                    Came { unit: n, account: endpoint.account.clone(), metric: metric.name, ask, done }
+                    Came { unit: n, endpoint, metric: metric.name, ask, sent: now, done }
                 };
                 unit.begin(ask, asked.spawn(question));
             }
@@ -442,8 +450,9 @@ impl Polling {
         let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();
         let mut vouched: Option<UtcMillis> = None;
         for came in all {
-            let (account, metric) = (came.account, came.metric);
-            let is_it = |unit: &&mut Unit| unit.endpoint.account == account && unit.metric().name == metric;
+            let (account, metric) = (came.endpoint.account.clone(), came.metric);
+            // What another key was answered says nothing of this one.
+            let is_it = |unit: &&mut Unit| Arc::ptr_eq(&unit.endpoint, &came.endpoint) && unit.metric().name == metric;
             let Some(unit) = self.units.get_mut(came.unit).filter(is_it) else { continue };
             unit.end();
             match came.done {
@@ -453,8 +462,8 @@ impl Polling {
                     vouched = vouched.max(Some(date).filter(|_| is_witness));
                     events.extend(unit.answered(&came.ask, answered, now));
                     *outcome.answered.entry(account.clone()).or_default() += 1;
-                    self.answered.insert(account.clone(), now);
                     has_changed |= self.state.set_trouble(account.name(), metric, None);
+                    has_changed |= self.note_working_key(&account, metric, now);
                 }
                 Err(failure) => {
                     tracing::debug!(%account, metric, %failure, "a provider was asked in vain");
@@ -464,7 +473,8 @@ impl Polling {
                     }
                     let before = self.state.trouble(account.name(), metric);
                     let why = Unheard::from(failure);
-                    let trouble = Trouble::of(why.told(), before, now, unit.due_at(now));
+                    let mut trouble = Trouble::of(why.told(), before, now, unit.due_at(now));
+                    trouble.key_works |= trouble.is_about_key() && self.answers_elsewhere(&account, metric, came.sent);
                     has_changed |= self.state.set_trouble(account.name(), metric, Some(trouble));
                     outcome.failed.entry(account).or_default().insert(metric.to_owned(), why);
                 }
@@ -475,9 +485,6 @@ impl Polling {
             units.for_each(|unit| unit.pause(now, until));
             self.slow.insert(account);
         }
-        let before = self.state.clone();
-        self.note_working_keys(now);
-        has_changed |= self.state != before;
         for unit in &self.units {
             has_changed |= noted(&mut self.state, unit);
         }
@@ -487,6 +494,7 @@ impl Polling {
         }
         if !events.is_empty() {
             let before = *replica.subscribe().borrow();
+            outcome.answers += events.iter().filter(|event| matches!(event, Event::Answer(_))).count() as u64;
             outcome.events += replica.record(Commit { events, marks: Vec::new(), now }).await?.events;
             // Those who have asked know what was recorded. What others have recorded meanwhile is heard with the next look.
             if self.heard == Some(before) {
@@ -500,16 +508,26 @@ impl Polling {
         Ok(())
     }
 
-    /// Of accounts that have just answered, the key is one: what was refused before is asked for again now, once.
-    fn note_working_keys(&mut self, now: UtcMillis) {
-        // What was asked side by side comes one after the other.
-        let moment = UtcMillis(now.0.saturating_sub(i64::try_from(LOOK.as_millis()).unwrap_or(i64::MAX)));
-        for account in self.answered.iter().filter(|(_, at)| (moment..=now).contains(at)).map(|(account, _)| account) {
-            for metric in self.state.key_works(account.name(), moment) {
-                let is_it = |unit: &&mut Unit| unit.endpoint.account == *account && unit.metric().name == metric;
-                self.units.iter_mut().filter(is_it).for_each(Unit::hurry);
-            }
+    /// Something of an account was answered, so its key is one: what was refused a while ago is asked for again, once. Whether that is
+    /// news.
+    fn note_working_key(&mut self, account: &AccountId, metric: &'static str, now: UtcMillis) -> bool {
+        self.answered.entry(account.clone()).or_default().insert(metric, now);
+        let before = self.state.clone();
+        // What was asked for side by side with it is refused for good.
+        let since = UtcMillis(now.0.saturating_sub(i64::try_from(REST.as_millis()).unwrap_or(i64::MAX)));
+        for again in self.state.key_works(account.name(), since) {
+            let is_it = |unit: &&mut Unit| unit.endpoint.account == *account && unit.metric().name == again;
+            self.units.iter_mut().filter(is_it).for_each(Unit::hurry);
         }
+        self.state != before
+    }
+
+    /// Whether something else of an account was answered since then, and was not refused itself meanwhile.
+    fn answers_elsewhere(&self, account: &AccountId, metric: &str, since: UtcMillis) -> bool {
+        let is_refused =
+            |of: &str| self.state.trouble(account.name(), of).is_some_and(|trouble| trouble.is_about_key());
+        let all = self.answered.get(account).into_iter().flatten();
+        all.into_iter().any(|(of, at)| *of != metric && *at >= since && !is_refused(of))
     }
 
     /// Whether the past is asked for, too.
@@ -520,64 +538,6 @@ impl Polling {
     /// Whether it is said, after a while and then time and again, whose answer takes long.
     pub fn says_waits(&mut self, does: bool) {
         self.says_waits = does;
-    }
-
-    /// The metrics of an account of which something can be heard, or will be.
-    fn heard_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = &'a Unit> {
-        let lasts = |unit: &&Unit| {
-            self.state.trouble(account.name(), unit.metric().name).is_some_and(|trouble| !trouble.passes())
-        };
-        self.units.iter().filter(|unit| unit.endpoint.account == *account).filter(move |unit| !lasts(unit))
-    }
-
-    /// Whether something of an account that goes into reports can be heard, or will be; else it has balances and limits at most.
-    pub fn has_usage(&self, account: &AccountId) -> bool {
-        self.heard_of(account).any(|unit| unit.metric().kind != Kind::Gauge)
-    }
-
-    /// Since when an account's history has no hole, as far as its metrics have a past.
-    pub fn begins(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<UtcMillis> {
-        let first = self.first(now, first);
-        let units = self.heard_of(account);
-        units.filter_map(|unit| unit.track().begins(now, first)).max()
-    }
-
-    /// How much of the past has been heard of, and how much there is, in milliseconds.
-    pub fn progress(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> (i64, i64) {
-        let first = self.first(now, first);
-        let all = self.heard_of(account).map(|unit| unit.track().progress(now, first));
-        all.fold((0, 0), |(done, of), (more, and)| (done + more, of + and))
-    }
-
-    /// Until when whoever waits for the past of an account has to wait, and for what: until the first of its metrics goes on that rest
-    /// for what passes by itself. `None` where there is none: what lasts is not waited for.
-    pub fn waits(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<(UtcMillis, String)> {
-        let first = self.first(now, first);
-        let waiting = self
-            .heard_of(account)
-            .filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
-        let until = waiting.filter_map(|unit| unit.track().rests_until(now)).min()?;
-        let why = self.state.of(account.name()).map(|(_, trouble)| trouble).find(|trouble| trouble.passes());
-        Some((until, why.map(|why| why.text.clone()).unwrap_or_default()))
-    }
-
-    /// Adds to an outcome the accounts of which nothing is well, which are left alone for now, and for which waiting does not help.
-    pub fn recall_lost(&self, outcome: &mut Outcome, only: Option<&AccountId>) {
-        let is_meant = |account: &AccountId| only.is_none_or(|only| account == only);
-        for (Account { id, .. }, _) in self.of.accounts.iter().filter(|(account, _)| is_meant(&account.id)) {
-            let units = self.units.iter().filter(|unit| unit.endpoint.account == *id);
-            let troubles: Vec<Option<&Trouble>> =
-                units.map(|unit| self.state.trouble(id.name(), unit.metric().name)).collect();
-            // What passes, or was not asked yet, is a reason to wait; not so with a key that is none any more.
-            let is_lost = troubles.iter().flatten().any(|trouble| trouble.is_lost_key())
-                || !troubles.is_empty() && troubles.iter().all(|trouble| trouble.is_some_and(|it| !it.passes()));
-            if is_lost && !outcome.failed.contains_key(id) {
-                let wrong = self.state.of(id.name()).filter(|(_, trouble)| !trouble.passes());
-                let wrong = wrong.map(|(metric, trouble)| (metric.clone(), Unheard::Before(Box::new(trouble.clone()))));
-                outcome.failed.insert(id.clone(), wrong.collect());
-                outcome.lost.push(id.clone());
-            }
-        }
     }
 
     /// What became of the last tries.

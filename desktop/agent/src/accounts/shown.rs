@@ -1,8 +1,9 @@
 //! How accounts are doing, for whoever looks: when they were last heard, and what is wrong.
 
-use aimon_core::accounts::{AccountId, Accounts};
+use aimon_core::accounts::{Account, AccountId, Accounts};
 use aimon_core::history::DayReadings;
 use aimon_core::history::answers::Standing;
+use aimon_core::polling::Intervals;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
 use serde::Serialize;
@@ -11,9 +12,9 @@ use utoipa::ToSchema;
 use super::state::{State, Trouble};
 use super::{by_reason, metrics_of};
 use crate::error::Result;
-use crate::note;
 use crate::render::number::{ago, countdown};
 use crate::render::text::visible;
+use crate::{note, workspace};
 
 /// How many days back it is looked first when an account was heard.
 const RECENT: i32 = 3;
@@ -32,12 +33,18 @@ pub struct AccountStateJson {
     pub account: String,
     /// What it is called.
     pub name: Option<String>,
-    /// When its provider was last heard, on any device; null if never.
+    /// When its provider was last heard, on any device; null if not within three days.
     pub heard_at: Option<String>,
     /// What is wrong on this device.
     pub troubles: Vec<AccountTroubleJson>,
     #[serde(skip)]
     heard: Option<UtcMillis>,
+    /// Whether this device asks for it.
+    #[serde(skip)]
+    is_asked_here: bool,
+    /// After how long its figures are old, in milliseconds.
+    #[serde(skip)]
+    old_ms: i64,
 }
 
 /// What is wrong with an account on this device.
@@ -52,7 +59,7 @@ pub struct AccountTroubleJson {
     pub text: String,
     /// What to do about it.
     pub help: String,
-    /// Whether it does not pass by itself.
+    /// Whether somebody has to do something: it does not pass by itself, and is not only what the key may not ask for.
     pub wants_somebody: bool,
     /// Since when.
     pub since: String,
@@ -64,32 +71,32 @@ pub struct AccountTroubleJson {
     times: (i64, i64),
 }
 
-/// Those of the workspace.
+/// Those that somebody asks for: what nobody holds a key to any more is history.
 ///
 /// # Errors
 /// The replica's.
-pub async fn of(replica: &mut Replica, accounts: &Accounts, now: UtcMillis) -> Result<Vec<AccountStateJson>> {
-    if accounts.all().next().is_none() {
+pub async fn of(replica: &mut Replica, now: UtcMillis) -> Result<Vec<AccountStateJson>> {
+    let settings = workspace::settings(replica).await?;
+    let accounts = Accounts::of(&settings);
+    let asked: Vec<&Account> = accounts.all().filter(|account| !account.keys.is_empty()).collect();
+    if asked.is_empty() {
         return Ok(Vec::new());
     }
     let (state, gauges) = (note::read::<State>(replica).await?, replica.gauges().await?);
-    let all = (UtcDay(i32::MIN), UtcDay(i32::MAX));
-    let mut days = replica.readings((now.day().plus(-RECENT), all.1), now.day()).await?;
-    if accounts.all().any(|account| heard(accounts, &account.id, &days, &gauges).is_none()) {
-        days = replica.readings(all, now.day()).await?;
-    }
-    let mut shown = Vec::new();
-    for account in accounts.all() {
-        let heard = heard(accounts, &account.id, &days, &gauges);
-        shown.push(AccountStateJson {
-            account: account.id.to_string(),
+    let days = replica.readings((now.day().plus(-RECENT), UtcDay(i32::MAX)), now.day()).await?;
+    // Who asks seldom has figures that are as old as that.
+    let seldom = Intervals::of(&settings).usage.map_or(0, |s| 2 * i64::from(s) * 1000);
+    let one = |account: &Account| {
+        let heard = heard(&accounts, &account.id, &days, &gauges);
+        AccountStateJson {
             name: account.label.clone(),
-            heard_at: heard.map(|at| time(at.0)),
             troubles: troubles(&state, &account.id),
-            heard,
-        });
-    }
-    Ok(shown)
+            is_asked_here: account.keys.contains_key(&replica.device()),
+            old_ms: OLD_MS.max(seldom),
+            ..AccountStateJson::of(account.id.to_string(), heard)
+        }
+    };
+    Ok(asked.into_iter().map(one).collect())
 }
 
 /// When anybody has last heard of an account, by what the history has of some days.
@@ -134,6 +141,17 @@ impl AccountTroubleJson {
 }
 
 impl AccountStateJson {
+    /// One with which nothing is wrong, heard then.
+    pub fn of(account: String, heard: Option<UtcMillis>) -> Self {
+        let heard_at = heard.map(|at| time(at.0));
+        Self { account, name: None, heard_at, troubles: Vec::new(), heard, is_asked_here: true, old_ms: OLD_MS }
+    }
+
+    /// When its provider was last heard.
+    pub fn heard(&self) -> Option<UtcMillis> {
+        self.heard
+    }
+
     /// What keeps its figures from being those of now, in lines; none where they are.
     pub fn problems(&self, now: UtcMillis) -> Vec<String> {
         let mut lines = Vec::new();
@@ -151,10 +169,16 @@ impl AccountStateJson {
             let help = if why.wants_somebody { format!(". To do: {}", why.help) } else { String::new() };
             lines.push(format!("{}, since {}; next try {next}{help}", why.line, ago(lasts_ms.max(0) / 1000)));
         }
+        let how = match self.is_asked_here {
+            true => "`aimon poll` asks for it",
+            false => "`aimon account list` says which devices ask for it",
+        };
         match self.heard.map(|at| now.0.saturating_sub(at.0)) {
-            Some(age) if age < OLD_MS => {}
-            Some(age) => lines.push(format!("{}: its figures are of {}: `aimon poll`", self.account, ago(age / 1000))),
-            None if lines.is_empty() => lines.push(format!("{}: nothing was heard yet: `aimon poll`", self.account)),
+            Some(age) if age < self.old_ms => {}
+            Some(age) => lines.push(format!("{}: its figures are of {}; {how}", self.account, ago(age / 1000))),
+            None if lines.is_empty() => {
+                lines.push(format!("{}: nothing was heard of it in three days; {how}", self.account));
+            }
             None => {}
         }
         lines
@@ -180,8 +204,21 @@ mod tests {
         let trouble = Trouble { key_works, ..Trouble::of(told, None, minutes(since_min), UtcMillis(NOW + 60_000)) };
         state.set_trouble(id.name(), "key", Some(trouble));
         let heard = Some(minutes(heard_min));
-        let (account, troubles) = (id.to_string(), troubles(&state, &id));
-        AccountStateJson { account, name: None, heard_at: None, troubles, heard }.problems(UtcMillis(NOW))
+        let troubles = troubles(&state, &id);
+        AccountStateJson { troubles, ..AccountStateJson::of(id.to_string(), heard) }.problems(UtcMillis(NOW))
+    }
+
+    #[test]
+    fn figures_that_others_ask_for_or_that_are_seldom_asked_for_are_not_said_to_be_late() {
+        let of = |is_asked_here, old_ms, age_min: i64| {
+            let heard = Some(UtcMillis(NOW - age_min * 60_000));
+            let one = AccountStateJson { is_asked_here, old_ms, ..AccountStateJson::of("openai/o".to_owned(), heard) };
+            one.problems(UtcMillis(NOW)).concat()
+        };
+        assert_eq!(of(true, 24 * 60 * 60_000, 12 * 60), "");
+        assert!(of(true, OLD_MS, 12 * 60).contains("`aimon poll`"));
+        let theirs = of(false, OLD_MS, 12 * 60);
+        assert!(theirs.contains("aimon account list") && !theirs.contains("aimon poll"), "{theirs}");
     }
 
     #[test]
@@ -191,7 +228,7 @@ mod tests {
         assert_eq!(lines("key-refused", 2, 2, true), [""; 0], "it may not ask for that, and for the rest it may");
         assert_eq!(lines("provider-down", 2, 2, false), [""; 0], "it passes");
         let down = "openrouter/key-1 key: no (provider-down), since 3 h ago; next try in 1m".to_owned();
-        let old = "openrouter/key-1: its figures are of 3 h ago: `aimon poll`".to_owned();
+        let old = "openrouter/key-1: its figures are of 3 h ago; `aimon poll` asks for it".to_owned();
         assert_eq!(lines("provider-down", 180, 180, false), [down, old.clone()]);
         assert_eq!(lines("provider-down", 2, 180, false), [old]);
     }

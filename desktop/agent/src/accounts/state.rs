@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use aimon_core::accounts::AccountId;
 use aimon_core::polling::{Pause, Tries};
 use aimon_core::time::UtcMillis;
+use aimon_replica::Replica;
 use serde::{Deserialize, Serialize};
 
-use crate::note::Noted;
+use crate::error::Result;
+use crate::note::{self, Noted};
 
 /// The codes of what passes by itself, and soon.
 const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
@@ -20,6 +23,7 @@ const REFUSED: &str = "key-refused";
 
 /// What is wrong with one metric.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable code.
     pub code: String,
@@ -52,6 +56,11 @@ impl Trouble {
         let since = same.map_or(tried.0, |before| before.since);
         let key_works = same.is_some_and(|before| before.key_works);
         Self { code: code.to_owned(), text, help, since, tried: tried.0, next: next.0, key_works }
+    }
+
+    /// Whether it is about the key.
+    pub fn is_about_key(&self) -> bool {
+        ABOUT_KEY.contains(&self.code.as_str())
     }
 
     /// Whether it says that the key is none any more.
@@ -107,6 +116,16 @@ impl Noted for State {
     const KEY: &'static str = "polling";
 }
 
+/// Forgets what became of the tries to ask for an account.
+///
+/// # Errors
+/// The replica's.
+pub async fn forget(replica: &mut Replica, account: &AccountId) -> Result<()> {
+    let mut state = note::read::<State>(replica).await?;
+    state.0.remove(account.name().as_str());
+    note::write(replica, &state).await
+}
+
 impl State {
     /// What is wrong with a metric.
     pub fn trouble(&self, account: &str, metric: &str) -> Option<&Trouble> {
@@ -149,29 +168,25 @@ impl State {
         has_changed
     }
 
-    /// An account has answered: whatever else was said of its key, it is one. What was refused before `since` may be asked for at once.
+    /// Something of an account was answered: whatever was said of its key, it is one. What was refused before `since` is worth asking
+    /// for again.
     pub fn key_works(&mut self, account: &str, since: UtcMillis) -> Vec<String> {
         let mut again = Vec::new();
         for (metric, held) in self.0.get_mut(account).into_iter().flatten() {
-            let Some(trouble) = held.trouble.as_mut().filter(|it| ABOUT_KEY.contains(&it.code.as_str())) else {
-                continue;
-            };
+            let Some(trouble) = held.trouble.as_mut().filter(|it| it.is_about_key()) else { continue };
             if !std::mem::replace(&mut trouble.key_works, true) && trouble.tried < since.0 {
                 again.push(metric.clone());
             }
         }
         again
     }
-
-    /// Forgets an account.
-    pub fn forget(&mut self, account: &str) {
-        self.0.remove(account);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use aimon_sources::provider::{Failure, Unreadable};
 
     use super::*;
 
@@ -204,6 +219,31 @@ mod tests {
         let again = refused(state.trouble("a", "m"), 10);
         assert!(again.key_works && again.since == 1, "it is refused still");
         assert!(refused(None, 10).is_lost_key());
+    }
+
+    #[test]
+    fn codes_say_what_failures_are() {
+        let all = [
+            Failure::KeyRefused(String::new()),
+            Failure::Forbidden(String::new()),
+            Failure::RateLimited { retry_after_s: None },
+            Failure::Down { status: 503, retry_after_s: None },
+            Failure::Unreachable(String::new()),
+            Failure::TimedOut,
+            Failure::Unfinished { after_s: 1 },
+            Failure::Refused { status: 404, text: String::new() },
+            Failure::NotTheProvider(String::new()),
+            Failure::Unreadable(Unreadable::Endless),
+            Failure::TooLarge,
+        ];
+        for failure in all {
+            let told = (failure.code(), String::new(), String::new());
+            let trouble = Trouble::of(told, None, UtcMillis(1), UtcMillis(2));
+            assert_eq!(trouble.passes(), failure.is_passing(), "{failure}");
+            assert_eq!(trouble.is_lost_key(), matches!(failure, Failure::KeyRefused(_)), "{failure}");
+            let is_about_key = matches!(failure, Failure::KeyRefused(_) | Failure::Forbidden(_));
+            assert_eq!(trouble.is_about_key(), is_about_key, "{failure}");
+        }
     }
 
     #[test]

@@ -110,17 +110,17 @@ fn told(outcome: &Outcome, round: &Round) -> String {
     if outcome.accounts == 0 && round.came.is_empty() {
         return "This device holds no key to any account: `aimon account add PROVIDER` adds one.\n".to_owned();
     }
-    let (mut answered, mut events) = (outcome.answered.values().sum::<u64>(), outcome.events);
+    let (mut answered, mut answers) = (outcome.answered.values().sum::<u64>(), outcome.answers);
     for came in round.came.values() {
         if let Came::Answered(more) = came {
-            (answered, events) = (answered + 1, events + more);
+            (answered, answers) = (answered + 1, answers + more);
         }
     }
     let in_vain = || round.came.iter().filter_map(|(source, came)| in_vain(came).map(|why| (source, why)));
     if answered == 0 && outcome.failed.is_empty() && in_vain().next().is_none() {
         return "Nothing is due.\n".to_owned();
     }
-    let mut text = format!("{} answered; {} new.\n", count(answered, "question"), count(events, "answer"));
+    let mut text = format!("{} answered; {} new.\n", count(answered, "question"), count(answers, "answer"));
     for (source, why) in in_vain() {
         text.push_str(&visible(&format!("{source} windows: {why} ({})", why.code())));
         text.push('\n');

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Error;
 use crate::accounts::keys;
+use crate::render::text::quoted;
 
 impl Error {
     /// What to do about it.
@@ -117,7 +118,7 @@ impl Error {
 
 /// What to do where others may have read a secret: what it opens has to be opened by another one then.
 fn readable(path: &Path) -> String {
-    let shut = format!("`chmod 600 '{}'` if nobody has read it", path.display());
+    let shut = format!("`chmod 600 {}` if nobody has read it", quoted(&path.display().to_string()));
     match keys::is_in(path) {
         true => format!("{shut}; else revoke that key at its provider, and `aimon account rekey` takes a new one"),
         false => format!(

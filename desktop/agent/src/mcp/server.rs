@@ -46,7 +46,11 @@ async fn answer(name: &str, arguments: JsonObject, given: Given) -> Result<CallT
         tools::REPORT => told(&report::answer(&ReportAsked::args(arguments, given)?).await?.json()),
         tools::STATUS => {
             let (status, labels) = status::read(&StatusAsked::args(arguments, given)?).await?;
-            told(&StatusJson::of(&status, &labels))
+            let mut status = StatusJson::of(&status, &labels);
+            if !given.keys {
+                status.keys.clear();
+            }
+            told(&status)
         }
         tools::WINDOWS => {
             let WindowsAsked {} = asked::understood(arguments)?;

@@ -57,12 +57,13 @@ impl Figures {
         self.cost += cost.known;
         self.unpriced_calls += cost.unpriced_calls;
         *self.qualities.entry(quality).or_default() += sums.calls;
-        self.has_uncounted |= sums.calls == 0 && !sums.tokens.is_zero();
         self.has_priced |= cost.has_priced;
         self.has_unpriced |= cost.has_unpriced;
     }
 
-    pub(super) fn add_billed(&mut self, line: &Line) {
+    /// Beside the sums of what a provider said, what else it says.
+    pub(super) fn add_line(&mut self, line: &Line) {
+        self.has_uncounted |= !line.counts_calls && !line.sums.tokens.is_zero();
         for (currency, amount) in &line.billed {
             let sum = self.billed.entry(currency.clone()).or_default();
             *sum = sum.saturating_add(*amount);

@@ -56,6 +56,8 @@ pub(super) struct Line {
     /// The provider's project or workspace.
     pub(super) project: Option<Name>,
     pub(super) sums: Sums,
+    /// Whether the provider counts calls.
+    pub(super) counts_calls: bool,
     /// What was billed, by currency (`usd`), in 10⁻¹² of it.
     pub(super) billed: BTreeMap<Name, i128>,
     pub(super) place: Place,
@@ -94,8 +96,7 @@ impl<'a> Metered<'a> {
     /// The account whose own figure stands for a cell's calls, if there is one: it pays for them, and what it says of that time no
     /// longer changes.
     pub(super) fn explains(&self, day: UtcDay, key: &CellKey) -> Option<&'a AccountId> {
-        let Some(Payer::Account(account)) = self.payer(day, key) else { return None };
-        let account = self.accounts.joined().payer(account);
+        let account = self.account(day, key)?;
         let from = key.quarter.start(day);
         let span = (from, UtcMillis(from.0 + QUARTER_MS));
         let heard = self.readings.iter().filter(|one| one.day == day || one.day == day.plus(-1));
@@ -108,10 +109,17 @@ impl<'a> Metered<'a> {
 
     /// The account that pays for a cell's calls and has told of that day, as the one that stands for it.
     pub(super) fn told_payer(&self, day: UtcDay, key: &CellKey) -> Option<&'a AccountId> {
-        let Some(Payer::Account(account)) = self.payer(day, key) else { return None };
-        let account = self.accounts.joined().payer(account);
+        let account = self.account(day, key)?;
         let has_told = |one: &DayReadings| one.day == day && one.heard.iter().any(|of| of.account == *account.name());
         self.readings.iter().any(has_told).then_some(account)
+    }
+
+    /// The account that pays for a cell's calls, if one does: the one under which its figures of that day are.
+    fn account(&self, day: UtcDay, key: &CellKey) -> Option<&'a AccountId> {
+        match self.payer(day, key)? {
+            Payer::Account(account) => Some(self.twins.standing(self.accounts.joined().payer(account), day)),
+            Payer::Subscription => None,
+        }
     }
 
     /// Who pays for a cell's calls, as far as anybody has said.
@@ -121,10 +129,10 @@ impl<'a> Metered<'a> {
 
     /// The same as reports name it: of accounts that are one, the one that stands for them.
     pub(super) fn payer_named(&self, day: UtcDay, key: &CellKey) -> Option<&'a str> {
-        self.payer(day, key).map(|payer| match payer {
-            Payer::Account(account) => self.accounts.joined().payer(account).name(),
-            Payer::Subscription => payer.text(),
-        })
+        match self.account(day, key) {
+            Some(account) => Some(account.name()),
+            None => self.payer(day, key).map(Payer::text),
+        }
     }
 }
 
@@ -178,7 +186,8 @@ fn line(day: UtcDay, key: &ReadingKey, reading: &Reading, zone: &TimeZone) -> Op
     let (api_key, project, item) = (dimension("key"), dimension("project"), dimension("line"));
     let metric = key.metric.clone();
     let quarters = u8::try_from(key.span.width.div_ceil(900)).unwrap_or(u8::MAX).max(1);
-    Some(Line { date, day, key: cell, api_key, item, project, sums, billed, place, metric, quarters })
+    let counts_calls = reading.measures.iter().any(|(name, _)| name.as_str() == "requests");
+    Some(Line { date, day, key: cell, api_key, item, project, sums, counts_calls, billed, place, metric, quarters })
 }
 
 fn figures(reading: &Reading) -> (Sums, BTreeMap<Name, i128>) {

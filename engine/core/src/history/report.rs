@@ -252,8 +252,6 @@ struct Part<'a> {
     groups: Groups<'a>,
     sums: Sums,
     cost: Cost,
-    /// Whether an account's own figures stand for it.
-    is_explained: bool,
 }
 
 /// What a part belongs to, beside what its key says.
@@ -294,30 +292,21 @@ impl Report {
                 let cost = cost(query.mode, key, day.day, &sums, price);
                 let payer = metered.payer_named(day.day, key);
                 let groups = Groups { payer, ..Groups::default() };
-                report.take(
-                    query,
-                    &mut rows,
-                    &Part { date, key, groups, sums, cost, is_explained: false },
-                    &|figures, part| {
-                        figures.add(&part.sums, part.key.quality, part.cost);
-                    },
-                );
+                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
+                    figures.add(&part.sums, part.key.quality, part.cost);
+                });
             }
             if !covers {
                 continue;
             }
             for (date, key, sums) in query.sum(&day, &local, &|key| explaining(key).is_some()) {
-                let cost = cost(query.mode, key, day.day, &sums, price);
+                // It is in no sum: that its price is not known makes none unknown.
+                let cost = Cost { has_unpriced: false, ..cost(query.mode, key, day.day, &sums, price) };
                 let payer = explaining(key).map(|account| account.name().as_str());
                 let groups = Groups { payer, ..Groups::default() };
-                report.take(
-                    query,
-                    &mut rows,
-                    &Part { date, key, groups, sums, cost, is_explained: true },
-                    &|figures, part| {
-                        figures.add_explained(&part.sums, part.cost);
-                    },
-                );
+                report.take(query, &mut rows, &Part { date, key, groups, sums, cost }, &|figures, part| {
+                    figures.add_explained(&part.sums, part.cost);
+                });
             }
         }
         let mut lines = if query.shows_accounts() { metered.lines(&query.zone) } else { Vec::new() };
@@ -343,9 +332,9 @@ impl Report {
                 api_key: line.api_key.as_deref(),
                 project: line.project.as_deref(),
             };
-            let part = Part { date: line.date, key: &line.key, groups, sums: line.sums, cost, is_explained: false };
+            let part = Part { date: line.date, key: &line.key, groups, sums: line.sums, cost };
             report.take(query, &mut rows, &part, &|figures, part| {
-                figures.add_billed(&line);
+                figures.add_line(&line);
                 if part.sums != Sums::default() {
                     figures.add(&part.sums, part.key.quality, part.cost);
                 }
@@ -367,7 +356,7 @@ impl Report {
     ) {
         let (date, key) = (part.date, part.key);
         let model = shown_model(key);
-        if part.cost.has_unpriced && !part.is_explained {
+        if part.cost.has_unpriced {
             self.unpriced_models.insert(model.clone());
         }
         let row = rows.entry(period_of(query.period, date, key)).or_default();

@@ -12,8 +12,8 @@ use crate::time::UtcDay;
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Twins {
     pairs: Vec<(AccountId, AccountId)>,
-    /// Whose figures of a day are another one's.
-    left_out: BTreeSet<(Name, UtcDay)>,
+    /// Whose figures of a day are another one's, and whose.
+    left_out: BTreeMap<(Name, UtcDay), AccountId>,
 }
 
 /// What one account said of a day.
@@ -24,7 +24,7 @@ struct Told<'a> {
 
 impl Twins {
     /// None.
-    pub const NONE: Self = Self { pairs: Vec::new(), left_out: BTreeSet::new() };
+    pub const NONE: Self = Self { pairs: Vec::new(), left_out: BTreeMap::new() };
 
     /// Those that all readings show: of every kept day, since a day on which two differ tells them apart.
     pub fn of(accounts: &Accounts, readings: &[DayReadings]) -> Self {
@@ -47,7 +47,7 @@ impl Twins {
         };
         let pairs: Vec<(AccountId, AccountId)> =
             undecided.into_iter().filter(is_twin).map(|(a, b)| (a.clone(), b.clone())).collect();
-        let mut left_out = BTreeSet::new();
+        let mut left_out = BTreeMap::new();
         let groups = groups(&pairs);
         for day in readings {
             for group in &groups {
@@ -56,7 +56,8 @@ impl Twins {
                 let newest = |account: &AccountId| Told::of(day, account).heard.iter().map(|one| one.newest).max();
                 let mut told: Vec<&AccountId> = group.iter().copied().filter(heard).collect();
                 told.sort_by(|a, b| newest(b).cmp(&newest(a)).then_with(|| a.cmp(b)));
-                left_out.extend(told.into_iter().skip(1).map(|account| (account.name().clone(), day.day)));
+                let Some((counts, others)) = told.split_first() else { continue };
+                left_out.extend(others.iter().map(|one| ((one.name().clone(), day.day), (*counts).clone())));
             }
         }
         Self { pairs, left_out }
@@ -69,7 +70,15 @@ impl Twins {
 
     /// Whether an account's figures of a day don't count, since a twin's do.
     pub(super) fn leaves_out(&self, account: &Name, day: UtcDay) -> bool {
-        !self.left_out.is_empty() && self.left_out.contains(&(account.clone(), day))
+        !self.left_out.is_empty() && self.left_out.contains_key(&(account.clone(), day))
+    }
+
+    /// The account whose figures of a day stand for an account's: its own, unless a twin's do.
+    pub(super) fn standing<'a>(&'a self, account: &'a AccountId, day: UtcDay) -> &'a AccountId {
+        if self.left_out.is_empty() {
+            return account;
+        }
+        self.left_out.get(&(account.name().clone(), day)).unwrap_or(account)
     }
 }
 

@@ -65,9 +65,11 @@ impl World {
         for _round in 0..80 {
             self.wait(5_000);
             let mut is_quiet = true;
+            let mut running = Vec::new();
             for n in 0..self.nodes.len() {
                 let now = self.now;
                 self.nodes[n].start(now);
+                running.extend(self.nodes[n].client.is_some().then_some(n));
                 // Whom a relay lies to would go on for ever.
                 if is_honest || self.nodes[n].uneven < MOST_UNEVEN {
                     self.connect(n);
@@ -82,6 +84,8 @@ impl World {
                 is_quiet = !std::mem::take(&mut folder.has_changed);
                 folder.is_slow = false;
             }
+            // Whoever has stopped on the way has something to say when it starts again.
+            is_quiet &= running.iter().all(|n| self.nodes[*n].client.is_some());
             let members = self.members();
             let is_even =
                 |n: &usize| self.folder.is_some() || self.nodes[*n].client.as_ref().is_some_and(Client::is_even);

@@ -132,7 +132,7 @@ fn surroundings(m: &Metrics, out: &mut Exposition) {
     out.family("aimon_relay_queue_chunks", Gauge, "Chunks that no relay has taken yet", queue);
     let oldest = waiting.filter_map(|waiting| Some((Labels::none(), seconds(waiting.since?))));
     out.family("aimon_relay_queue_oldest_timestamp_seconds", Gauge, "Since when the oldest of them waits", oldest);
-    let heard = m.heard.iter().filter_map(|(account, at)| Some((account_labels(account), seconds((*at)?))));
+    let heard = m.status.accounts.iter().filter_map(|one| Some((account_labels(&one.account), seconds(one.heard()?))));
     let help = "When any device last had a good answer about an account";
     out.family("aimon_account_last_answer_timestamp_seconds", Gauge, help, heard);
     let troubles = m.troubles.iter();
@@ -174,6 +174,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::accounts::shown::AccountStateJson;
     use crate::agent::metrics::usage::Usage;
     use crate::dates::Today;
     use crate::status::Status;
@@ -184,6 +185,9 @@ mod tests {
         let at = UtcMillis(1_700_000_000_001);
         let today = Today { local: Date::default(), utc: UtcDay(0) };
         let mut status = Status::nothing(&TimeZone::UTC, today, at);
+        status.accounts = [("openai/org-1", Some(at)), ("anthropic/a", None)]
+            .map(|(account, heard)| AccountStateJson::of(account.to_owned(), heard))
+            .into();
         status.waiting = Some(Waiting { chunks: 3, since: Some(at), reason: None });
         let billed = |currency: &str| ("openai/org-1".to_owned(), currency.to_owned());
         let billed = [(billed("usd"), 123_456_789_000_000_000_001), (billed("eur"), -500_000_000_000)];
@@ -193,7 +197,6 @@ mod tests {
             status,
             labels: crate::render::labels::Labels { demo: true, ..Default::default() },
             scanned: None,
-            heard: vec![(account(), Some(at)), ("anthropic/a".to_owned(), None)],
             troubles: vec![(account(), "costs".to_owned(), "provider-busy".to_owned())],
         };
         let mut out = Exposition::default();

@@ -27,9 +27,6 @@ use crate::view::Held;
 pub use highest::Highest;
 use usage::Usage;
 
-/// How far back an account's last answer is looked for.
-const HEARD_DAYS: i32 = 31;
-
 /// All that is shown.
 struct Metrics {
     usage: Usage,
@@ -37,8 +34,6 @@ struct Metrics {
     labels: Labels,
     /// When logs were last looked through, and what was found where.
     scanned: Option<(UtcMillis, Vec<RootScanned>)>,
-    /// By account, when anybody last heard of it.
-    heard: Vec<(String, Option<UtcMillis>)>,
     /// By account and metric: the code of what keeps this device from asking.
     troubles: Vec<(String, String, String)>,
 }
@@ -55,21 +50,16 @@ pub async fn text(agent: &Agent) -> Result<String> {
     let query = usage::query(&zone, today);
     let mut replica = agent.replica().lock().await;
     let held = Held::of(&mut replica, &query, today.utc).await?;
-    let (readings, gauges) =
-        (replica.readings((today.utc.plus(-HEARD_DAYS), today.utc), today.utc).await?, replica.gauges().await?);
     let state = note::read::<State>(&mut replica).await?;
     drop(replica);
-    let (mut heard, mut troubles) = (Vec::new(), Vec::new());
+    let mut troubles = Vec::new();
     for account in held.accounts.all() {
         let name = account.id.name();
-        let told = readings.iter().flat_map(|day| &day.heard).filter(|one| one.account == *name).map(|one| one.newest);
-        let seen = gauges.iter().filter(|one| one.answer.key.account == *name).map(|one| one.seen.1);
-        heard.push((name.to_string(), told.chain(seen).max()));
         troubles.extend(state.of(name).map(|(metric, why)| (name.to_string(), metric.clone(), why.code.clone())));
     }
     let mut usage = Usage::of(held, &query, today, agent.pricing(), &labels)?;
     agent.highest(|highest| highest.raise(today.local, &mut usage));
-    let metrics = Metrics { usage, status, labels, scanned: agent.scanned(), heard, troubles };
+    let metrics = Metrics { usage, status, labels, scanned: agent.scanned(), troubles };
     let mut out = Exposition::default();
     families::write(&metrics, &mut out);
     Ok(out.text())

@@ -14,7 +14,7 @@ use super::patience::Patience;
 use crate::accounts::address::base;
 use crate::accounts::outcome::Outcome;
 use crate::accounts::polling::{How, Polling};
-use crate::accounts::{AccountError, by_reason, called, keys, metrics_of};
+use crate::accounts::{AccountError, by_reason, called, keys, metrics_of, state};
 use crate::cli::AddArgs;
 use crate::error::Result;
 use crate::place::Place;
@@ -40,6 +40,8 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     let mut replica = place.borrow().await?;
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     let print = keys::keep(&mut replica, &mut secrets, &id, &key, given).await?;
+    // What was said of another key says nothing of this one.
+    state::forget(&mut replica, &id).await?;
     let settings = workspace::settings(&mut replica).await?;
     let known = Accounts::of(&settings);
     let before = known.get(&id);
@@ -106,10 +108,11 @@ async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: 
     for reason in by_reason(id.name(), metrics_of(id), wrong) {
         text.push_str(&format!("{}\n", reason.line()));
     }
-    text.push_str(match polling.has_usage(id) {
-        true => "`aimon report --by account` shows it; `aimon up` asks for it each minute.\n",
+    text.push_str(match polling.hears(id) {
+        (_, true) => "`aimon report --by account` shows it; `aimon up` asks for it each minute.\n",
         // Such a key is enough for balances and limits.
-        false => "`aimon windows` shows what this key may ask for; `aimon up` asks for it each minute.\n",
+        (true, false) => "`aimon windows` shows what this key may ask for; `aimon up` asks for it each minute.\n",
+        (false, false) => "",
     });
     replica.lock().await.settle().await;
     output::print(&text)?;

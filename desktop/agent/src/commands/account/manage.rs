@@ -7,8 +7,7 @@ use super::identify::identify;
 use super::look;
 use super::patience::Patience;
 use crate::accounts::address::Addresses;
-use crate::accounts::state::State;
-use crate::accounts::{AccountError, called, find, keys, provider_of};
+use crate::accounts::{AccountError, called, find, keys, provider_of, state};
 use crate::cli::{MergeAccountArgs, RekeyArgs, RemoveArgs, RenameAccountArgs};
 use crate::error::Result;
 use crate::place::Place;
@@ -39,9 +38,7 @@ pub(super) async fn rekey(args: &RekeyArgs) -> Result<()> {
     let print = keys::keep(&mut replica, &mut secrets, &account.id, &key, addresses.given(&account.id)).await?;
     let path = Path::Key(replica.device()).of(&account.id);
     workspace::set(&mut replica, vec![(path, Some(print.to_string()))]).await?;
-    let mut state = note::read::<State>(&mut replica).await?;
-    state.forget(account.id.name());
-    note::write(&mut replica, &state).await?;
+    state::forget(&mut replica, &account.id).await?;
     replica.settle().await;
     output::print(&format!("{} has a new key on this device; its history stays.\n", account.id))
 }
@@ -70,9 +67,7 @@ pub(super) async fn remove(args: &RemoveArgs) -> Result<()> {
     let mut addresses = note::read::<Addresses>(&mut replica).await?;
     addresses.forget(&id);
     note::write(&mut replica, &addresses).await?;
-    let mut state = note::read::<State>(&mut replica).await?;
-    state.forget(id.name());
-    note::write(&mut replica, &state).await?;
+    state::forget(&mut replica, &id).await?;
     replica.settle().await;
     output::print(&format!("This device holds no key to {id} any more. What is known of it stays.\n"))
 }

@@ -7,7 +7,7 @@ use crate::accounts::{Accounts, Joined};
 use crate::batch::{Batch, BatchHash, Said};
 use crate::event::{Answer, AnswerKey, Bucket, Clock, Event, Row, Setting};
 use crate::history::answers::settling_ms;
-use crate::history::{Copy, DayCells, DayReadings, Dimension, Metered, Overlap, Query, Report, Twins};
+use crate::history::{Copy, CostMode, DayCells, DayReadings, Dimension, Metered, Overlap, Query, Report, Twins};
 use crate::ids::DeviceId;
 use crate::settings::Settings;
 use crate::time::{UtcDay, UtcMillis};
@@ -338,6 +338,56 @@ fn two_keys_that_say_the_same_of_a_day_count_once_until_somebody_says_that_they_
     let unused = [activity(ONE, 0, 9_000, 0), activity(TWO, 0, 9_001, 0)];
     assert!(Twins::of(&undecided, &readings(&unused, &Joined::NONE)).pairs().is_empty());
     assert_eq!(Twins::of(&undecided, &readings(&alike, &Joined::NONE)).pairs().len(), 1);
+}
+
+/// A call that the one of two keys pays for is told by the other, too, whose figures count meanwhile: still once, whoever was heard last.
+#[test]
+fn a_covered_call_counts_once_where_two_keys_may_be_one_account() {
+    let covered = two_keys(&[("coverage/codex/2024-10-04", ONE)]);
+    let calls = [codex(5, 100)];
+    let query = Query { by: Some(Dimension::Account), ..Query::daily(TimeZone::UTC) };
+    let all = |one_seen, two_seen| {
+        let answers = [activity(ONE, 0, one_seen, 130), activity(TWO, 0, two_seen, 130)];
+        let report = cut(&query, &calls, &answers, &covered);
+        let groups: Vec<String> = report.rows[0].groups.iter().map(|group| group.id.clone()).collect();
+        (report.total.sums.tokens.input, report.total.explained.sums.tokens.input, groups)
+    };
+    assert_eq!(all(1_500, 1_501), (130, 0, vec![TWO.to_owned()]));
+    assert_eq!(all(1_501, 1_500), (130, 0, vec![ONE.to_owned()]));
+    assert_eq!(all(1_500, 9_000), (130, 100, vec![TWO.to_owned()]));
+    assert_eq!(all(9_000, 1_500), (130, 100, vec![ONE.to_owned()]));
+}
+
+/// That a provider counts no calls is said of its own figures, and not of what is left beside those of logs.
+#[test]
+fn calls_are_at_least_so_many_where_a_provider_counts_none() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let calls = [codex(5, 100)];
+    let of = |metric: &str, measures: &[(&str, i128)]| {
+        let total =
+            cut(&Query::daily(TimeZone::UTC), &calls, &[answer(metric, (0, 60), 61, &[MODEL], measures)], &covered)
+                .total;
+        (total.sums.calls, total.sums.tokens.input, total.has_uncounted)
+    };
+    assert_eq!(of("usage.completions", &[("input_tokens", 110), ("requests", 1)]), (1, 110, false));
+    assert_eq!(of("usage.messages", &[("input_tokens", 110)]), (1, 110, true));
+    assert_eq!(of("usage.messages", &[("input_tokens", 100)]), (1, 100, false), "the log has all of it");
+    assert_eq!(of("costs", &[("cost_pusd", 7)]), (1, 100, false));
+}
+
+/// In what the logs state there is nothing of accounts; and of calls that are in no sum no price is missing.
+#[test]
+fn an_accounts_figures_have_no_stated_cost_and_explained_calls_need_no_price() {
+    let covered = accounts(&[("coverage/codex/2024-10-04", "openai/org")]);
+    let mut call = codex(5, 100);
+    call.record.model = "new".into();
+    let settled = answer("usage.completions", (0, 60), 120, &[MODEL], &[("input_tokens", 90), ("requests", 1)]);
+    let of = |mode| {
+        cut(&Query { mode, ..Query::daily(TimeZone::UTC) }, &[call.clone()], std::slice::from_ref(&settled), &covered)
+    };
+    let calculated = of(CostMode::Calculate);
+    assert_eq!((calculated.total.known_cost(), calculated.unpriced_models.len()), (Some(PicoUsd(90)), 0));
+    assert_eq!(of(CostMode::Display).total.known_cost(), None);
 }
 
 #[test]

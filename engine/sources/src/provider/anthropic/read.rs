@@ -16,13 +16,13 @@ use super::metrics::field;
 #[derive(Deserialize)]
 struct Reply<'a> {
     #[serde(borrow)]
-    data: Vec<Spell<'a>>,
+    data: Vec<Told<'a>>,
     has_more: bool,
     next_page: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Spell<'a> {
+struct Told<'a> {
     starting_at: jiff::Timestamp,
     ending_at: jiff::Timestamp,
     #[serde(borrow)]
@@ -41,14 +41,14 @@ pub(super) fn identity(body: &[u8]) -> Result<Identity, Unreadable> {
 pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
     let reply: Reply<'_> = serde_json::from_slice(body)?;
     let (mut rows, mut whole) = (Vec::new(), Vec::with_capacity(reply.data.len()));
-    for spell in &reply.data {
-        let (start, end) = (spell.starting_at.as_millisecond(), spell.ending_at.as_millisecond());
+    for told in &reply.data {
+        let (start, end) = (told.starting_at.as_millisecond(), told.ending_at.as_millisecond());
         if !(0..=i64::from(ask.width) * 1000).contains(&end.saturating_sub(start)) {
             return Err(shape("ending_at", "a bucket of another width"));
         }
         let bucket = Bucket { start: UtcMillis(start), width: ask.width };
         whole.push(bucket);
-        for fields in &spell.results {
+        for fields in &told.results {
             rows.push((bucket, row(metric, fields)?));
         }
     }

@@ -16,13 +16,13 @@ use super::metrics::field;
 #[derive(Deserialize)]
 struct Reply<'a> {
     #[serde(borrow)]
-    data: Vec<Spell<'a>>,
+    data: Vec<Told<'a>>,
     has_more: bool,
     next_page: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Spell<'a> {
+struct Told<'a> {
     start_time: i64,
     end_time: i64,
     /// `result` in some of the specification's examples.
@@ -33,22 +33,22 @@ struct Spell<'a> {
 pub(super) fn identity(body: &[u8]) -> Result<Identity, Unreadable> {
     let reply: Reply<'_> = serde_json::from_slice(body)?;
     // Not specified, but said with each cost.
-    let id = reply.data.iter().flat_map(|spell| &spell.results).find_map(|row| row.text("organization_id").ok());
+    let id = reply.data.iter().flat_map(|told| &told.results).find_map(|row| row.text("organization_id").ok());
     Ok(Identity { id: id.filter(|id| !id.is_empty()), label: None })
 }
 
 pub(super) fn page(metric: &Metric, ask: &Ask, body: &[u8]) -> Result<Page, Unreadable> {
     let reply: Reply<'_> = serde_json::from_slice(body)?;
     let (mut rows, mut whole) = (Vec::new(), Vec::with_capacity(reply.data.len()));
-    for spell in &reply.data {
-        let start = UtcMillis(spell.start_time.saturating_mul(1000));
+    for told in &reply.data {
+        let start = UtcMillis(told.start_time.saturating_mul(1000));
         // The present one ends now.
-        if !(0..=i64::from(ask.width)).contains(&spell.end_time.saturating_sub(spell.start_time)) {
+        if !(0..=i64::from(ask.width)).contains(&told.end_time.saturating_sub(told.start_time)) {
             return Err(shape("end_time", "a bucket of another width"));
         }
         let bucket = Bucket { start, width: ask.width };
         whole.push(bucket);
-        for fields in &spell.results {
+        for fields in &told.results {
             rows.push((bucket, row(metric, fields)?));
         }
     }
