@@ -1,8 +1,9 @@
 //! What is left where something limits: quota windows and who used them up, balances, what keys may spend.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::accounts::{Accounts, Payer, stated};
+use aimon_core::accounts::{AccountId, Accounts, Joined, Payer, stated};
 use aimon_core::history::answers::Standing;
 use aimon_core::history::windows::{Call, Heard, Movement, Sight, weight_of};
 use aimon_core::history::{Copy, CostMode};
@@ -44,9 +45,20 @@ pub struct Money {
 }
 
 impl Money {
-    /// What stands of it.
-    pub fn of(gauges: &[Standing]) -> Self {
-        Self { balances: amounts(gauges, "credits"), keys: amounts(gauges, "key") }
+    /// What stands of it. Accounts that are one have one balance, which was seen last; each key has its own limit.
+    pub fn of(gauges: &[Standing], joined: &Joined) -> Self {
+        let mut balances: BTreeMap<Name, Amounts> = BTreeMap::new();
+        for mut one in amounts(gauges, "credits") {
+            if let Some(id) = AccountId::parse(&one.account) {
+                one.account = joined.payer(&id).name().clone();
+            }
+            match balances.entry(one.account.clone()) {
+                Entry::Vacant(vacant) => drop(vacant.insert(one)),
+                Entry::Occupied(held) if held.get().seen >= one.seen => {}
+                Entry::Occupied(mut held) => drop(held.insert(one)),
+            }
+        }
+        Self { balances: balances.into_values().collect(), keys: amounts(gauges, "key") }
     }
 
     /// Whether there is none.
@@ -91,7 +103,8 @@ impl Limits {
         let windows = windows::of(&gauges, now);
         let running = windows.iter().filter(|w| !w.is_anew(now)).filter_map(Window::sight);
         let first = running.map(|s| UtcMillis((s.resets_at - s.length) * 1000).day()).min();
-        let mut limits = Self { money: Money::of(&gauges), ..Self::default() };
+        let accounts = Accounts::of(settings);
+        let mut limits = Self { money: Money::of(&gauges, accounts.joined()), ..Self::default() };
         let Some(first) = first else {
             limits.windows = windows.into_iter().map(|window| Used { window, movement: None }).collect();
             return Ok(limits);
@@ -100,7 +113,7 @@ impl Limits {
         let days = (first.min(now.day().plus(1 - LEARNT)), now.day().plus(1));
         let held = Held::read(replica, days, now.day(), labels).await?;
         limits.heard = heard(replica, settings, labels, &held.copies).await?;
-        let (accounts, prices) = (Accounts::of(settings), pricing.look_up());
+        let prices = pricing.look_up();
         limits.windows = windows
             .into_iter()
             .map(|window| {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use aimon_core::accounts::Accounts;
 use aimon_core::history::{Figures, Query};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::Replica;
@@ -20,6 +21,7 @@ use crate::render::labels::Labels;
 use crate::subscriptions::shown::{self, AskingJson};
 use crate::view::{Held, View, cut};
 use crate::windows::{self, Window};
+use crate::workspace;
 use crate::workspace::concerns::Concerns;
 use crate::workspace::waiting::Waiting;
 
@@ -111,7 +113,8 @@ impl Status {
         status.month = cut.total;
         status.unpriced_models = cut.unpriced_models;
         let gauges = replica.gauges().await?;
-        (status.windows, status.money) = (windows::of(&gauges, now), Money::of(&gauges));
+        let accounts_of = Accounts::of(&workspace::settings(replica).await?);
+        (status.windows, status.money) = (windows::of(&gauges, now), Money::of(&gauges, accounts_of.joined()));
         // Behind the reading, which finds what is damaged.
         status.quarantined = replica.quarantined().await?;
         status.waiting = Waiting::of(replica).await?;

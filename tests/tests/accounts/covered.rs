@@ -152,6 +152,26 @@ fn what_is_said_last_holds() {
     assert_eq!(said(&device), [], "nobody had said anything");
 }
 
+/// What is said of fewer calls goes before what is said of more: whoever says the one hears of the other.
+#[test]
+fn who_says_something_hears_what_goes_before_it() {
+    let now = now();
+    let calls = calls(now);
+    let (world, device) = (World::over(Provider::Anthropic, Truth::of(calls.clone()), now), device());
+    log(&device, &calls);
+    world.add(&device, 1, &[]).fine();
+    device.rig.scan();
+    let cover =
+        |args: &[&str]| device.run(&[&["source", "cover", "claude-code"], args].concat()).out.replace('\n', " ");
+    let narrow = cover(&["--owner", "-", "--by", world.name()]);
+    assert!(!narrow.contains("goes before it"), "{narrow}");
+    let wide = cover(&["--by", "subscription"]);
+    assert!(wide.contains("What was said of claude-code without an owner goes before it"), "{wide}");
+    assert!(wide.contains("`aimon source cover claude-code --owner - --by nobody` takes that back"), "{wide}");
+    let narrow = cover(&["--owner", "-", "--by", "nobody"]);
+    assert!(narrow.contains("What was said of claude-code holds for it, too: subscription pays"), "{narrow}");
+}
+
 /// From a day on nobody says who pays: what was before stays.
 #[test]
 fn coverage_ends_on_a_day() {

@@ -6,6 +6,7 @@ mod address;
 mod bad;
 mod covered;
 mod figures;
+mod joining;
 mod kill;
 mod limits;
 mod lost;

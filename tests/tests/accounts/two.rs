@@ -111,6 +111,9 @@ fn two_keys_that_may_be_one_account_count_once_and_a_person_says_what_they_are()
     let accounts = report(&device, "account", "UTC");
     assert_eq!(accounts.keys().collect::<Vec<_>>(), [one]);
     assert_eq!(list()[1]["shownAs"], serde_json::json!(one));
+    let windows: serde_json::Value = serde_json::from_str(&device.run(&["windows", "--json"]).out).unwrap();
+    let count = |of: &str| windows[of].as_array().unwrap().len();
+    assert_eq!((count("balances"), count("keys")), (1, 2), "one balance, and each key's own limit: {windows}");
     // From nothing but the events it comes out the same.
     device.run(&["doctor", "--rebuild"]);
     assert_eq!(report(&device, "model", "UTC"), truth);

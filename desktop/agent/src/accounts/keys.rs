@@ -24,9 +24,14 @@ const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// How the labels of accounts' keys begin.
 const OF_A_KEY: &str = "key-";
 
+/// Whether a secret of this name is an account's key, and not one of the device's own.
+pub fn is_label(label: &str) -> bool {
+    label.starts_with(OF_A_KEY)
+}
+
 /// Whether a file of the store holds an account's key, and not one of the device's own.
 pub fn is_in(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(OF_A_KEY))
+    path.file_name().and_then(|name| name.to_str()).is_some_and(is_label)
 }
 
 /// What an account's key is called in the store: nothing of the account shows in it.

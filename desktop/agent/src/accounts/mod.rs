@@ -4,6 +4,7 @@
 //! * [`address`]: where they are sent, which this device alone says.
 //! * [`http`]: the client.
 //! * [`mod@unit`]: one metric of one account: when it is due, and what its answers come to.
+//! * [`past`]: accounts whose past is not all fetched yet.
 //! * [`polling`]: all of them side by side.
 //! * [`outcome`]: what a round of it came to.
 //! * `reasons`: what is wrong with an account, each reason once.
@@ -16,6 +17,7 @@ mod error;
 pub mod http;
 pub mod keys;
 pub mod outcome;
+pub mod past;
 pub mod polling;
 mod reasons;
 pub mod shown;

@@ -23,6 +23,7 @@ use super::address::{Addresses, base};
 use super::http::Clients;
 use super::keys::Keys;
 use super::outcome::Outcome;
+use super::past::Past;
 use super::state::{State, Trouble};
 use super::unit::{Endpoint, Unit};
 use super::{AccountError, NoKey, Unheard, provider_of, share};
@@ -106,6 +107,8 @@ pub struct Polling {
     keys: Keys,
     /// When the metrics of each account have last been answered.
     answered: BTreeMap<AccountId, BTreeMap<&'static str, UtcMillis>>,
+    /// Accounts whose past is not all fetched yet.
+    past: Past,
     /// Accounts that can't be asked, and why.
     keyless: BTreeMap<AccountId, NoKey>,
     /// When that was found.
@@ -143,6 +146,7 @@ impl Polling {
             of: Of::default(),
             keys: Keys::default(),
             answered: BTreeMap::new(),
+            past: Past::default(),
             keyless: BTreeMap::new(),
             made: UtcMillis(0),
             days: 0,
@@ -213,7 +217,7 @@ impl Polling {
 
     /// What became of the tries before, here or in another process; and that keys are missing, or not any more.
     async fn recall(&mut self, replica: &mut Replica) -> Result<()> {
-        self.state = note::read(replica).await?;
+        (self.state, self.past) = (note::read(replica).await?, note::read(replica).await?);
         let (tried, next) = self.keys.rests().unwrap_or((self.made, self.made));
         let mut has_changed = false;
         for (account, _) in &self.of.accounts {
@@ -448,6 +452,7 @@ impl Polling {
         }
         let (mut events, mut has_changed): (Vec<Event>, bool) = (Vec::new(), false);
         let mut pauses: Vec<(AccountId, UtcMillis)> = Vec::new();
+        let asked: BTreeSet<AccountId> = all.iter().map(|came| came.endpoint.account.clone()).collect();
         let mut vouched: Option<UtcMillis> = None;
         for came in all {
             let (account, metric) = (came.endpoint.account.clone(), came.metric);
@@ -475,6 +480,9 @@ impl Polling {
                     let why = Unheard::from(failure);
                     let mut trouble = Trouble::of(why.told(), before, now, unit.due_at(now));
                     trouble.key_works |= trouble.is_about_key() && self.answers_elsewhere(&account, metric, came.sent);
+                    if trouble.is_lost_key() {
+                        self.state.key_is_lost(account.name());
+                    }
                     has_changed |= self.state.set_trouble(account.name(), metric, Some(trouble));
                     outcome.failed.entry(account).or_default().insert(metric.to_owned(), why);
                 }
@@ -501,6 +509,7 @@ impl Polling {
                 self.heard = Some(*replica.subscribe().borrow());
             }
         }
+        self.note_past(&mut replica, &asked, now).await?;
         // Within a day nothing expires by it.
         if let Some(date) = vouched.filter(|date| replica.trusted_day() < Some(now.min(*date).day())) {
             replica.vouch(date, now).await?;
@@ -520,6 +529,20 @@ impl Polling {
             self.units.iter_mut().filter(is_it).for_each(Unit::hurry);
         }
         self.state != before
+    }
+
+    /// Notes how far back accounts are fetched, for whoever looks at figures that are not all there.
+    async fn note_past(&mut self, replica: &mut Replica, asked: &BTreeSet<AccountId>, now: UtcMillis) -> Result<()> {
+        let (mut past, first) = (self.past.clone(), replica.first_day());
+        for account in asked {
+            let (done, of) = self.progress(now, first, account);
+            past.set(account, self.begins(now, first, account).filter(|_| done < of));
+        }
+        if past != self.past {
+            note::write(replica, &past).await?;
+            self.past = past;
+        }
+        Ok(())
     }
 
     /// Whether something else of an account was answered since then, and was not refused itself meanwhile.

@@ -9,6 +9,7 @@ use aimon_replica::Replica;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::past::Past;
 use super::state::{State, Trouble};
 use super::{by_reason, metrics_of};
 use crate::error::Result;
@@ -35,6 +36,8 @@ pub struct AccountStateJson {
     pub name: Option<String>,
     /// When its provider was last heard, on any device; null if not within three days.
     pub heard_at: Option<String>,
+    /// The first UTC day that this device has fetched, as long as it has more of the past to fetch; null where it has not.
+    pub fetched_from: Option<String>,
     /// What is wrong on this device.
     pub troubles: Vec<AccountTroubleJson>,
     #[serde(skip)]
@@ -86,12 +89,15 @@ pub async fn of(replica: &mut Replica, now: UtcMillis) -> Result<Vec<AccountStat
     let days = replica.readings((now.day().plus(-RECENT), UtcDay(i32::MAX)), now.day()).await?;
     // Who asks seldom has figures that are as old as that.
     let seldom = Intervals::of(&settings).usage.map_or(0, |s| 2 * i64::from(s) * 1000);
+    let past = note::read::<Past>(replica).await?;
     let one = |account: &Account| {
+        let is_asked_here = account.keys.contains_key(&replica.device());
         let heard = heard(&accounts, &account.id, &days, &gauges);
         AccountStateJson {
             name: account.label.clone(),
             troubles: troubles(&state, &account.id),
-            is_asked_here: account.keys.contains_key(&replica.device()),
+            fetched_from: past.of(&account.id).filter(|_| is_asked_here).map(|day| day.to_string()),
+            is_asked_here,
             old_ms: OLD_MS.max(seldom),
             ..AccountStateJson::of(account.id.to_string(), heard)
         }
@@ -144,7 +150,8 @@ impl AccountStateJson {
     /// One with which nothing is wrong, heard then.
     pub fn of(account: String, heard: Option<UtcMillis>) -> Self {
         let heard_at = heard.map(|at| time(at.0));
-        Self { account, name: None, heard_at, troubles: Vec::new(), heard, is_asked_here: true, old_ms: OLD_MS }
+        let (troubles, fetched_from) = (Vec::new(), None);
+        Self { account, name: None, heard_at, fetched_from, troubles, heard, is_asked_here: true, old_ms: OLD_MS }
     }
 
     /// When its provider was last heard.
@@ -170,14 +177,16 @@ impl AccountStateJson {
             lines.push(format!("{}, since {}; next try {next}{help}", why.line, ago(lasts_ms.max(0) / 1000)));
         }
         let how = match self.is_asked_here {
-            true => "`aimon poll` asks for it",
-            false => "`aimon account list` says which devices ask for it",
+            // What is to be done has been said.
+            true if self.troubles.iter().any(|why| why.wants_somebody) => "",
+            true => "; `aimon poll` asks for it",
+            false => "; `aimon account list` says which devices ask for it",
         };
         match self.heard.map(|at| now.0.saturating_sub(at.0)) {
             Some(age) if age < self.old_ms => {}
-            Some(age) => lines.push(format!("{}: its figures are of {}; {how}", self.account, ago(age / 1000))),
+            Some(age) => lines.push(format!("{}: its figures are of {}{how}", self.account, ago(age / 1000))),
             None if lines.is_empty() => {
-                lines.push(format!("{}: nothing was heard of it in three days; {how}", self.account));
+                lines.push(format!("{}: nothing was heard of it in three days{how}", self.account));
             }
             None => {}
         }

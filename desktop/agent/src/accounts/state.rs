@@ -168,6 +168,12 @@ impl State {
         has_changed
     }
 
+    /// A key is none any more, whatever was answered by it before.
+    pub fn key_is_lost(&mut self, account: &str) {
+        let troubles = self.0.get_mut(account).into_iter().flatten().filter_map(|(_, held)| held.trouble.as_mut());
+        troubles.filter(|trouble| trouble.code == REFUSED).for_each(|trouble| trouble.key_works = false);
+    }
+
     /// Something of an account was answered: whatever was said of its key, it is one. What was refused before `since` is worth asking
     /// for again.
     pub fn key_works(&mut self, account: &str, since: UtcMillis) -> Vec<String> {

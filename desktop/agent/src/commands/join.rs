@@ -25,7 +25,7 @@ use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
 use crate::workspace::concerns::Concerns;
 use crate::workspace::mailbox::Joining;
-use crate::workspace::{entropy, machine_name, new_device, set, settings, touch};
+use crate::workspace::{carried, entropy, machine_name, new_device, set, settings, touch};
 use crate::{dates, output, paint, scan, view};
 
 /// How long the other device may take to say yes.
@@ -97,10 +97,11 @@ pub async fn run(args: &JoinArgs) -> Result<()> {
 
     let mut secrets = Secrets::open(&place.home, &Surroundings::real()?)?;
     secrets.put_next_seed(me.secret.seed())?;
-    let device = me.device;
+    let (before, device) = (replica.device(), me.device);
     let into = Enrolment { device, secret: me.secret, statements, relay: Some(address.to_string()) };
     let brought = replica.join(into, dates::now()).await?;
     secrets.take_next_seed()?;
+    carried::carry(&mut replica, before).await?;
     set(&mut replica, vec![(Path::DeviceName(device), Some(name))]).await?;
     if brought.left > 0 {
         output::note(&format!("{} could not be read, and stay behind", count(brought.left, "part")));

@@ -90,7 +90,7 @@ pub async fn run(args: &PurgeArgs) -> Result<()> {
         }
     }
     if is_revoked {
-        out(&mut replica, &place, true).await?;
+        out(&mut replica, &place, true, false).await?;
     }
     let has_relay = replica.relay().await?.is_some();
     let replica = Mutex::new(replica);

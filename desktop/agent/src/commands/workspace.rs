@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::join::{brings, in_folder, said};
+use crate::accounts::keys;
 use crate::agent::client::Client;
 use crate::agent::file::Removed;
 use crate::cli::{CreateArgs, LeaveArgs, MoveArgs, RecoverArgs, ShowArgs, WorkspaceCommand};
@@ -32,7 +33,7 @@ use crate::render::status::WaitingJson;
 use crate::render::text::visible;
 use crate::secrets::{Secrets, Surroundings};
 use crate::workspace::waiting::Waiting;
-use crate::workspace::{begin, entropy, machine_name, new_device, set, settings, touch};
+use crate::workspace::{begin, carried, entropy, machine_name, new_device, set, settings, touch};
 use crate::{agent, dates, hidden, output, paint};
 
 /// Does what is asked for.
@@ -283,10 +284,11 @@ async fn recover(args: &RecoverArgs) -> Result<()> {
     open_at(&address, workspace, &statements, registration.as_ref()).await?;
 
     secrets.put_next_seed(me.secret.seed())?;
-    let device = me.device;
+    let (before, device) = (replica.device(), me.device);
     let into = Enrolment { device, secret: me.secret, statements, relay: Some(address.to_string()) };
     replica.join(into, dates::now()).await?;
     secrets.take_next_seed()?;
+    carried::carry(&mut replica, before).await?;
     set(&mut replica, vec![(Path::DeviceName(device), Some(machine_name()))]).await?;
     let replica = Mutex::new(replica);
     let done = touch::once(&replica).await;
@@ -381,7 +383,7 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
             None => return Err(Error::Unasked("leaving takes this device's keys away")),
         }
     }
-    let lost = out(&mut replica, &place, args.lose).await?;
+    let lost = out(&mut replica, &place, args.lose, true).await?;
     // A device that holds nothing leaves nothing.
     let is_bare = replica.days((UtcDay(i32::MIN), UtcDay(i32::MAX))).await?.is_empty();
     if is_bare && lost == 0 {
@@ -401,11 +403,15 @@ async fn leave(args: &LeaveArgs) -> Result<()> {
     output::print("This device is in no workspace any more.\n")
 }
 
-/// Takes a device out of its workspace, and its keys with that: how many chunks could not be read, and are gone.
-pub async fn out(replica: &mut Replica, place: &Place, lose: bool) -> Result<u64> {
+/// Takes a device out of its workspace, and its keys with that: how many chunks could not be read, and are gone. The keys of accounts
+/// are no workspace's: where the history stays they can.
+pub async fn out(replica: &mut Replica, place: &Place, lose: bool, keeps: bool) -> Result<u64> {
     let lost = replica.leave(lose).await?;
     if let Some(secrets) = Secrets::open_if_chosen(&place.home, &Surroundings::real()?)? {
-        secrets.remove_all()?;
+        match keeps {
+            true => secrets.remove_but(keys::is_label)?,
+            false => secrets.remove_all()?,
+        }
     }
     Ok(lost)
 }

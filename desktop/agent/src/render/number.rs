@@ -11,6 +11,9 @@ pub fn money(amount: PicoUsd) -> String {
     if amount.0 > 0 && amount.0 < cent {
         return "<$0.01".to_owned();
     }
+    if amount.0 < 0 && amount.0 > -cent {
+        return "-<$0.01".to_owned();
+    }
     let text = amount.to_cents();
     let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |t| ("-", t));
     let (whole, cents) = text.split_once('.').unwrap_or((text, "00"));
@@ -151,7 +154,7 @@ mod tests {
         assert_eq!(usd("0.009999"), "<$0.01");
         assert_eq!(usd("0.01"), "$0.01");
         assert_eq!(usd("1234567.895"), "$1,234,567.90");
-        assert_eq!(usd("-0.001"), "$0.00", "never -0");
+        assert_eq!(usd("-0.001"), "-<$0.01", "never -0, nor nothing");
         assert_eq!(usd("-12.5"), "-$12.50");
         assert_eq!(money(PicoUsd(1)), "<$0.01");
     }

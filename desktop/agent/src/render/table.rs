@@ -11,7 +11,7 @@ use super::grid::{Grid, Head, Weight, figures, fit, words};
 use super::labels::Labels;
 use super::number::{amounts, exact, money, short};
 use super::sessions::Sessions;
-use super::text::{name, names};
+use super::text::{name, names, wrapped};
 use crate::filter::FAST;
 use crate::paint;
 
@@ -34,7 +34,7 @@ pub fn report(report: &Report, title: &str, period: Period, parts: Parts, labels
     }
     let layouts = [Layout::Full, Layout::Short, Layout::Narrow, Layout::Least];
     let table = fit(width, layouts.into_iter().map(|layout| layout.grid(report, period, parts, labels)));
-    format!("{}\n\n{table}{}", paint::bold(&title), legend(report))
+    format!("{}\n\n{table}{}", paint::bold(&title), legend(report, width))
 }
 
 /// How much a table shows.
@@ -166,6 +166,7 @@ pub fn mark_of(has: impl Fn(Quality) -> bool) -> &'static str {
 /// Calls; unknown where only those tell of it who count none: a bill, a balance, Anthropic's usage. `≥` where those tell of some of it.
 pub fn calls(f: &Figures) -> String {
     match (f.sums.calls, f.has_uncounted) {
+        (0, false) if f.billed.is_empty() => exact(0),
         (0, _) => "–".to_owned(),
         (calls, true) => format!("≥{}", exact(calls)),
         (calls, false) => exact(calls),
@@ -196,7 +197,7 @@ fn at_least(cost: PicoUsd) -> String {
 }
 
 /// What the marks mean, if there are any.
-pub fn legend(report: &Report) -> String {
+pub fn legend(report: &Report, width: usize) -> String {
     let mut lines = Vec::new();
     let of = |q: Quality| report.total.qualities.get(&q).copied().unwrap_or_default();
     let understated = of(Quality::Understated);
@@ -229,7 +230,8 @@ pub fn legend(report: &Report) -> String {
     if total.grain.hours {
         lines.push("some of it is told by the hour, and this zone's midnight lies within one".to_owned());
     }
-    if lines.is_empty() { String::new() } else { format!("\n{}\n", paint::dim(&lines.join("\n"))) }
+    let lines: String = lines.iter().map(|line| wrapped(line, 0, width)).collect();
+    if lines.is_empty() { lines } else { format!("\n{}\n", paint::dim(lines.trim_end())) }
 }
 
 /// The two models that cost most, without what they share with all others.

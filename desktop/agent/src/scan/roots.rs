@@ -14,6 +14,7 @@ use crate::dates;
 use crate::error::Result;
 use crate::note::{self, Noted};
 use crate::place::Machine;
+use crate::workspace::carried::Former;
 
 /// By owner, the folder: as people read it, and for nothing else.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -29,14 +30,29 @@ impl Roots {
     pub fn path(&self, owner: &str) -> Option<&str> {
         self.0.get(owner).map(String::as_str)
     }
+
+    async fn owners(&self, replica: &mut Replica) -> Result<Owners> {
+        let former: Former = note::read(replica).await?;
+        let devices: Vec<DeviceId> = std::iter::once(replica.device()).chain(former.ids()).collect();
+        Ok(Owners::new(devices, self.0.keys().map(|owner| Name::from(owner.as_str())).collect()))
+    }
 }
 
 /// What knows whose calls a root's are. Logs that were made up, or are another machine's, lie in no folder of this device.
 pub(super) async fn owners(replica: &mut Replica, machine: &Machine) -> Result<Option<Arc<Owners>>> {
     let roots: Roots = note::read(replica).await?;
     let is_said = machine.origin.is_none() && !roots.0.is_empty();
-    let device: DeviceId = replica.device();
-    Ok(is_said.then(|| Arc::new(Owners::new(device, roots.0.into_keys().map(Name::from).collect()))))
+    if is_said { Ok(Some(Arc::new(roots.owners(replica).await?))) } else { Ok(None) }
+}
+
+/// The owner that stands for a root, whether or not anybody has said anything of it.
+///
+/// # Errors
+/// The replica's.
+pub async fn owner(replica: &mut Replica, source: &str, root: &Path) -> Result<Name> {
+    let roots: Roots = note::read(replica).await?;
+    let known = roots.owners(replica).await?.of(source, root);
+    Ok(known.unwrap_or_else(|| Owners::name(replica.device(), source, root)))
 }
 
 /// Has the calls of a source's root known by the owner that stands for it, which is returned: those that are read from here on, and those of
@@ -45,7 +61,7 @@ pub(super) async fn owners(replica: &mut Replica, machine: &Machine) -> Result<O
 /// # Errors
 /// The replica's.
 pub async fn know(replica: &mut Replica, source: &str, root: &Path) -> Result<Name> {
-    let owner = Owners::name(replica.device(), source, root);
+    let owner = owner(replica, source, root).await?;
     let mut roots: Roots = note::read(replica).await?;
     if roots.path(&owner).is_none() {
         let real = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());

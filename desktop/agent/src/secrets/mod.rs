@@ -212,6 +212,19 @@ impl Secrets {
         Ok(())
     }
 
+    /// Removes the secrets that are not to be kept; where none is, also that there ever were any.
+    ///
+    /// # Errors
+    /// As [`Secrets::remove_all`].
+    pub fn remove_but(mut self, is_kept: impl Fn(&str) -> bool) -> Result<()> {
+        if !self.chosen.labels.iter().any(|label| is_kept(label)) {
+            return self.remove_all();
+        }
+        let gone: Vec<Label> =
+            self.chosen.labels.iter().filter(|label| !is_kept(label)).filter_map(|label| Label::new(label)).collect();
+        gone.iter().try_for_each(|label| self.remove(label))
+    }
+
     /// Removes all secrets, and that there ever were any.
     ///
     /// # Errors

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use aimon_core::accounts::Accounts;
 use aimon_core::ids::DeviceId;
 use aimon_replica::Replica;
 use aimon_replica::link::LinkError;
 
+use crate::accounts::past::Past;
 use crate::error::Result;
-use crate::output;
 use crate::render::labels::{Labels, short};
 use crate::render::number::count;
 use crate::render::text::name;
+use crate::{note, output};
 
 /// As far as this process can know.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -22,20 +24,24 @@ pub struct Concerns {
     pub withheld: Option<BTreeMap<DeviceId, u64>>,
     /// How many chunks of each revoked device are here, and don't count; `None` where that can't be known.
     pub aside: Option<BTreeMap<DeviceId, u64>>,
+    /// Accounts that this device asks for, whose past is not all fetched yet.
+    pub past: Past,
     /// How many files of the shared folder are damaged that hold what is lacking here, and that nothing else tells of.
     pub damaged_files: u64,
 }
 
 impl Concerns {
-    /// Those of a replica; without a workspace there are none.
+    /// Those of a replica; without a workspace it has no others to differ from.
     ///
     /// # Errors
     /// The replica's own.
     pub async fn of(replica: &mut Replica) -> Result<Self> {
+        let past = unfetched(replica).await?;
         if replica.workspace().is_none() {
-            return Ok(Self::default());
+            return Ok(Self { past, ..Self::default() });
         }
         Ok(Self {
+            past,
             is_revoked: !replica.is_member().await?,
             withheld: replica.withheld().await?,
             aside: replica.chunks_aside().await?,
@@ -84,8 +90,19 @@ impl Concerns {
         if let Some(missing) = self.missing(labels) {
             output::note(&format!("{missing}; see `aimon doctor`"));
         }
-        self.set_aside(labels).iter().for_each(|line| output::note(line));
+        self.set_aside(labels).iter().chain(&self.past.lines()).for_each(|line| output::note(line));
     }
+}
+
+/// What is not fetched yet of the accounts that this device asks for.
+async fn unfetched(replica: &mut Replica) -> Result<Past> {
+    let past = note::read::<Past>(replica).await?;
+    if past == Past::default() {
+        return Ok(past);
+    }
+    let (accounts, device) = (Accounts::of(&super::settings(replica).await?), replica.device());
+    let is_asked = |id: &str| accounts.all().any(|one| one.id.name().as_str() == id && one.keys.contains_key(&device));
+    Ok(past.among(is_asked))
 }
 
 /// What is said where somebody looks, on a device that was taken out.

@@ -1,6 +1,7 @@
 //! Workspaces: what commands about them share.
 //!
 //! * [`begin`]: a new one's first statements.
+//! * [`carried`]: what was said of a device, under the id that it gets where it joins.
 //! * [`concerns`]: what keeps this device's figures from being everybody's.
 //! * [`devices`]: which ones there are, and what each last said of itself.
 //! * [`mailbox`]: where two devices that pair leave each other their posts.
@@ -9,6 +10,7 @@
 //! * [`waiting`]: what no relay has taken yet.
 
 pub mod begin;
+pub mod carried;
 pub mod concerns;
 pub mod devices;
 pub mod mailbox;

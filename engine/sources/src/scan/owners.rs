@@ -12,14 +12,14 @@ use super::walk;
 /// The roots of which that was said, by the owner that stands for each.
 #[derive(Clone, Debug)]
 pub struct Owners {
-    device: DeviceId,
+    devices: Vec<DeviceId>,
     known: BTreeSet<Name>,
 }
 
 impl Owners {
-    /// Of this device.
-    pub fn new(device: DeviceId, known: BTreeSet<Name>) -> Self {
-        Self { device, known }
+    /// Of this device, by all ids that it has had: a root keeps the owner that it was given.
+    pub fn new(devices: Vec<DeviceId>, known: BTreeSet<Name>) -> Self {
+        Self { devices, known }
     }
 
     /// The owner that stands for a root, whether or not anybody has said anything of it.
@@ -28,8 +28,8 @@ impl Owners {
     }
 
     /// The owner of a root's calls.
-    pub(super) fn of(&self, source: &str, root: &Path) -> Option<Name> {
-        let owner = Self::name(self.device, source, root);
-        self.known.contains(&owner).then_some(owner)
+    pub fn of(&self, source: &str, root: &Path) -> Option<Name> {
+        let mut owners = self.devices.iter().map(|device| Self::name(*device, source, root));
+        owners.find(|owner| self.known.contains(owner))
     }
 }

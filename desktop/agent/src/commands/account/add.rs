@@ -53,6 +53,9 @@ pub(super) async fn add(args: &AddArgs) -> Result<()> {
     workspace::set(&mut replica, entries).await?;
     let shown = identity.label.map(|label| format!(" ({})", visible(&label))).unwrap_or_default();
     output::note(&match before {
+        Some(known) if known.keys.contains_key(&replica.device()) => {
+            format!("this device asks for {id}{shown} already: it has this key for it from now on")
+        }
         Some(_) => format!("the workspace knows {id}{shown} already; this device asks for it now, too"),
         None => format!("{id}{shown} is added"),
     });

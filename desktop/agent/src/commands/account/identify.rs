@@ -41,7 +41,8 @@ pub(super) async fn identify(
             Failure::RateLimited { .. } | Failure::Down { .. } => u32::MAX,
             _ => TRIES,
         };
-        let pause = Duration::from_secs(failure.retry_after_s().unwrap_or(1 << tries.min(LONGEST)).max(1));
+        // Who says that there is nothing to wait for, and is busy all the same, is asked less and less often.
+        let pause = Duration::from_secs(failure.retry_after_s().unwrap_or(0).max(1 << tries.min(LONGEST)));
         let why = format!("{}: {failure}", provider.title());
         if !failure.is_passing() || tries > most || !patience.wait(&why, pause).await {
             return Err(AccountError::Unchecked { whom: provider.title().to_owned(), why: failure }.into());

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::look;
 use crate::accounts::address::Addresses;
+use crate::accounts::past::Past;
 use crate::accounts::shown::heard;
 use crate::accounts::state::{State, Trouble};
 use crate::accounts::{by_reason, metrics_of};
@@ -37,6 +38,8 @@ struct AccountJson {
     keys: Vec<HolderJson>,
     /// When anybody last heard of it, in milliseconds since 1970.
     heard: Option<i64>,
+    /// The first UTC day that this device has fetched, as long as it has more of the past to fetch.
+    fetched_from: Option<String>,
     /// What is wrong here, by metric.
     trouble: BTreeMap<String, Trouble>,
 }
@@ -61,7 +64,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
     if let Some(mut replica) = replica {
         let settings = workspace::settings(&mut replica).await?;
         let labels = place.labels(Some(replica.device()), &settings);
-        let state = note::read::<State>(&mut replica).await?;
+        let (state, past) = (note::read::<State>(&mut replica).await?, note::read::<Past>(&mut replica).await?);
         let addresses = note::read::<Addresses>(&mut replica).await?;
         let devices = workspace::devices::all(&mut replica).await?;
         let now = dates::now();
@@ -84,6 +87,7 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
             });
             all.push(AccountJson {
                 base_url: addresses.given(&account.id).map(str::to_owned),
+                fetched_from: past.of(&account.id).map(|day| day.to_string()),
                 shown_as: (*payer != account.id).then(|| payer.to_string()),
                 may_be: twins.pairs().iter().filter_map(other).collect(),
                 keys: holders.collect(),
@@ -114,6 +118,7 @@ fn shown(account: &Account) -> AccountJson {
         may_be: Vec::new(),
         keys: Vec::new(),
         heard: None,
+        fetched_from: None,
         trouble: BTreeMap::new(),
     }
 }
@@ -137,6 +142,9 @@ fn table(all: &[AccountJson], now: UtcMillis) -> String {
         for reason in by_reason(&account.id, metrics, wrong) {
             let since = reason.times().map_or(0, |(since, _)| now.0.saturating_sub(since) / 1000);
             notes.push_str(&format!("{}, since {}\n", reason.line(), ago(since)));
+        }
+        if let Some(from) = account.fetched_from.as_ref().filter(|_| account.keys.iter().any(|holder| holder.is_here)) {
+            notes.push_str(&format!("{}: fetched back to {from} (UTC) here; `aimon poll` goes on\n", account.id));
         }
         if let Some(payer) = &account.shown_as {
             notes.push_str(&format!("{}: one with {payer}, and shown as that in reports\n", account.id));

@@ -9,6 +9,7 @@ use aimon_replica::{Health, Replica};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::accounts::past::Past;
 use crate::accounts::shown::troubles;
 use crate::accounts::state::{State, Trouble};
 use crate::agent::client::Client;
@@ -148,12 +149,14 @@ impl Checkup {
         let (mut health, mut device, mut retention_days, mut workspace) = (None, None, None, None);
         let (mut asking, mut accounts, mut account_lines) =
             (Vec::new(), BTreeMap::new(), <[Vec<String>; 2]>::default());
+        let mut past = Past::default();
         if let Some(replica) = view.replica() {
             health = Some(replica.health().await?);
             device = Some(replica.device().to_string());
             retention_days = Some(replica.retention_days());
             workspace = Workspace::of(place, replica, health.as_ref(), &labels).await?;
             asking = shown::of(replica).await?;
+            past = Concerns::of(replica).await?.past;
             let state = note::read::<State>(replica).await?;
             for account in Accounts::of(&crate::workspace::settings(replica).await?).all() {
                 let name = account.id.name();
@@ -199,6 +202,7 @@ impl Checkup {
             unwritable: home::unwritable(&place.home),
         };
         found.judge();
+        found.remarks.extend(past.lines().into_iter().map(|line| format!("{line}.")));
         found
             .remarks
             .extend(found.asking.iter().filter_map(|one| one.problem(place.now)).map(|line| format!("{line}.")));

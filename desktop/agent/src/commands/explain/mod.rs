@@ -6,7 +6,7 @@ mod bills;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aimon_core::history::{Bill, Copy};
+use aimon_core::history::{Bill, Copy, Figures};
 use aimon_core::settings::Settings;
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_core::units::{PicoUsd, Tokens};
@@ -26,9 +26,9 @@ use crate::render::json::{Dollars, pretty};
 use crate::render::labels::Labels;
 use crate::render::number::{count, exact};
 use crate::render::sessions::Sessions;
-use crate::render::table::{mark_of, marked_cost, shown_model};
+use crate::render::table::{self, calls, mark_of, marked_cost, shown_model};
 use crate::render::text::{name, names, visible, wrapped};
-use crate::view::View;
+use crate::view::{Held, View, cut};
 use crate::{filter, output, paint};
 
 /// Shows what a figure is made of.
@@ -63,7 +63,11 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         }
         false => Vec::new(),
     };
-    if copies.is_empty() && bills.is_empty() {
+    let own = match copies.is_empty() && bills.is_empty() && sessions.is_empty() {
+        true => own(&asked, held.clone(), &pricing, &labels)?,
+        false => None,
+    };
+    if copies.is_empty() && bills.is_empty() && own.is_none() {
         return Err(Error::NothingToExplain(format!("no call matches {}", words_of(args, &asked))));
     }
     let found = if args.lines { Some(Lines::of(&place, &copies)) } else { None };
@@ -77,6 +81,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         title: format!("What {} is made of · {}", words_of(args, &asked), asked.zone_text()),
         explained: Explained::of(&copies, mode, &prices, &explains),
         bills,
+        own,
         copies: &copies,
         costs: copies.iter().map(|c| cost(c, mode, &prices)).collect(),
         lines: found.as_ref(),
@@ -88,6 +93,13 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         return output::print_plain(&pretty(&shown.json()));
     }
     output::print(&shown.text(grid::width()))
+}
+
+/// What a report shows all the same: what accounts say themselves.
+fn own(asked: &Asked, held: Held, pricing: &Pricing, labels: &Labels) -> Result<Option<Figures>> {
+    let query = asked.query(aimon_core::history::Period::Day, None);
+    let total = cut(&query, held, pricing, labels)?.total;
+    Ok(Some(total).filter(|total| !total.is_nothing()))
 }
 
 /// Without a day it is today, unless something else narrows it down.
@@ -159,6 +171,8 @@ struct Shown<'a> {
     title: String,
     explained: Explained,
     bills: Vec<Bill>,
+    /// What accounts say themselves of what no call and no bill is of.
+    own: Option<Figures>,
     copies: &'a [Copy],
     costs: Vec<Option<PicoUsd>>,
     lines: Option<&'a Lines>,
@@ -192,6 +206,16 @@ impl Shown<'_> {
         let mut text = format!("{}\n\n", paint::bold(title.trim_end()));
         if self.explained.parts.is_empty() {
             text.push_str(&wrapped("No call from a log.", 0, width));
+            if let Some(own) = &self.own {
+                let (tokens, calls) = (exact(own.tokens().total()), calls(own));
+                let cost = table::cost(own);
+                let by_day = if own.grain.utc_days { ", by UTC day" } else { "" };
+                let said = format!(
+                    "Accounts themselves tell of {tokens} tokens, {calls} calls and {cost} by list prices{by_day}; what they tell is not made of \
+                     calls. `aimon report --by account`, `model`, `key` or `project` divides it."
+                );
+                text.push_str(&wrapped(&said, 0, width));
+            }
             return text + &bills::text(&self.bills, self.labels, width);
         }
         text.push_str(&self.table(width));

@@ -1,24 +1,26 @@
 //! `aimon source cover`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aimon_core::accounts::{Accounts, Coverage, Covered, Payer};
 use aimon_core::history::Detail;
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
+use aimon_core::settings::Settings;
 use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use aimon_sources::collector::{Collector, Env};
-use aimon_sources::scan::Owners;
 
-use super::{BEGINNING, NOBODY, UNSTATED, in_words};
+use super::{BEGINNING, NOBODY, UNSTATED, in_words, to_take_back};
 use crate::accounts::{AccountError, find};
 use crate::cli::CoverArgs;
 use crate::dates::Today;
 use crate::error::{Error, Result};
 use crate::place::Place;
+use crate::render::grid;
 use crate::render::labels::Labels;
+use crate::render::text::{name, wrapped};
 use crate::scan::roots::{self, Roots};
 use crate::{note, output, workspace};
 
@@ -56,7 +58,11 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
     let (entries, later) = said_anew(accounts.coverage(), &covered, from, payer.as_ref());
     workspace::set(&mut replica, entries).await?;
     replica.settle().await;
-    let what = in_words(&covered, &labels, &known);
+    let what = match args.root.as_ref().filter(|_| payer.is_none()) {
+        Some(root) => format!("{} in {}", name(&args.source), name(&root.display().to_string())),
+        None => in_words(&covered, &labels, &known),
+    };
+    let beside = beside(&workspace::settings(&mut replica).await?, &covered, payer.as_ref(), &labels, &known);
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
     // Which folder a call was read in is not known of those that were read before.
     let again = if args.root.is_some() { "Its logs are read again by the next scan or report.\n" } else { "" };
@@ -68,15 +74,48 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
             days.iter().map(UtcDay::to_string).collect::<Vec<_>>().join(" and from ")
         ),
     };
-    output::print(&match payer {
-        None => format!("Who pays for {what} is not said any more{since}.\n{instead}"),
+    let said = match &payer {
+        None => format!("Who pays for {what} is not said any more{since}.\n"),
         Some(Payer::Subscription) => {
-            format!("A subscription pays for {what}{since}: its calls count by the logs.\n{instead}{again}")
+            format!("A subscription pays for {what}{since}: its calls count by the logs.\n")
         }
         Some(Payer::Account(id)) => format!(
-            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n{instead}{again}"
+            "{id} pays for {what}{since}: where that account's own figures are settled they count, and the logs explain them.\n"
         ),
-    })
+    };
+    let again = if payer.is_some() { again } else { "" };
+    let text = format!("{said}{instead}{again}{beside}");
+    output::print(&text.lines().map(|line| wrapped(line, 0, grid::width())).collect::<String>())
+}
+
+/// What else is said of some of these calls, and goes before it; and, where nobody is said to pay for them by themselves, of more calls.
+fn beside(settings: &Settings, covered: &Covered, payer: Option<&Payer>, labels: &Labels, roots: &Roots) -> String {
+    let coverage = Accounts::of(settings).coverage().clone();
+    let mut last: BTreeMap<&Covered, Option<&Payer>> = BTreeMap::new();
+    last.extend(coverage.all().filter(|(which, ..)| *which != covered).map(|(which, _, payer)| (which, payer)));
+    let is_in = |narrow: &Covered, wide: &Covered| {
+        let fits = |a: bool, b: bool| a || b;
+        narrow.source == wide.source
+            && fits(wide.device.is_none(), wide.device == narrow.device)
+            && fits(wide.owner.is_none(), wide.owner == narrow.owner)
+    };
+    let mut text = String::new();
+    for (other, by) in last.into_iter().filter_map(|(other, by)| Some((other, by?))) {
+        let what = in_words(other, labels, roots);
+        if is_in(other, covered) && payer != Some(by) {
+            text.push_str(&format!(
+                "What was said of {what} goes before it: {} pays for it. {} takes that back.\n",
+                by.text(),
+                to_take_back(other)
+            ));
+        } else if is_in(covered, other) && payer.is_none() {
+            text.push_str(&format!(
+                "What was said of {what} holds for it, too: {} pays. `--by subscription` instead takes it out of that.\n",
+                by.text()
+            ));
+        }
+    }
+    text
 }
 
 /// What is to be put into the settings where it is said from a day on who pays, and the later days of which something else was said: that
@@ -131,7 +170,7 @@ async fn meant(args: &CoverArgs, place: &Place, replica: &mut Replica, labels: &
             return Err(AccountError::Demo.into());
         }
         let root = root(source, given, &Env::of_process())?;
-        covered.owner = Some(Owners::name(replica.device(), source.kind(), &root));
+        covered.owner = Some(roots::owner(replica, source.kind(), &root).await?);
     }
     Ok(covered)
 }
