@@ -7,8 +7,9 @@ use aimon_core::time::UtcDay;
 use aimon_replica::Replica;
 use tokio::sync::Mutex;
 
-use crate::accounts::to_cover;
+use crate::accounts::{shown, to_cover};
 use crate::agent::client::Client;
+use crate::dates;
 use crate::error::{Error, Result};
 use crate::filter;
 use crate::output;
@@ -219,6 +220,7 @@ impl View {
     pub async fn tell_concerns(&mut self) -> Result<()> {
         if let Some(replica) = self.replica.as_mut().map(Mutex::get_mut) {
             Concerns::of(replica).await?.tell(&self.labels);
+            shown::unheard(replica, dates::now()).await?.iter().for_each(|line| output::note(line));
         }
         Ok(())
     }

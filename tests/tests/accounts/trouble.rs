@@ -93,8 +93,8 @@ fn a_revoked_key_is_a_state_until_there_is_another() {
 fn a_key_is_lost_with_the_first_question_that_is_refused() {
     let (world, device) = (World::new(Provider::OpenAi, 10), device());
     let path = "/v1/organization/usage/embeddings";
-    world.add(&device, 1, &[]).fine();
     world.server.fault_always(path, Fault::Status(401));
+    world.add(&device, 1, &[]).fine();
     device.run(&["poll", "--force"]);
     assert_eq!(device.tell(&["poll"], "").code, Some(0), "it may not ask for that, and is answered elsewhere");
     assert!(!device.run(&["status"]).out.contains("key-refused"));
@@ -103,6 +103,20 @@ fn a_key_is_lost_with_the_first_question_that_is_refused() {
     let said =
         |of: &str| doctor[of].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains("key-refused"));
     assert!(said("remarks") && !said("problems"), "{doctor}");
+    assert!(device.run(&["report"]).err.contains("what it used before is missing"), "it is not all fetched");
+    world.server.mend();
+    device.run(&["poll", "--force"]);
+    assert!(!device.run(&["report"]).err.contains("missing"));
+    // What could be asked for once is missed, also where the key is answered otherwise.
+    world.server.fault_always(path, Fault::Status(401));
+    assert_eq!(device.tell(&["poll", "--force"], "").code, Some(0));
+    for said in [device.run(&["status"]).out, device.run(&["report"]).err] {
+        let said = said.replace('\n', " ");
+        assert!(
+            said.contains("usage.embeddings: the provider refuses the key") && said.contains("more permissions"),
+            "{said}"
+        );
+    }
     world.server.mend();
     device.run(&["poll", "--force"]);
     // Two minutes later nothing is answered any more: what is due is refused, and costs are not due.

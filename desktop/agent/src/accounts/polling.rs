@@ -476,10 +476,14 @@ impl Polling {
                     if let (Failure::RateLimited { .. }, Some(until)) = (&failure, unit.track().rests_until(now)) {
                         pauses.push((account.clone(), until));
                     }
+                    let was_answered = unit.track().was_answered();
                     let before = self.state.trouble(account.name(), metric);
                     let why = Unheard::from(failure);
                     let mut trouble = Trouble::of(why.told(), before, now, unit.due_at(now));
-                    trouble.key_works |= trouble.is_about_key() && self.answers_elsewhere(&account, metric, came.sent);
+                    trouble.was_answered |= was_answered;
+                    if trouble.is_about_key() && self.answers_elsewhere(&account, metric, came.sent) {
+                        trouble.set_key_works();
+                    }
                     if trouble.is_lost_key() {
                         self.state.key_is_lost(account.name());
                     }

@@ -105,6 +105,25 @@ pub async fn of(replica: &mut Replica, now: UtcMillis) -> Result<Vec<AccountStat
     Ok(asked.into_iter().map(one).collect())
 }
 
+/// What is not known of accounts since when, in lines: it is missing in reports.
+///
+/// # Errors
+/// The replica's.
+pub async fn unheard(replica: &mut Replica, now: UtcMillis) -> Result<Vec<String>> {
+    let state = note::read::<State>(replica).await?;
+    if state == State::default() {
+        return Ok(Vec::new());
+    }
+    let (accounts, device) = (Accounts::of(&workspace::settings(replica).await?), replica.device());
+    let asked = accounts.all().filter(|account| account.keys.contains_key(&device));
+    let lasting = asked.flat_map(|account| troubles(&state, &account.id)).filter(|why| why.wants_somebody);
+    let line = |why: AccountTroubleJson| {
+        let since = ago(now.0.saturating_sub(why.times.0).max(0) / 1000);
+        format!("{}, since {since}: what was used since may be missing. To do: {}", why.line, why.help)
+    };
+    Ok(lasting.map(line).collect())
+}
+
 /// When anybody has last heard of an account, by what the history has of some days.
 pub fn heard(accounts: &Accounts, id: &AccountId, days: &[DayReadings], gauges: &[Standing]) -> Option<UtcMillis> {
     let payer = accounts.joined().payer(id);
@@ -170,7 +189,7 @@ impl AccountStateJson {
                 continue;
             }
             let next = match why.times.1.saturating_sub(now.0) {
-                ..=0 => "now".to_owned(),
+                ..=999 => "now".to_owned(),
                 ms => format!("in {}", countdown(ms / 1000)),
             };
             let help = if why.wants_somebody { format!(". To do: {}", why.help) } else { String::new() };

@@ -16,7 +16,10 @@ use crate::note::{self, Noted};
 const PASSING: [&str; 4] = ["provider-busy", "provider-down", "provider-timeout", "provider-unreachable"];
 
 /// The codes of what is about the key.
-const ABOUT_KEY: [&str; 2] = [REFUSED, "key-forbidden"];
+const ABOUT_KEY: [&str; 2] = [REFUSED, FORBIDDEN];
+
+/// The code of a key that may not ask for it.
+const FORBIDDEN: &str = "key-forbidden";
 
 /// The code of a key that is no key any more.
 const REFUSED: &str = "key-refused";
@@ -42,7 +45,13 @@ pub struct Trouble {
     /// nobody has to mend it.
     #[serde(default)]
     pub key_works: bool,
+    /// Whether it was answered before: what is missing since then somebody misses.
+    #[serde(default)]
+    pub was_answered: bool,
 }
+
+/// What to do where a key may not ask for something, and is answered otherwise.
+const MORE_RIGHTS: &str = "`aimon account rekey` takes a key with more permissions, which may ask for it";
 
 impl Trouble {
     /// What a try came to instead of an answer, as a code, in words, and what to do about it; `before` is what was wrong until now.
@@ -54,8 +63,24 @@ impl Trouble {
     ) -> Self {
         let same = before.filter(|before| before.code == code);
         let since = same.map_or(tried.0, |before| before.since);
-        let key_works = same.is_some_and(|before| before.key_works);
-        Self { code: code.to_owned(), text, help, since, tried: tried.0, next: next.0, key_works }
+        let was_answered = before.is_some_and(|before| before.was_answered);
+        let (code, tried, next) = (code.to_owned(), tried.0, next.0);
+        let mut trouble = Self { code, text, help, since, tried, next, key_works: false, was_answered };
+        if same.is_some_and(|before| before.key_works) {
+            trouble.set_key_works();
+        }
+        trouble
+    }
+
+    /// Something else is answered by the same key.
+    pub fn set_key_works(&mut self) {
+        self.key_works = true;
+        MORE_RIGHTS.clone_into(&mut self.help);
+    }
+
+    /// Whether it is what the key may never have asked for: nobody waits for it.
+    pub fn is_not_meant(&self) -> bool {
+        self.code == FORBIDDEN && !self.was_answered
     }
 
     /// Whether it is about the key.
@@ -70,7 +95,7 @@ impl Trouble {
 
     /// Whether somebody has to do something about it: waiting does not help.
     pub fn wants_somebody(&self) -> bool {
-        !self.passes() && !self.key_works
+        !self.passes() && (!self.key_works || self.was_answered)
     }
 
     /// Whether waiting helps.
@@ -180,9 +205,10 @@ impl State {
         let mut again = Vec::new();
         for (metric, held) in self.0.get_mut(account).into_iter().flatten() {
             let Some(trouble) = held.trouble.as_mut().filter(|it| it.is_about_key()) else { continue };
-            if !std::mem::replace(&mut trouble.key_works, true) && trouble.tried < since.0 {
+            if !trouble.key_works && trouble.tried < since.0 {
                 again.push(metric.clone());
             }
+            trouble.set_key_works();
         }
         again
     }
@@ -225,6 +251,8 @@ mod tests {
         let again = refused(state.trouble("a", "m"), 10);
         assert!(again.key_works && again.since == 1, "it is refused still");
         assert!(refused(None, 10).is_lost_key());
+        let missed = Trouble { was_answered: true, ..again };
+        assert!(missed.wants_somebody() && refused(Some(&missed), 11).was_answered, "it could be asked for before");
     }
 
     #[test]

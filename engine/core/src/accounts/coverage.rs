@@ -157,6 +157,17 @@ impl Coverage {
     /// their device, and both before what is said of all. Calls of a root have no stated owner: what is said of such calls is said of them,
     /// too, after what is said of the root.
     pub fn payer(&self, source: &Name, device: DeviceId, owner: Option<&Name>, day: UtcDay) -> Option<&Payer> {
+        self.decides(source, device, owner, day).map(|(.., payer)| payer)
+    }
+
+    /// What decides it: of which calls it was said, from which day on, and who pays.
+    pub fn decides(
+        &self,
+        source: &Name,
+        device: DeviceId,
+        owner: Option<&Name>,
+        day: UtcDay,
+    ) -> Option<(&Covered, UtcDay, &Payer)> {
         if self.from.is_empty() {
             return None;
         }
@@ -164,8 +175,9 @@ impl Coverage {
         let owners = owner.cloned().map(Some).into_iter().chain(unstated.map(Some)).chain([None]);
         let mut narrower = owners.flat_map(|owner| [(Some(device), owner.clone()), (None, owner)]);
         narrower.find_map(|(device, owner)| {
-            let days = self.from.get(&Covered { source: source.clone(), device, owner })?;
-            days.range(..=day).next_back().and_then(|(_, payer)| payer.as_ref())
+            let (covered, days) = self.from.get_key_value(&Covered { source: source.clone(), device, owner })?;
+            let (day, payer) = days.range(..=day).next_back()?;
+            Some((covered, *day, payer.as_ref()?))
         })
     }
 

@@ -104,6 +104,11 @@ impl Track {
         &self.metric
     }
 
+    /// Whether anybody was ever answered, as far as the history goes.
+    pub fn was_answered(&self) -> bool {
+        self.newest.is_some() || !self.settled.is_empty()
+    }
+
     /// When somebody last observed an answer.
     pub fn newest(&self) -> Option<UtcMillis> {
         self.newest

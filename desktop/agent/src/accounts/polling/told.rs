@@ -21,12 +21,12 @@ impl Polling {
         self.state.trouble(unit.endpoint.account.name(), unit.metric().name)
     }
 
-    /// The metrics of an account of which something can be heard, or will be.
+    /// The metrics of an account of which something is to be heard: all but those that its key was never meant for.
     fn heard_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = &'a Unit> {
-        self.units_of(account).filter(|unit| self.trouble_of(unit).is_none_or(Trouble::passes))
+        self.units_of(account).filter(|unit| !self.trouble_of(unit).is_some_and(Trouble::is_not_meant))
     }
 
-    /// Whether something of an account can be heard, or will be; and whether some of it goes into reports, or all are balances and limits.
+    /// Whether something of an account is to be heard; and whether some of it goes into reports, or all are balances and limits.
     pub fn hears(&self, account: &AccountId) -> (bool, bool) {
         let mut kinds = self.heard_of(account).map(|unit| unit.metric().kind).peekable();
         (kinds.peek().is_some(), kinds.any(|kind| kind != Kind::Gauge))
@@ -50,7 +50,8 @@ impl Polling {
     pub fn waits(&self, now: UtcMillis, first: UtcDay, account: &AccountId) -> Option<(UtcMillis, String)> {
         let first = self.first(now, first);
         let waiting = self
-            .heard_of(account)
+            .units_of(account)
+            .filter(|unit| self.trouble_of(unit).is_none_or(Trouble::passes))
             .filter(|unit| unit.track().is_resting(now) && unit.track().backfill(now, first).is_some());
         let until = waiting.filter_map(|unit| unit.track().rests_until(now)).min()?;
         let why = self.state.of(account.name()).map(|(_, trouble)| trouble).find(|trouble| trouble.passes());

@@ -112,6 +112,7 @@ async fn told(replica: &Mutex<Replica>, place: &Place, id: &AccountId, outcome: 
         text.push_str(&format!("{}\n", reason.line()));
     }
     text.push_str(match polling.hears(id) {
+        _ if outcome.loss().is_some() => "",
         (_, true) => "`aimon report --by account` shows it; `aimon up` asks for it each minute.\n",
         // Such a key is enough for balances and limits.
         (true, false) => "`aimon windows` shows what this key may ask for; `aimon up` asks for it each minute.\n",

@@ -1,8 +1,9 @@
 //! Showing accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aimon_core::accounts::{Account, AccountId};
+use aimon_core::ids::DeviceId;
 use aimon_core::time::UtcMillis;
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use crate::render::grid::{self, Grid, Weight, words};
 use crate::render::json::pretty;
 use crate::render::number::ago;
 use crate::render::text::wrapped;
+use crate::workspace::devices::Belongs;
 use crate::{dates, note, output, view, workspace};
 
 /// An account, as it is shown.
@@ -79,10 +81,18 @@ pub(super) async fn list(args: &AccountListArgs) -> Result<()> {
                 () => None,
             };
             let heard = heard(&accounts, &account.id, &readings, &gauges);
-            let holders = account.keys.keys().map(|device| HolderJson {
+            // Who has left holds nothing that anybody here hears of; who is shown as another device is that one.
+            let has_members = devices.iter().any(|one| one.belongs == Belongs::Member);
+            let is_there = |device: &DeviceId| {
+                let known = devices.iter().find(|one| one.id == *device);
+                *device == replica.device() || !has_members || known.is_some_and(|one| one.belongs == Belongs::Member)
+            };
+            let there: BTreeSet<DeviceId> =
+                account.keys.keys().filter(|device| is_there(device)).map(|device| labels.shown(*device)).collect();
+            let holders = there.iter().map(|device| HolderJson {
                 device: device.to_string(),
                 name: labels.device(&device.to_string()).to_string(),
-                is_here: *device == replica.device(),
+                is_here: *device == labels.shown(replica.device()),
                 heard: devices.iter().find(|one| one.id == *device).and_then(|one| one.heard).map(|at| at.0),
             });
             all.push(AccountJson {

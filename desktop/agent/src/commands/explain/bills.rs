@@ -14,7 +14,7 @@ use crate::render::grid::{self, Grid, Weight, figures, words};
 use crate::render::json::Dollars;
 use crate::render::labels::Labels;
 use crate::render::number::{amounts, exact, money};
-use crate::render::text::{name, wrapped};
+use crate::render::text::{cut, name, wrapped};
 
 /// Whether bills belong to what was asked for: they know no device, no session and no model.
 pub(super) fn belong(range: &RangeArgs, sessions: &[String]) -> bool {
@@ -56,7 +56,7 @@ pub(super) fn text(bills: &[Bill], labels: &Labels, width: usize) -> String {
             |weight: Weight, line: String, tokens: u64, billed: String, derived: String, difference: String| {
                 let tokens = if tokens == 0 { String::new() } else { exact(tokens) };
                 wide.row(weight, vec![line.clone(), tokens, billed.clone(), derived.clone(), difference]);
-                narrow.row(weight, vec![line, billed, derived]);
+                narrow.row(weight, vec![cut(&line, width.saturating_sub(26).max(8)), billed, derived]);
             };
         for line in &bill.lines {
             let derived = match line.derived {

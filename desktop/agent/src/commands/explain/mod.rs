@@ -22,7 +22,7 @@ use crate::lines::{self, Lines};
 use crate::place::Place;
 use crate::pricing::Pricing;
 use crate::render::grid::{self, Grid, Weight, figures, within, words};
-use crate::render::json::{Dollars, pretty};
+use crate::render::json::{Dollars, FiguresJson, pretty};
 use crate::render::labels::Labels;
 use crate::render::number::{count, exact};
 use crate::render::sessions::Sessions;
@@ -47,6 +47,7 @@ pub async fn run(args: &ExplainArgs) -> Result<()> {
         None => Vec::new(),
     };
     let held = view.held(&query, asked.today.utc).await?;
+    view.tell_concerns().await?;
     view.close().await;
     let shown = |copy: Copy| Copy { device: labels.shown(copy.device), ..copy };
     let copies: Vec<Copy> = copies.into_iter().map(shown).collect();
@@ -207,11 +208,13 @@ impl Shown<'_> {
         if self.explained.parts.is_empty() {
             text.push_str(&wrapped("No call from a log.", 0, width));
             if let Some(own) = &self.own {
-                let (tokens, calls) = (exact(own.tokens().total()), calls(own));
+                let tokens = exact(own.tokens().total());
+                // Some providers count none.
+                let calls = if own.sums.calls == 0 { String::new() } else { format!("{} calls, ", calls(own)) };
                 let cost = table::cost(own);
                 let by_day = if own.grain.utc_days { ", by UTC day" } else { "" };
                 let said = format!(
-                    "Accounts themselves tell of {tokens} tokens, {calls} calls and {cost} by list prices{by_day}; what they tell is not made of \
+                    "Accounts themselves tell of {calls}{tokens} tokens, {cost} by list prices{by_day}; what they tell is not made of \
                      calls. `aimon report --by account`, `model`, `key` or `project` divides it."
                 );
                 text.push_str(&wrapped(&said, 0, width));
@@ -418,6 +421,7 @@ impl Shown<'_> {
             unpriced_calls: e.unpriced_calls,
             parts: e.parts.iter().map(|(key, part)| self.part_json(key, part)).collect(),
             bills: self.bills.iter().map(BillJson::of).collect(),
+            accounts: self.own.as_ref().map(FiguresJson::of),
         }
     }
 
@@ -488,6 +492,9 @@ struct ExplainJson {
     /// What accounts were billed, by UTC day.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     bills: Vec<BillJson>,
+    /// What accounts say themselves, where no call and no bill is behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<FiguresJson>,
 }
 
 /// Tokens with the reports' keys.

@@ -62,7 +62,8 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
         Some(root) => format!("{} in {}", name(&args.source), name(&root.display().to_string())),
         None => in_words(&covered, &labels, &known),
     };
-    let beside = beside(&workspace::settings(&mut replica).await?, &covered, payer.as_ref(), &labels, &known);
+    let settings = workspace::settings(&mut replica).await?;
+    let beside = beside(&settings, &covered, payer.as_ref(), (replica.device(), place.now.day()), (&labels, &known));
     let since = if args.from.is_some() { format!(" from {from} (UTC) on") } else { String::new() };
     // Which folder a call was read in is not known of those that were read before.
     let again = if args.root.is_some() { "Its logs are read again by the next scan or report.\n" } else { "" };
@@ -89,7 +90,13 @@ pub(super) async fn run(args: &CoverArgs) -> Result<()> {
 }
 
 /// What else is said of some of these calls, and goes before it; and, where nobody is said to pay for them by themselves, of more calls.
-fn beside(settings: &Settings, covered: &Covered, payer: Option<&Payer>, labels: &Labels, roots: &Roots) -> String {
+fn beside(
+    settings: &Settings,
+    covered: &Covered,
+    payer: Option<&Payer>,
+    (here, today): (DeviceId, UtcDay),
+    (labels, roots): (&Labels, &Roots),
+) -> String {
     let coverage = Accounts::of(settings).coverage().clone();
     let mut last: BTreeMap<&Covered, Option<&Payer>> = BTreeMap::new();
     last.extend(coverage.all().filter(|(which, ..)| *which != covered).map(|(which, _, payer)| (which, payer)));
@@ -108,12 +115,23 @@ fn beside(settings: &Settings, covered: &Covered, payer: Option<&Payer>, labels:
                 by.text(),
                 to_take_back(other)
             ));
-        } else if is_in(covered, other) && payer.is_none() {
-            text.push_str(&format!(
-                "What was said of {what} holds for it, too: {} pays. `--by subscription` instead takes it out of that.\n",
-                by.text()
-            ));
         }
+    }
+    let device = covered.device.unwrap_or(here);
+    let decides = coverage.decides(&covered.source, device, covered.owner.as_ref(), today);
+    // What is said of a device says nothing of all, nor does what is said of one owner.
+    let is_wider = |which: &Covered| {
+        which != covered
+            && !is_in(which, covered)
+            && (covered.owner.is_some() || (covered.device.is_some() && which.owner.is_none()))
+    };
+    if let (None, Some((which, from, by))) = (payer, decides.filter(|(which, ..)| is_wider(which))) {
+        let since = if from == BEGINNING { String::new() } else { format!(" from {from} (UTC) on") };
+        text.push_str(&format!(
+            "What was said of {} holds for it, too: {} pays{since}. `--by subscription` instead takes it out of that.\n",
+            in_words(which, labels, roots),
+            by.text()
+        ));
     }
     text
 }
