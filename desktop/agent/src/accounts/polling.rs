@@ -9,7 +9,7 @@ use aimon_core::accounts::{Account, AccountId, Accounts, KeyPrint};
 use aimon_core::event::{Bucket, Clock, Event};
 use aimon_core::ids::DeviceId;
 use aimon_core::name::Name;
-use aimon_core::polling::{Ask, Intervals, Tries};
+use aimon_core::polling::{Ask, Intervals};
 use aimon_core::time::{UtcDay, UtcMillis};
 use aimon_replica::{Commit, Replica};
 use aimon_sources::provider::poll::Answered;
@@ -31,7 +31,10 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::{dates, note, output, workspace};
 
+mod noted;
 mod told;
+
+use noted::noted;
 
 /// The longest pause before it is looked again whether something is due.
 pub(crate) const REST: Duration = Duration::from_secs(60);
@@ -521,42 +524,6 @@ impl Polling {
         Ok(())
     }
 
-    /// Something of an account was answered, so its key is one: what was refused a while ago is asked for again, once. Whether that is
-    /// news.
-    fn note_working_key(&mut self, account: &AccountId, metric: &'static str, now: UtcMillis) -> bool {
-        self.answered.entry(account.clone()).or_default().insert(metric, now);
-        let before = self.state.clone();
-        // What was asked for side by side with it is refused for good.
-        let since = UtcMillis(now.0.saturating_sub(i64::try_from(REST.as_millis()).unwrap_or(i64::MAX)));
-        for again in self.state.key_works(account.name(), since) {
-            let is_it = |unit: &&mut Unit| unit.endpoint.account == *account && unit.metric().name == again;
-            self.units.iter_mut().filter(is_it).for_each(Unit::hurry);
-        }
-        self.state != before
-    }
-
-    /// Notes how far back accounts are fetched, for whoever looks at figures that are not all there.
-    async fn note_past(&mut self, replica: &mut Replica, asked: &BTreeSet<AccountId>, now: UtcMillis) -> Result<()> {
-        let (mut past, first) = (self.past.clone(), replica.first_day());
-        for account in asked {
-            let (done, of) = self.progress(now, first, account);
-            past.set(account, self.begins(now, first, account).filter(|_| done < of));
-        }
-        if past != self.past {
-            note::write(replica, &past).await?;
-            self.past = past;
-        }
-        Ok(())
-    }
-
-    /// Whether something else of an account was answered since then, and was not refused itself meanwhile.
-    fn answers_elsewhere(&self, account: &AccountId, metric: &str, since: UtcMillis) -> bool {
-        let is_refused =
-            |of: &str| self.state.trouble(account.name(), of).is_some_and(|trouble| trouble.is_about_key());
-        let all = self.answered.get(account).into_iter().flatten();
-        all.into_iter().any(|(of, at)| *of != metric && *at >= since && !is_refused(of))
-    }
-
     /// Whether the past is asked for, too.
     pub fn backfills(&mut self, does: bool) {
         self.backfills = does;
@@ -577,12 +544,6 @@ impl Polling {
 pub(crate) fn until(now: UtcMillis, then: UtcMillis) -> Duration {
     let most = i64::try_from(REST.as_millis()).unwrap_or(i64::MAX);
     Duration::from_millis(then.0.saturating_sub(now.0).clamp(0, most).unsigned_abs())
-}
-
-/// Notes what became of a unit's tries. Whether that is another thing than before.
-fn noted(state: &mut State, unit: &Unit) -> bool {
-    let tries: Tries = unit.track().tries();
-    state.set_tries(unit.endpoint.account.name(), unit.metric().name, tries)
 }
 
 /// How an account is asked: where its key was given for, and nowhere else.
